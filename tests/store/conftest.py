@@ -1,0 +1,35 @@
+"""An environment of its own for each test: a config file and a data folder that nobody else sees."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tui_chat.store.config import Config, load
+
+Env = dict[str, str]
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Env:
+    return {
+        "TUI_CHAT_CONFIG": str(tmp_path / "config" / "config.toml"),
+        "TUI_CHAT_DATA_DIR": str(tmp_path / "data"),
+        "PATH": os.environ["PATH"],
+    }
+
+
+@pytest.fixture
+def configured(env: Env) -> Callable[..., Config]:
+    """Write a config.toml and load it, with more variables as keyword arguments."""
+
+    def write_and_load(toml: str | bytes, mode: int = 0o600, **variables: str) -> Config:
+        file = Path(env["TUI_CHAT_CONFIG"])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(toml if isinstance(toml, bytes) else toml.encode())
+        file.chmod(mode)
+        env.update(variables)
+        return load(env)
+
+    return write_and_load

@@ -1,0 +1,180 @@
+"""state.toml: two instances, unknown keys, damage, a disk that fails."""
+
+import multiprocessing
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tui_chat.domain.events import Learned
+from tui_chat.domain.failure import StoreError
+from tui_chat.store.learned import LearnedFacts
+from tui_chat.store.paths import state_file
+from tui_chat.store.state import State, load_state, remember, remember_refused
+
+PLACE = ("deepseek", "deepseek-flash")
+
+
+def put(env: dict[str, str], content: str | bytes) -> Path:
+    path = state_file(env)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "replace", fail)
+
+
+def test_nothing_is_an_empty_state(env):
+    assert load_state(env) == State()
+
+
+def test_what_is_remembered_comes_back(env):
+    remember(env, theme="night")
+    remember(env, endpoint="deepseek", model="deepseek-flash")
+    remember_refused(env, {PLACE: frozenset({"seed"})})
+    assert load_state(env) == State("night", "deepseek", "deepseek-flash", {PLACE: frozenset({"seed"})})
+    assert stat.S_IMODE(state_file(env).stat().st_mode) == 0o600
+
+
+def test_each_write_changes_only_its_own_keys(env):
+    """Both instances start from the same state; neither undoes what the other writes."""
+    remember(env, theme="night", endpoint="openai", model="gpt-4.1")
+    one, other = LearnedFacts(env), LearnedFacts(env)
+    remember(env, theme="day")
+    one.learn(Learned(*PLACE, "seed"))
+    remember(env, endpoint="deepseek", model="deepseek-flash")
+    other.learn(Learned(*PLACE, "top_p"))
+    expected = State("day", "deepseek", "deepseek-flash", {PLACE: frozenset({"seed", "top_p"})})
+    assert load_state(env) == expected
+    assert other.refused(*PLACE) == {"seed", "top_p"}
+
+
+def test_what_a_later_version_wrote_stays(env):
+    path = put(
+        env, 'future = [1, 2]\ntheme = "night"\n[last]\nlane = 3\n[refused.x]\nm = ["a"]\n[deep.er]\nkey = true\n'
+    )
+    remember(env, model="m")
+    content = path.read_text()
+    for kept in ("future = [", "lane = 3", "[deep.er]", "key = true", 'theme = "night"'):
+        assert kept in content
+    assert load_state(env).refused == {("x", "m"): frozenset({"a"})}
+
+
+NONSENSE = [
+    ("theme = 3", State()),
+    ("last = 3", State()),
+    ("[last]\nendpoint = 1\nmodel = 'm'", State(model="m")),
+    ("refused = 'no'", State()),
+    (
+        "[refused]\nx = 1\n[refused.y]\nm = 3\nn = ['a', 1]",
+        State(refused={("y", "m"): frozenset(), ("y", "n"): frozenset("a")}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), NONSENSE)
+def test_a_value_that_makes_no_sense_is_left_out(env, content, expected):
+    put(env, content)
+    assert load_state(env) == expected
+
+
+@pytest.mark.parametrize("content", NONSENSE)
+def test_and_gives_way_to_one_that_does(env, content):
+    put(env, content[0])
+    remember(env, theme="t", endpoint="e", model="m")
+    remember_refused(env, {("y", "m"): frozenset("z")})
+    state = load_state(env)
+    assert (state.theme, state.endpoint, state.model, state.refused[("y", "m")]) == ("t", "e", "m", frozenset("z"))
+
+
+@pytest.mark.parametrize("damage", [b"theme = = 3", b"\xff\xfe", b"theme = 'x"])
+def test_a_damaged_file_is_kept_aside(env, damage):
+    path = put(env, damage)
+    state = load_state(env)
+    (problem,) = state.problems
+    assert state == State(problems=(problem,))
+    assert "state.toml.bad" in problem
+    assert path.with_name("state.toml.bad").read_bytes() == damage
+    assert not path.exists()
+    remember(env, theme="day")
+    assert load_state(env) == State("day")
+
+
+def test_damage_found_while_writing_is_kept_aside_too(env):
+    path = put(env, b"= broken")
+    state = remember(env, theme="day")
+    assert len(state.problems) == 1
+    assert path.with_name("state.toml.bad").read_bytes() == b"= broken"
+
+
+def test_damage_on_a_read_only_disk_is_only_a_line(env, monkeypatch):
+    put(env, b"= broken")
+    read_only(monkeypatch)
+    (problem,) = load_state(env).problems
+    assert "line 1" in problem
+
+
+def test_a_state_that_cannot_be_read_is_empty_with_a_line(env):
+    state_file(env).mkdir(parents=True)
+    (problem,) = load_state(env).problems
+    assert "cannot be read" in problem
+    with pytest.raises(StoreError):
+        remember(env, theme="day")
+
+
+def test_a_failed_write_is_raised_to_whoever_chose(env, monkeypatch):
+    read_only(monkeypatch)
+    with pytest.raises(StoreError, match="Read-only file system"):
+        remember(env, theme="day")
+
+
+def test_learning_never_raises(env, monkeypatch):
+    facts = LearnedFacts(env)
+    read_only(monkeypatch)
+    facts.learn(Learned(*PLACE, "seed"))
+    (problem,) = facts.problems
+    assert "Read-only file system" in problem
+    assert facts.refused(*PLACE) == {"seed"}
+
+
+def test_facts_outlive_the_instance_and_belong_to_one_model(env):
+    LearnedFacts(env).learn(Learned(*PLACE, "seed"))
+    facts = LearnedFacts(env)
+    assert facts.refused(*PLACE) == {"seed"}
+    assert facts.refused("deepseek", "other") == frozenset()
+
+
+def test_a_known_fact_is_not_written_again(env):
+    facts = LearnedFacts(env)
+    facts.learn(Learned(*PLACE, "seed"))
+    state_file(env).unlink()
+    facts.learn(Learned(*PLACE, "seed"))
+    assert not state_file(env).exists()
+
+
+def test_hostile_names_survive_the_round_trip(env):
+    place = ('a"]\n[x', "m.\x1b[31m/\u202e")
+    LearnedFacts(env).learn(Learned(*place, "seed"))
+    assert LearnedFacts(env).refused(*place) == {"seed"}
+
+
+def learn_many(env: dict[str, str], name: str) -> None:
+    facts = LearnedFacts(env)
+    for n in range(10):
+        facts.learn(Learned("e", "m", f"{name}{n}"))
+
+
+def test_four_processes_at_once_lose_nothing(env):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=learn_many, args=(env, name)) for name in "abcd"]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert load_state(env).refused[("e", "m")] == {f"{name}{n}" for name in "abcd" for n in range(10)}

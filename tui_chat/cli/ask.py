@@ -1,0 +1,189 @@
+"""`tui-chat ask`: one question, the answer on stdout as it streams."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import sys
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import click
+
+from tui_chat.cli.common import Common, common
+from tui_chat.cli.exits import ExitCode, exit_of, exit_of_kind
+from tui_chat.cli.output import Answer, complain, print_json
+from tui_chat.cli.results import ask_object, figures_line, unsent_object
+from tui_chat.cli.running import run_until_signal
+from tui_chat.domain import events
+from tui_chat.domain.ask import Settings
+from tui_chat.domain.draft import Phase
+from tui_chat.domain.failure import Broken, Failure, Kind, UsageError, failure
+from tui_chat.domain.figures import seconds, usd
+from tui_chat.domain.words import say
+from tui_chat.wiring import Choice, NoEndpoint, house
+
+if TYPE_CHECKING:
+    from tui_chat.engine.session import Session
+
+
+@click.command("ask", short_help="Ask one question and print the answer as it streams.")
+@click.argument("prompt", required=False)
+@click.option("-s", "--system", metavar="SYSTEM", help="The system prompt.")
+@click.option("-t", "--temperature", type=click.FloatRange(0), metavar="TEMP", help="Sampling temperature.")
+@click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="Longest answer, in tokens.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object when the answer is there.")
+@click.option("--no-stream", is_flag=True, help="Ask for the whole answer at once.")
+@click.option("--stats", is_flag=True, help="Print the figures on stderr at the end.")
+@click.option("--max-cost", metavar="USD", help="Stop when the answer would cost more (exit code 4).")
+@common
+def command(
+    common: Common,
+    prompt: str | None,
+    system: str | None,
+    temperature: float | None,
+    max_tokens: int | None,
+    as_json: bool,
+    no_stream: bool,
+    stats: bool,
+    max_cost: str | None,
+) -> int:
+    """Ask PROMPT, joined with what is piped in, and print the answer as it streams."""
+    settings = Settings(system=system, temperature=temperature, max_tokens=max_tokens)
+    choice = Choice(common.endpoint, common.model, common.profile, settings, stream=not no_stream)
+    question = _question(prompt)
+    cap = _amount(max_cost)
+    return run_until_signal(lambda: _ask(common, choice, question, cap, as_json=as_json, stats=stats))
+
+
+async def _ask(
+    common: Common, choice: Choice, question: str, cap: Decimal | None, *, as_json: bool, stats: bool
+) -> ExitCode:
+    async with house(os.environ, demo=common.demo) as built:
+        for problem in built.problems():
+            complain(problem)
+        try:
+            target = await built.completed(built.choose(choice))
+        except NoEndpoint as error:
+            return _unsent(Failure(Kind.AUTH, str(error)), choice, as_json=as_json)
+        except Broken as broken:
+            return _unsent(broken.failure, choice, as_json=as_json)
+        if cap is not None and target.price is None:
+            raise UsageError(say("usage.cap_without_price", model=target.model))
+        teller = Teller(built.session(target), cap, quiet=as_json)
+        await teller.ask(question)
+        return teller.report(as_json=as_json, stats=stats)
+
+
+class Teller:
+    """Listens to a session and tells what it hears: the answer to stdout, everything else to stderr."""
+
+    def __init__(self, session: Session, cap: Decimal | None, *, quiet: bool) -> None:
+        self._session = session
+        self._cap = cap
+        self._answer = None if quiet else Answer()
+        self._ended = asyncio.Event()
+        self._reader_gone: BrokenPipeError | None = None
+        session.listeners.append(self._hear)
+
+    async def ask(self, question: str) -> None:
+        """Ask and wait for the end; a cancellation ends the reply, and its text stays."""
+        self._session.submit(question)
+        try:
+            await self._ended.wait()
+        except asyncio.CancelledError:
+            await self._session.close()
+
+    def report(self, *, as_json: bool, stats: bool) -> ExitCode:
+        """Print what comes after the answer; the exit code."""
+        if self._reader_gone is not None:
+            raise self._reader_gone
+        reply = self._session.reply
+        assert reply is not None
+        if self._answer is not None:
+            self._answer.end()
+        if as_json:
+            print_json(ask_object(reply))
+        trouble = reply.draft.failure
+        if trouble is not None:
+            complain(f"{trouble.message} {trouble.hint}")
+        elif reply.draft.phase is Phase.COMPLETED and reply.draft.finish_reason == "length":
+            complain(say("turn.length"))
+        if stats:
+            complain(figures_line(reply))
+        return exit_of(reply.draft)
+
+    def _hear(self, event: events.SessionEvent) -> None:
+        if not isinstance(event, events.RunHeard):
+            return
+        match event.stamped.event:
+            case events.Text(text):
+                self._tell(text)
+            case events.Waiting(wait, trouble):
+                complain(say("ask.waiting", message=trouble.message, seconds=seconds(wait)))
+            case events.Learned(_, _, refused):
+                complain(say("ask.learned", parameter=refused))
+            case events.Ended():
+                self._ended.set()
+                return
+            case _:
+                pass
+        self._watch_cost()
+
+    def _tell(self, text: str) -> None:
+        if self._answer is None or self._reader_gone is not None:
+            return
+        try:
+            self._answer.write(text)
+        except BrokenPipeError as error:
+            self._reader_gone = error
+            self._session.cancel()
+
+    def _watch_cost(self) -> None:
+        reply = self._session.reply
+        if self._cap is None or reply is None:
+            return
+        cost = reply.cost(reply.stats())
+        if cost.usd is not None and cost.usd > self._cap:
+            message = say("fail.budget", cost=usd(cost.usd), cap=usd(self._cap))
+            self._session.cancel(failure(Kind.BUDGET, message))
+
+
+def _unsent(trouble: Failure, choice: Choice, *, as_json: bool) -> ExitCode:
+    if as_json:
+        print_json(unsent_object(trouble, choice.endpoint, choice.model))
+    complain(f"{trouble.message} {trouble.hint}".strip())
+    return exit_of_kind(trouble.kind)
+
+
+def _question(prompt: str | None) -> str:
+    """PROMPT and what is piped in, joined by a blank line."""
+    piped = _piped()
+    parts = [part for part in (prompt, piped) if part is not None and part.strip()]
+    if not parts:
+        raise UsageError(say("usage.no_prompt"))
+    return "\n\n".join(parts)
+
+
+def _piped() -> str | None:
+    """stdin, when it is a pipe or a regular file."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return None
+    if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
+        return None
+    return sys.stdin.buffer.read().decode("utf-8", "replace").removeprefix("\ufeff").strip("\n")
+
+
+def _amount(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text.removeprefix("$"))
+    except ArithmeticError:
+        amount = Decimal(-1)
+    if not amount.is_finite() or amount <= 0:
+        raise UsageError(say("usage.max_cost", text=text))
+    return amount

@@ -1,0 +1,75 @@
+"""The command line: which command, with which common options. stdout is data, stderr is narration."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from tui_chat import __version__
+from tui_chat.cli.common import Common, common
+from tui_chat.cli.exits import ExitCode
+from tui_chat.cli.output import complain
+from tui_chat.domain.failure import TuiChatError
+
+COMMANDS = {
+    "ask": "Ask one question and print the answer as it streams.",
+    "models": "List the models that endpoints offer; this also tests the key.",
+    "demo-server": "Run the built-in endpoint in the foreground.",
+}
+"""Every command with its line in --help; its module is imported when it is called."""
+
+
+class Commands(click.Group):
+    """Imports a command's module when it is called, so that none pays for another."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"tui_chat.cli.{cmd_name.replace('-', '_')}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", prog_name="tui-chat")
+@common
+def tui_chat(common: Common) -> int | None:
+    """Talk to language models in the terminal. Without a command, the full screen opens."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return None
+    # The screen's imports are paid for here alone.
+    from tui_chat.cli.screen import run
+
+    return run(common, os.environ)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit by the contract; a traceback never reaches the user."""
+    try:
+        code = tui_chat.main(standalone_mode=False)
+    except click.ClickException as error:
+        complain(error.format_message())
+        code = ExitCode.USAGE
+    except TuiChatError as error:
+        complain(str(error))
+        code = ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone; what is still buffered must not be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.FAILED
+    sys.exit(code if isinstance(code, int) else ExitCode.DONE)

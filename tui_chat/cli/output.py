@@ -1,0 +1,60 @@
+"""Writing for people and for programs: data to stdout, narration to stderr, foreign text safe on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TextIO
+
+import msgspec
+
+from tui_chat.domain.hostile import visible, visible_line
+
+_json = msgspec.json.Encoder(decimal_format="number")
+
+
+def complain(text: str) -> None:
+    """One line of narration."""
+    print(f"tui-chat: {visible_line(text, 2000)}", file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value and a newline; a Decimal stands as the exact number."""
+    _write(sys.stdout, msgspec.json.format(_json.encode(value), indent=2).decode() + "\n")
+
+
+def print_line(text: str) -> None:
+    """A line of data that may hold foreign text."""
+    _write(sys.stdout, (visible(text) if sys.stdout.isatty() else text) + "\n")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """UTF-8 whatever the locale says, so that a pipe gets the bytes that came."""
+    stream.flush()
+    stream.buffer.write(text.encode("utf-8", "replace"))
+    stream.buffer.flush()
+
+
+class Answer:
+    """The answer on its way to stdout: unchanged into a pipe, made visible on a terminal."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._terminal = self._stream.isatty()
+        self._held = ""
+        self._last = ""
+
+    def write(self, text: str) -> None:
+        """Write a piece at once."""
+        if self._terminal:
+            # A CR at the end of a piece may be half of a line end.
+            text = self._held + text
+            self._held = "\r" if text.endswith("\r") else ""
+            text = visible(text.removesuffix("\r") if self._held else text)
+        if text:
+            self._last = text[-1]
+            _write(self._stream, text)
+
+    def end(self) -> None:
+        """Finish the last line, so that a prompt or another program's output starts on its own."""
+        if self._last and self._last != "\n":
+            _write(self._stream, "\n")

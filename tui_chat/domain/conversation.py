@@ -1,0 +1,114 @@
+"""A conversation: an append-only tree of turns, of which one path is "in chat".
+
+A retry or an edit adds a sibling; nothing is overwritten. The path runs from the root to `head`; for every node
+on the way the tree remembers which child was last in chat, so that walking back finds the old continuation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tui_chat.domain.ask import Message
+
+if TYPE_CHECKING:
+    from tui_chat.domain.ask import Role
+    from tui_chat.domain.draft import Phase
+    from tui_chat.domain.failure import Failure
+    from tui_chat.domain.meter import Stats
+    from tui_chat.domain.pricing import Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How the run behind an assistant turn ended, with its figures."""
+
+    phase: Phase
+    finish_reason: str | None
+    failure: Failure | None
+    skipped: int
+    stats: Stats
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    id: str
+    parent: str | None
+    role: Role
+    text: str
+    reasoning: str = ""
+    endpoint: str = ""
+    model: str = ""
+    result: Result | None = None
+    """None on a user's turn, and on a reply still running."""
+
+    @property
+    def sendable(self) -> bool:
+        """True when the turn belongs in the messages of the next request."""
+        return bool(self.text.strip())
+
+
+@dataclass(slots=True)
+class Conversation:
+    """The tree; node ids are unique within it and in the order of their making."""
+
+    nodes: dict[str, Node] = field(default_factory=dict[str, Node])
+    head: str | None = None
+    children: dict[str | None, list[str]] = field(default_factory=dict[str | None, list[str]])
+    chosen: dict[str | None, str] = field(default_factory=dict[str | None, str])
+    """Of each parent, the child that is in chat."""
+
+    def add(self, parent: str | None, role: Role, text: str, *, endpoint: str = "", model: str = "") -> Node:
+        """Append a node under `parent` and put it in chat."""
+        node = Node(f"n{len(self.nodes) + 1}", parent, role, text, endpoint=endpoint, model=model)
+        self.nodes[node.id] = node
+        self.children.setdefault(parent, []).append(node.id)
+        self.select(node.id)
+        return node
+
+    def finish(self, node_id: str, text: str, reasoning: str, result: Result) -> Node:
+        """Fill in a reply that has ended."""
+        node = replace(self.nodes[node_id], text=text, reasoning=reasoning, result=result)
+        self.nodes[node_id] = node
+        return node
+
+    def select(self, node_id: str) -> None:
+        """Put `node_id` in chat, with what was last in chat below it."""
+        at: str | None = node_id
+        while at is not None:
+            parent = self.nodes[at].parent
+            self.chosen[parent] = at
+            at = parent
+        while node_id in self.chosen:
+            node_id = self.chosen[node_id]
+        self.head = node_id
+
+    def rewind(self, node_id: str | None) -> None:
+        """Make `node_id` the head; what stood below it stays in the tree, out of chat."""
+        self.chosen.pop(node_id, None)
+        self.head = node_id
+
+    def path(self, node_id: str | None = None) -> list[Node]:
+        """The nodes from the root to `node_id`, or to the head."""
+        at = self.head if node_id is None else node_id
+        nodes: list[Node] = []
+        while at is not None:
+            nodes.append(self.nodes[at])
+            at = nodes[-1].parent
+        return nodes[::-1]
+
+    def siblings(self, node_id: str) -> tuple[int, int]:
+        """(place, count) of a node among its siblings, counted from 1."""
+        family = self.children[self.nodes[node_id].parent]
+        return family.index(node_id) + 1, len(family)
+
+    def sibling(self, node_id: str, step: int) -> str | None:
+        """The sibling `step` places on, or None at the edge."""
+        family = self.children[self.nodes[node_id].parent]
+        place = family.index(node_id) + step
+        return family[place] if 0 <= place < len(family) else None
+
+    def messages(self, node_id: str) -> tuple[Message, ...]:
+        """What the model is told up to and including `node_id`."""
+        return tuple(Message(n.role, n.text) for n in self.path(node_id) if n.sendable)

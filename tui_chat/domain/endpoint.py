@@ -1,0 +1,139 @@
+"""An endpoint: where a request goes, with what key, and how patiently."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tui_chat.domain.failure import Failure, Kind, failure
+from tui_chat.domain.words import say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PLACEHOLDER = re.compile(
+    r"""your[-_ ]?[a-z0-9_ -]*(key|token)      # YOUR_HOLYSHEEP_API_KEY, your-api-key
+      | (sk|key|gsk)-?(\.{2,}|…|x{3,}|\*{3,})  # sk-..., sk-xxxx
+      | <[^>]*> | \.{3,} | …                   # <api key>
+      | (changeme|change-me|replace[-_ ]?me|placeholder|todo|insert[-_ ].*key.*|paste[-_ ].*key.*)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What documentation prints where a key belongs."""
+
+
+class Secret:
+    """A key that no repr, log line or traceback shows; `reveal` is called where it is sent."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('…')"
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds; 0 means no limit."""
+
+    connect: float = 10.0
+    first_token: float = 120.0
+    """From the request to the first token of either kind; 600 by default on loopback."""
+    idle: float = 60.0
+    """Between two pieces of data; keep-alive comments are not data."""
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    attempts: int = 4
+    """Total tries, the first one included."""
+    base: float = 0.5
+    cap: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One server and how to talk to it."""
+
+    name: str
+    base_url: str
+    dialect: str = "openai-chat"
+    key: Secret | None = None
+    key_source: str = ""
+    """Where the key was found, or where it was looked for: named in messages instead of the key."""
+    needs_key: bool = False
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    extra_body: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    proxy: str | None = None
+    ca_file: str | None = None
+    insecure_http: bool = False
+    """The user agreed to send the key over plain http to another host."""
+    timeouts: Timeouts = Timeouts()
+    retry: RetryPolicy = RetryPolicy()
+    default_model: str | None = None
+
+    @property
+    def origin(self) -> str:
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def local(self) -> bool:
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost, *.localhost and the loopback address ranges."""
+    host = host.rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_placeholder(key: str) -> bool:
+    """True when the key is the blank of some documentation and not a key."""
+    return PLACEHOLDER.fullmatch(key.strip()) is not None
+
+
+def key_trouble(endpoint: Endpoint) -> Failure | None:
+    """Why the key as it stands may not be sent: it is missing, a placeholder, or would travel in the open."""
+    key, source = endpoint.key, endpoint.key_source or endpoint.name
+    if not key:
+        if not endpoint.needs_key:
+            return None
+        return failure(Kind.AUTH, say("fail.key_missing", endpoint=endpoint.name, source=source), source=source)
+    if is_placeholder(key.reveal()):
+        message = say("fail.key_placeholder", source=source, placeholder=key.reveal())
+        return failure(Kind.AUTH, message, source=source)
+    if endpoint.base_url.startswith("http:") and not endpoint.local and not endpoint.insecure_http:
+        message = say("fail.key_open", endpoint=endpoint.name, host=endpoint.host)
+        return Failure(Kind.AUTH, message, say("hint.key_open", endpoint=endpoint.name))
+    return None

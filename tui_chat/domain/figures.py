@@ -1,0 +1,54 @@
+"""Figures as text: every number with its unit, and in a width that does not jump as it moves."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tui_chat.domain.pricing import CostSource
+
+if TYPE_CHECKING:
+    from tui_chat.domain.pricing import Cost
+
+NONE = "–"
+
+
+def seconds(value: float | None) -> str:
+    """`12 ms`, `3.2 s`, `4:05 min`."""
+    if value is None:
+        return NONE
+    if value < 0.9995:
+        return f"{value * 1000:.0f} ms"
+    if value < 59.95:
+        return f"{value:.1f} s"
+    whole = round(value)
+    return f"{whole // 60}:{whole % 60:02d} min" if whole < 3600 else f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+def tokens(value: int | None, *, exact: bool = True) -> str:
+    """`1,234`, or `~1,234` for an estimate."""
+    return NONE if value is None else f"{'' if exact else '~'}{value:,}"
+
+
+def rate(value: float | None, *, exact: bool = True) -> str:
+    """`41.2 tok/s`; above 100 without a fraction."""
+    if value is None:
+        return f"{NONE} tok/s"
+    return f"{'' if exact else '~'}{value:,.{0 if value >= 99.95 else 1}f} tok/s"
+
+
+def usd(value: Decimal | None) -> str:
+    """`$0.00123`: at least two decimals, and three significant digits below a dollar."""
+    if value is None:
+        return NONE
+    if value == 0:
+        return "$0.00"
+    places = 2 if value >= 1 else min(10, max(4, 2 - value.adjusted()))
+    return f"${value:,.{places}f}"
+
+
+def money(cost: Cost) -> str:
+    """A cost with its `~` when it is estimated; `price?` when no price is known, never $0.00."""
+    if cost.usd is None:
+        return "price?"
+    return f"{'~' if cost.source is CostSource.ESTIMATED else ''}{usd(cost.usd)}"

@@ -1,0 +1,178 @@
+"""Figures of a run, moving as it runs.
+
+TTFT: request sent to the first non-empty token of either kind; a role-only chunk does not stop the clock, and time
+in a queue or a back-off is not in it (`wait_s`). The first answer token stands beside it.
+Decode tok/s = (output tokens - 1) / (last - first token). End-to-end tok/s = output tokens / total.
+The rate "now" covers the last 2 s. Gaps are between chunks with text; a chunk is not a token.
+Until the provider reports usage, tokens are UTF-8 bytes / `BYTES_PER_TOKEN`, and `exact` is False.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tui_chat.domain.events import Attempt, Connected, Ended, Queued, Text, Thinking, Usage, Waiting
+
+if TYPE_CHECKING:
+    from tui_chat.domain.events import Stamped
+
+WINDOW_S = 2.0
+BYTES_PER_TOKEN = 4.0
+"""Start value of the estimate: English prose, and CJK text in UTF-8, both lie near it."""
+
+
+def estimate_tokens(size: float) -> int:
+    """Tokens in `size` UTF-8 bytes of text."""
+    return round(size / BYTES_PER_TOKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """One snapshot; seconds and tokens; None is unknown."""
+
+    elapsed_s: float
+    attempts: int
+    usage: Usage
+    """Reported where the provider did, estimated elsewhere."""
+    exact: bool
+    ttft_s: float | None
+    ttft_answer_s: float | None
+    wait_s: float
+    connect_s: float | None
+    warm: bool
+    tok_per_s: float | None
+    """Decode rate over the whole reply."""
+    now_per_s: float | None
+    """Decode rate over the last 2 s."""
+    total_per_s: float | None
+    gap_p50_s: float | None
+    gap_p95_s: float | None
+    gap_max_s: float | None
+    silence_s: float | None
+    """Since the last data of a run still going."""
+
+
+class Meter:
+    """Folds stamped events in O(1) (gaps: a binary insertion) and gives `Stats` on demand."""
+
+    def __init__(self, prompt_bytes: int = 0) -> None:
+        self._prompt_tokens = estimate_tokens(prompt_bytes)
+        self._attempts = 0
+        self._sent = 0.0
+        self._data_at = 0.0
+        self._pause: float | None = None
+        self._wait = 0.0
+        self._first: float | None = None
+        self._first_answer: float | None = None
+        self._last: float | None = None
+        self._ended: float | None = None
+        self._connect_s: float | None = None
+        self._warm = False
+        self._answer_bytes = 0
+        self._thought_bytes = 0
+        self._usage: Usage | None = None
+        self._usage_at = 0
+        """Bytes received when the usage came: what follows it is estimated on top."""
+        self._gaps: list[float] = []
+        self._recent: deque[tuple[float, int]] = deque()
+
+    def fold(self, stamped: Stamped) -> None:
+        at, event = stamped.at, stamped.event
+        match event:
+            case Text(text):
+                self._answer_bytes += self._token(at, text)
+                if self._first_answer is None:
+                    self._first_answer = at
+            case Thinking(text):
+                self._thought_bytes += self._token(at, text)
+            case Usage():
+                self._usage = event
+                self._usage_at = self._answer_bytes + self._thought_bytes
+                self._data_at = at
+            case Attempt(n):
+                self._resume_clock(at)
+                self._attempts, self._sent, self._data_at = n, at, at
+            case Queued() | Waiting():
+                self._pause = at
+            case Connected(_, _, connect_s):
+                self._connect_s, self._warm, self._data_at = connect_s, connect_s is None, at
+            case Ended():
+                self._resume_clock(at)
+                self._ended = at
+            case _:
+                pass
+
+    def stats(self, at: float) -> Stats:
+        """The figures at `at` seconds of the run; frozen at its end once it ended."""
+        end = at if self._ended is None else self._ended
+        usage, exact = self._counted()
+        output = usage.output or 0
+        span = (self._last or 0.0) - (self._first or 0.0)
+        pause = 0.0 if self._pause is None else max(0.0, end - self._pause)
+        return Stats(
+            elapsed_s=end,
+            attempts=self._attempts,
+            usage=usage,
+            exact=exact,
+            ttft_s=None if self._first is None else self._first - self._sent,
+            ttft_answer_s=None if self._first_answer is None else self._first_answer - self._sent,
+            wait_s=self._wait + pause,
+            connect_s=self._connect_s,
+            warm=self._warm,
+            tok_per_s=(output - 1) / span if span > 0 and output > 1 else None,
+            now_per_s=self._rate(end),
+            total_per_s=output / end if output and end > 0 else None,
+            gap_p50_s=self._gap(50),
+            gap_p95_s=self._gap(95),
+            gap_max_s=self._gaps[-1] if self._gaps else None,
+            silence_s=None if self._ended is not None or self._pause is not None else max(0.0, at - self._data_at),
+        )
+
+    def _token(self, at: float, text: str) -> int:
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if self._first is None:
+            self._first = at
+        if self._last is not None:
+            insort(self._gaps, at - self._last)
+        self._last = self._data_at = at
+        self._recent.append((at, size))
+        while self._recent[0][0] < at - WINDOW_S:
+            self._recent.popleft()
+        return size
+
+    def _resume_clock(self, at: float) -> None:
+        if self._pause is not None:
+            self._wait += at - self._pause
+            self._pause = None
+
+    def _counted(self) -> tuple[Usage, bool]:
+        received = self._answer_bytes + self._thought_bytes
+        if self._usage is None:
+            if not received and not self._attempts:
+                return Usage(), False
+            reasoning = estimate_tokens(self._thought_bytes) if self._thought_bytes else None
+            return Usage(
+                input=self._prompt_tokens or None, output=estimate_tokens(received), reasoning=reasoning
+            ), False
+        since = received - self._usage_at
+        if since and self._usage.output is not None:
+            return replace(self._usage, output=self._usage.output + estimate_tokens(since)), False
+        if self._usage.output is None:
+            return replace(self._usage, output=estimate_tokens(received)), False
+        return self._usage, True
+
+    def _rate(self, at: float) -> float | None:
+        """Tokens in the window, scaled to the reported total once it is known."""
+        if self._first is None or self._ended is not None:
+            return None
+        start = max(self._first, at - WINDOW_S)
+        if at - start < 0.2:
+            return None
+        return sum(size for when, size in self._recent if when > start) / BYTES_PER_TOKEN / (at - start)
+
+    def _gap(self, percent: int) -> float | None:
+        """Nearest-rank percentile."""
+        return self._gaps[-(-percent * len(self._gaps) // 100) - 1] if self._gaps else None

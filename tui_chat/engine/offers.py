@@ -1,0 +1,59 @@
+"""The models that an endpoint offers."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from tui_chat.domain.endpoint import key_trouble
+from tui_chat.domain.failure import Broken, Kind, failure
+from tui_chat.domain.words import say
+from tui_chat.engine.guard import Guard, Interrupted
+
+if TYPE_CHECKING:
+    from tui_chat.domain.endpoint import Endpoint
+    from tui_chat.engine.ports import Answer, Engine
+    from tui_chat.wire.codec import ModelInfo
+
+LIMIT_S = 10.0
+BODY_LIMIT = 16 * 1024 * 1024
+
+
+async def offers(engine: Engine, endpoint: Endpoint) -> list[ModelInfo]:
+    """The endpoint's model list, asked within 10 s; raises Broken. This is also how a key is checked."""
+    trouble = key_trouble(endpoint)
+    if trouble is not None:
+        raise Broken(trouble)
+    work = Guard(_ask(engine, endpoint))
+    late = failure(Kind.FIRST_TOKEN_TIMEOUT, say("fail.no_answer", seconds=LIMIT_S))
+    timer = engine.clock.call_later(LIMIT_S, lambda: work.interrupt(late))
+    try:
+        return await work.result()
+    except Interrupted as interrupted:
+        raise Broken(interrupted.cause or late) from None
+    finally:
+        timer.cancel()
+
+
+def nearest(model: str, offered: list[ModelInfo], count: int = 3) -> list[str]:
+    """The offered names most like `model`, best first."""
+    return get_close_matches(model, [m.id for m in offered], n=count, cutoff=0.0)
+
+
+async def read_all(answer: Answer, limit: int) -> bytes:
+    """The body of an answer, cut at `limit` bytes."""
+    body = bytearray()
+    async for chunk in answer.chunks():
+        body += chunk
+        if len(body) >= limit:
+            break
+    return bytes(body[:limit])
+
+
+async def _ask(engine: Engine, endpoint: Endpoint) -> list[ModelInfo]:
+    codec = engine.codec_for(endpoint.dialect)
+    async with engine.transport.open(endpoint, codec.models_request(endpoint)) as answer:
+        body = await read_all(answer, BODY_LIMIT)
+        if answer.status != 200:
+            raise Broken(codec.error(endpoint, answer.status, answer.headers, body))
+    return codec.models(body)

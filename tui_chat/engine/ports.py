@@ -1,0 +1,63 @@
+"""What the engine needs from outside, declared here and fulfilled elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from tui_chat.domain.endpoint import Endpoint
+    from tui_chat.domain.events import Learned
+    from tui_chat.engine.clock import Clock
+    from tui_chat.wire.codec import Codec, Refused, Request
+
+
+class Answer(Protocol):
+    """An HTTP answer whose headers are here; names of headers are lower case."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def connect_s(self) -> float | None:
+        """Seconds spent on TCP and TLS; None on a connection that was open already."""
+        ...
+
+    @property
+    def via(self) -> str | None:
+        """The proxy in use."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body, in the pieces in which it arrives, decompressed."""
+        ...
+
+
+class Transport(Protocol):
+    def open(self, endpoint: Endpoint, request: Request) -> AbstractAsyncContextManager[Answer]:
+        """Send `request`; every foreign exception, here and while reading, comes out as Broken."""
+        ...
+
+
+class Knowledge(Protocol):
+    """What was learned about endpoints."""
+
+    def refused(self, endpoint: str, model: str) -> Refused: ...
+
+    def learn(self, fact: Learned) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The engine's tools, put together once by the composition root."""
+
+    transport: Transport
+    codec_for: Callable[[str], Codec]
+    clock: Clock
+    knowledge: Knowledge

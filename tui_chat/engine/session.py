@@ -1,0 +1,185 @@
+"""One conversation being held: what was said, the reply under way, and the messages waiting their turn.
+
+Every face calls the same `submit`. Two replies never run at once in one conversation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui_chat.domain.ask import Ask
+from tui_chat.domain.conversation import Conversation, Result
+from tui_chat.domain.draft import Draft, Phase
+from tui_chat.domain.events import Ended, Failed, QueueChanged, Returned, RunHeard, Submitted
+from tui_chat.domain.meter import Meter
+from tui_chat.domain.pricing import cost, total
+from tui_chat.engine.lanes import start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tui_chat.domain.ask import Message, Settings
+    from tui_chat.domain.conversation import Node
+    from tui_chat.domain.endpoint import Endpoint
+    from tui_chat.domain.events import SessionEvent, Stamped
+    from tui_chat.domain.failure import Failure
+    from tui_chat.domain.meter import Stats
+    from tui_chat.domain.pricing import Cost, Price
+    from tui_chat.engine.lanes import Lane
+    from tui_chat.engine.ports import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom the next message goes to, and how."""
+
+    endpoint: Endpoint
+    model: str
+    settings: Settings
+    price: Price | None = None
+    stream: bool = True
+
+
+class Reply:
+    """One assistant turn with its run: the draft and the meter that listen to it."""
+
+    def __init__(self, node: Node, question: Node, target: Target, messages: tuple[Message, ...]) -> None:
+        self.node = node
+        self.question = question
+        self.target = target
+        self.ask = Ask(target.endpoint, target.model, messages, target.settings, target.stream)
+        self.draft = Draft()
+        self.meter = Meter(prompt_bytes(self.ask))
+        self.lane: Lane | None = None
+
+    def fold(self, stamped: Stamped) -> None:
+        self.draft.fold(stamped)
+        self.meter.fold(stamped)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the run began."""
+        return self.lane.run.age if self.lane is not None else 0.0
+
+    def stats(self) -> Stats:
+        return self.meter.stats(self.age)
+
+    def cost(self, stats: Stats) -> Cost:
+        return cost(stats.usage, self.target.price, exact=stats.exact)
+
+    def result(self) -> Result:
+        stats, draft = self.stats(), self.draft
+        return Result(draft.phase, draft.finish_reason, draft.failure, draft.skipped, stats, self.cost(stats))
+
+
+class Session:
+    """A conversation, its reply under way and its queue; listeners hear every SessionEvent, in order."""
+
+    def __init__(self, engine: Engine, target: Target) -> None:
+        self.conversation = Conversation()
+        self.target = target
+        self.listeners: list[Callable[[SessionEvent], None]] = []
+        self.reply: Reply | None = None
+        """The newest reply, under way or ended."""
+        self.queue: list[str] = []
+        self._engine = engine
+        self._closing = False
+
+    @property
+    def running(self) -> bool:
+        return self.reply is not None and not self.reply.draft.phase.ended
+
+    def submit(self, text: str) -> None:
+        """Ask `text` in the conversation: at once, or when the reply under way and the messages before it are done."""
+        if self.running or self.queue:
+            self.queue.append(text)
+            self._tell(QueueChanged(tuple(self.queue)))
+            if not self.running:
+                self._next()
+            return
+        self._ask(text)
+
+    def cancel(self, cause: Failure | None = None) -> bool:
+        """End the reply under way, keeping what came; False when there is none."""
+        if self.reply is None or self.reply.lane is None or not self.running:
+            return False
+        self.reply.lane.cancel(cause)
+        return True
+
+    def retry(self) -> bool:
+        """Ask the newest question in chat again; the new reply is a sibling. False when there is nothing to retry."""
+        question = next((n for n in reversed(self.conversation.path()) if n.role == "user"), None)
+        if self.running or question is None:
+            return False
+        self._start(question)
+        return True
+
+    def take_back(self) -> str | None:
+        """Remove the message that was queued last, and return it."""
+        if not self.queue:
+            return None
+        text = self.queue.pop()
+        self._tell(QueueChanged(tuple(self.queue)))
+        return text
+
+    def spent(self) -> Cost:
+        """What all replies of this conversation cost so far, failed and cancelled ones too."""
+        costs = [n.result.cost for n in self.conversation.nodes.values() if n.result is not None]
+        if self.reply is not None and self.running:
+            costs.append(self.reply.cost(self.reply.stats()))
+        return total(costs)
+
+    async def close(self) -> None:
+        """End the reply under way and wait until its connection is closed."""
+        self._closing = True
+        if self.cancel() and self.reply is not None and self.reply.lane is not None:
+            await self.reply.lane.outcome()
+
+    def _tell(self, event: SessionEvent) -> None:
+        for listener in self.listeners:
+            listener(event)
+
+    def _ask(self, text: str) -> None:
+        self._start(self.conversation.add(self._anchor(), "user", text))
+
+    def _anchor(self) -> str | None:
+        """The turn that a new message follows: a question that nothing answered is not one."""
+        path = self.conversation.path()
+        while path and (path[-1].role == "user" or not path[-1].sendable):
+            path.pop()
+        return path[-1].id if path else None
+
+    def _start(self, question: Node) -> None:
+        target = self.target
+        messages = self.conversation.messages(question.id)
+        node = self.conversation.add(question.id, "assistant", "", endpoint=target.endpoint.name, model=target.model)
+        reply = self.reply = Reply(node, question, target, messages)
+        self._tell(Submitted(question, node))
+        reply.lane = start(self._engine, {"main": reply.ask}, lambda stamped: self._hear(reply, stamped))[0]
+
+    def _hear(self, reply: Reply, stamped: Stamped) -> None:
+        reply.fold(stamped)
+        if not isinstance(stamped.event, Ended):
+            self._tell(RunHeard(reply.node.id, stamped))
+            return
+        draft = reply.draft
+        reply.node = self.conversation.finish(reply.node.id, draft.text, draft.reasoning, reply.result())
+        self._tell(RunHeard(reply.node.id, stamped))
+        failed = isinstance(stamped.event.outcome, Failed)
+        if not draft.received and draft.phase is not Phase.COMPLETED:
+            self._tell(Returned(reply.question.text))
+        if not failed and not self._closing:
+            self._next()
+
+    def _next(self) -> None:
+        if self.queue:
+            text = self.queue.pop(0)
+            self._tell(QueueChanged(tuple(self.queue)))
+            self._ask(text)
+
+
+def prompt_bytes(ask: Ask) -> int:
+    """UTF-8 bytes of what is sent to the model."""
+    texts = [ask.settings.system or "", *(m.text for m in ask.messages)]
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)

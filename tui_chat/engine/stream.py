@@ -1,0 +1,185 @@
+"""One try: open the answer, read it to its end, and watch the clock meanwhile.
+
+Completeness comes from the protocol (a finish reason, an end mark), never from the end of the body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tui_chat.domain.events import (
+    Completed,
+    Connected,
+    Faulted,
+    Progress,
+    Stopped,
+    Text,
+    Thinking,
+    Timings,
+    Usage,
+)
+from tui_chat.domain.failure import Broken, Kind, failure
+from tui_chat.domain.words import say
+from tui_chat.engine.guard import Guard, Interrupted
+from tui_chat.engine.offers import read_all
+from tui_chat.wire.retry import retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tui_chat.domain.ask import Ask
+    from tui_chat.domain.events import RunEvent, StreamEvent
+    from tui_chat.domain.failure import Failure
+    from tui_chat.engine.clock import Timer
+    from tui_chat.engine.ports import Answer, Engine
+    from tui_chat.wire.codec import Codec, Request
+
+MIB = 1024 * 1024
+REPLY_LIMIT = 64 * MIB
+ERROR_BODY_LIMIT = MIB
+SETTLE_S = 5.0
+"""After a finish reason: how long usage and the end mark are waited for."""
+DRAIN_S = 0.1
+"""After the end mark: how long the end of the body is waited for, so that the connection can be used again."""
+BLOCKED_REASONS = frozenset({"content_filter"})
+
+
+class Stream:
+    """Reads one answer; `read` once, then look at what came."""
+
+    def __init__(self, engine: Engine, ask: Ask, emit: Callable[[RunEvent], None], total_left: float | None) -> None:
+        self.received = False
+        """A token of either kind came."""
+        self._answered = False
+        self._finished: Stopped | None = None
+        self._drained = False
+        self._engine = engine
+        self._ask = ask
+        self._emit = emit
+        self._size = 0
+        now = engine.clock.now()
+        self._sent = self._heard = now
+        self._total_at = None if total_left is None else now + total_left
+        self._timer: Timer | None = None
+        self._guard: Guard[None] | None = None
+
+    async def read(self, codec: Codec, request: Request) -> Completed | Failure:
+        """Carry out the request: how it completed, or what it ran into."""
+        self._guard = Guard(self._consume(codec, request))
+        self._arm()
+        try:
+            await self._guard.result()
+        except Broken as broken:
+            return broken.failure
+        except Interrupted as interrupted:
+            if interrupted.cause is not None and self._finished is None:
+                return interrupted.cause
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+        return self._judged()
+
+    def _judged(self) -> Completed | Failure:
+        if self._finished is None:
+            return failure(Kind.TRUNCATED, say("fail.truncated" if self.received else "fail.empty"))
+        reason = self._finished.reason
+        if reason in BLOCKED_REASONS and not self._answered:
+            return failure(Kind.BLOCKED, say("fail.blocked", reason=reason))
+        return Completed(reason)
+
+    async def _consume(self, codec: Codec, request: Request) -> None:
+        endpoint = self._ask.endpoint
+        async with self._engine.transport.open(endpoint, request) as answer:
+            self._hear()
+            self._emit(Connected(answer.status, _request_id(answer), answer.connect_s, answer.via))
+            if answer.status != 200:
+                raise Broken(await self._refusal(codec, answer))
+            decoder = codec.decoder(endpoint, answer.headers.get("content-type", "").lower())
+            async for chunk in answer.chunks():
+                self._size += len(chunk)
+                if self._size > REPLY_LIMIT:
+                    raise Broken(failure(Kind.PROTOCOL, say("fail.reply_too_large", limit=REPLY_LIMIT // MIB)))
+                self._take(decoder.feed(chunk))
+                if decoder.done and not self._drained:
+                    self._drained = True
+                    self._arm()
+            self._take(decoder.finish())
+
+    async def _refusal(self, codec: Codec, answer: Answer) -> Failure:
+        body = await read_all(answer, ERROR_BODY_LIMIT)
+        found = codec.error(self._ask.endpoint, answer.status, answer.headers, body)
+        return replace(found, retry_after=retry_after(answer.headers, self._engine.clock.wall()))
+
+    def _take(self, events: Iterable[StreamEvent]) -> None:
+        for event in events:
+            match event:
+                case Text() | Thinking():
+                    first, self.received = not self.received, True
+                    self._answered = self._answered or isinstance(event, Text)
+                    self._hear()
+                    if first:
+                        self._arm()
+                case Usage() | Timings() | Progress():
+                    self._hear()
+                case Stopped():
+                    self._finished = event
+                    self._hear()
+                    self._arm()
+                case _:
+                    pass
+            self._emit(event)
+            if isinstance(event, Faulted):
+                raise Broken(event.failure)
+
+    def _hear(self) -> None:
+        self._heard = self._engine.clock.now()
+
+    def _arm(self) -> None:
+        """(Re)start the one timer for the earliest deadline in force."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self._due()
+        if due is not None:
+            self._timer = self._engine.clock.call_later(max(0.0, due[0] - self._engine.clock.now()), self._ring)
+
+    def _ring(self) -> None:
+        """A deadline as it stood when the timer was set; data that came since has moved it."""
+        due = self._due()
+        if due is None or self._guard is None:
+            return
+        when, cause = due
+        if self._engine.clock.now() < when:
+            self._arm()
+        else:
+            self._guard.interrupt(cause)
+
+    def _due(self) -> tuple[float, Failure | None] | None:
+        """(when, why) of the earliest deadline; no cause where the answer is whole and only its tail is missing."""
+        limits = self._ask.endpoint.timeouts
+        if self._finished is not None:
+            return self._heard + (DRAIN_S if self._drained else SETTLE_S), None
+        due: list[tuple[float, Kind, str, float]] = []
+        if self.received and limits.idle:
+            due.append((self._heard + limits.idle, Kind.IDLE_TIMEOUT, "fail.idle", limits.idle))
+        if not self.received and limits.first_token:
+            due.append(
+                (
+                    self._sent + limits.first_token,
+                    Kind.FIRST_TOKEN_TIMEOUT,
+                    "fail.first_token",
+                    limits.first_token,
+                )
+            )
+        if self._total_at is not None:
+            due.append((self._total_at, Kind.TOTAL_TIMEOUT, "fail.total", limits.total))
+        if not due:
+            return None
+        when, kind, words, seconds = min(due)
+        return when, failure(kind, say(words, seconds=seconds))
+
+
+def _request_id(answer: Answer) -> str | None:
+    headers = answer.headers
+    return headers.get("x-request-id") or headers.get("request-id") or headers.get("x-generation-id")

@@ -1,0 +1,275 @@
+"""config.toml: what the user wrote, the shipped catalog beneath it, and every mistake in one line.
+
+It is read from the user's own folder only and never written. One bad entry spares the rest: `load` does not raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+from tui_chat.domain.ask import Settings
+from tui_chat.domain.endpoint import Endpoint, Secret
+from tui_chat.domain.failure import ConfigError, StoreError
+from tui_chat.domain.pricing import Price
+from tui_chat.domain.words import say
+from tui_chat.store.endpoints import Endpoints, Known, Surroundings, read_endpoints
+from tui_chat.store.files import read_toml
+from tui_chat.store.paths import config_file, keys_file
+from tui_chat.store.schema import Budget, CompareSet, Currency, Default, PriceTable, ProfileTable, Ui
+from tui_chat.store.secrets import load_keys, resolve_key
+from tui_chat.store.shipped import shipped_prices
+from tui_chat.store.tables import Problem, Reader, ended, must_be, unknown
+
+USABLE = ("openai-chat",)
+"""The dialects that can be spoken."""
+
+DEMO = "demo"
+"""The built-in endpoint: known by name, there only while it runs."""
+
+CHOICES = ("endpoint", "model", "profile")
+SECTIONS = ("endpoints", "profiles", "compare", "prices", "budget", "currency", "ui", "keys")
+PRICE_SOURCE = "config.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named choice of endpoint, model and settings; None leaves the choice open."""
+
+    name: str
+    endpoint: str | None
+    model: str | None
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The configuration in use. Endpoints stand without their keys; `endpoint` looks for one when asked."""
+
+    file: Path
+    env: Mapping[str, str] = field(repr=False)
+    endpoints: dict[str, Endpoint] = field(repr=False)
+    """Usable ones, the user's own first, then those of the catalog."""
+    known: dict[str, Known] = field(repr=False)
+    """By endpoint: label, where a key can be had, where it is looked for."""
+    profiles: dict[str, Profile]
+    prices: dict[str, Price]
+    """The catalog's and the user's, for `domain.pricing.find_price`."""
+    bad_endpoints: dict[str, str]
+    """By name, the sentence of the mistake that spoilt it."""
+    bad_profiles: dict[str, str]
+    default: Default
+    ui: Ui
+    budget: Budget
+    currency: Currency
+    compare: dict[str, CompareSet]
+    keys: dict[str, str]
+    """Keys by action, as written."""
+    problems: tuple[Problem, ...]
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The endpoint with its key, if one is found; blocks while a key command runs, at most ten seconds.
+
+        Raises ConfigError: unknown, spoilt by a mistake, or its key cannot be had.
+        """
+        if name in self.bad_endpoints:
+            raise ConfigError(self.bad_endpoints[name])
+        if name not in self.endpoints:
+            raise ConfigError(ended(say("config.no_endpoint", name=name, hint=unknown(name, self.endpoints))))
+        endpoint = self.endpoints[name]
+        if name not in self.known:
+            return endpoint
+        key, place = resolve_key(self.known[name].source, self.env)
+        return replace(endpoint, key=key, key_source=place)
+
+    def profile(self, name: str) -> Profile:
+        """Raises ConfigError: unknown, or spoilt by a mistake."""
+        if name in self.bad_profiles:
+            raise ConfigError(self.bad_profiles[name])
+        if name not in self.profiles:
+            raise ConfigError(ended(say("config.no_profile", name=name, hint=unknown(name, self.profiles))))
+        return self.profiles[name]
+
+    def knows(self, name: str) -> bool:
+        """True for the name of an endpoint, usable or not."""
+        return name in self.endpoints or name in self.bad_endpoints
+
+    def available(self) -> list[str]:
+        """Endpoints that can be used as they stand: with a key, or chosen and needing none; the user's own first."""
+        return [name for name in self.endpoints if self._usable(name)]
+
+    def _usable(self, name: str) -> bool:
+        if name not in self.known:
+            return True
+        known = self.known[name]
+        return known.source.has_key(self.env) or (known.chosen and not self.endpoints[name].needs_key)
+
+    def variables(self) -> list[str]:
+        """The environment variables in which keys are looked for."""
+        named = (known.source.variable for known in self.known.values())
+        return list(dict.fromkeys(variable for variable in named if variable))
+
+    def local_names(self) -> list[str]:
+        """Servers that usually listen on this machine and need no key."""
+        return [name for name, known in self.known.items() if known.local_server]
+
+    def with_endpoint(self, endpoint: Endpoint) -> Config:
+        """This configuration with an endpoint that came up at run time: ready as it stands, and first."""
+        others = {name: other for name, other in self.endpoints.items() if name != endpoint.name}
+        return replace(
+            self,
+            endpoints={endpoint.name: endpoint, **others},
+            known={name: known for name, known in self.known.items() if name != endpoint.name},
+            bad_endpoints={name: line for name, line in self.bad_endpoints.items() if name != endpoint.name},
+        )
+
+
+def load(env: Mapping[str, str], dialects: Collection[str] = USABLE) -> Config:
+    """Read the configuration; whatever is wrong is in `problems`, and all the rest works."""
+    file = config_file(env)
+    reader = Reader(str(file))
+    money = _content(file, reader)
+    raw = cast("dict[str, Any]", plain(money))
+    endpoints = _endpoints(raw, Surroundings(file, env, dialects, _saved(env, reader), str(keys_file(env))), reader)
+    profiles, bad_profiles = _profiles(raw, endpoints, reader)
+    return Config(
+        file=file,
+        env=env,
+        endpoints=endpoints.ready,
+        known=endpoints.known,
+        profiles=profiles,
+        prices=_prices(money, reader),
+        bad_endpoints=endpoints.bad,
+        bad_profiles=bad_profiles,
+        default=_default(raw, endpoints, [*profiles, *bad_profiles], reader),
+        ui=reader.table(Ui, raw.get("ui", {}), ("ui",))[0] or Ui(),
+        budget=reader.table(Budget, money.get("budget", {}), ("budget",))[0] or Budget(),
+        currency=_currency(money, reader),
+        compare=_compare(raw, reader),
+        keys=reader.entries(str, _section(raw, "keys", reader), ("keys",))[0],
+        problems=tuple(reader.problems),
+    )
+
+
+def _content(file: Path, reader: Reader) -> dict[str, Any]:
+    """The file with Decimal for its fractions, {} when it cannot be read."""
+    try:
+        content = read_toml(file, Decimal)
+    except StoreError as error:
+        reader.problems.append(Problem(reader.where, "", say("config.unread", fault=error)))
+        return {}
+    reader.unknown_keys(content, (*CHOICES, *SECTIONS), ())
+    return content
+
+
+def plain(value: object) -> object:
+    """TOML content with float for Decimal, as JSON and msgspec want it."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in cast("dict[str, object]", value).items()}
+    if isinstance(value, list):
+        return [plain(entry) for entry in cast("list[object]", value)]
+    return value
+
+
+def _saved(env: Mapping[str, str], reader: Reader) -> dict[str, Secret]:
+    try:
+        return load_keys(env)
+    except (ConfigError, StoreError) as error:
+        reader.problems.append(Problem(str(keys_file(env)), "", str(error)))
+        return {}
+
+
+def _section(raw: Mapping[str, Any], name: str, reader: Reader) -> dict[str, Any]:
+    section = raw.get(name, {})
+    if isinstance(section, dict):
+        return cast("dict[str, Any]", section)
+    reader.report((name,), must_be(say("config.kind.table"), section))
+    return {}
+
+
+def _endpoints(raw: Mapping[str, Any], around: Surroundings, reader: Reader) -> Endpoints:
+    return read_endpoints(_section(raw, "endpoints", reader), around, reader)
+
+
+def _profiles(
+    raw: Mapping[str, Any], endpoints: Endpoints, reader: Reader
+) -> tuple[dict[str, Profile], dict[str, str]]:
+    good: dict[str, Profile] = {}
+    bad: dict[str, str] = {}
+    for name, entry in _section(raw, "profiles", reader).items():
+        table, fault = reader.table(ProfileTable, entry, ("profiles", name))
+        if table is not None and fault is None:
+            fault = _unknown_endpoint(table.endpoint, endpoints, ("profiles", name, "endpoint"), reader)
+        if table is None or fault is not None:
+            bad[name] = fault or ""
+        else:
+            good[name] = Profile(name, table.endpoint, table.model, _settings(table))
+    return good, bad
+
+
+def _settings(table: ProfileTable) -> Settings:
+    return Settings(
+        system=table.system,
+        temperature=table.temperature,
+        top_p=table.top_p,
+        max_tokens=table.max_tokens,
+        seed=table.seed,
+        stop=(table.stop,) if isinstance(table.stop, str) else tuple(table.stop or ()),
+        reasoning_effort=table.reasoning_effort,
+        extra_body=MappingProxyType(table.extra_body),
+    )
+
+
+def _unknown_endpoint(name: str | None, endpoints: Endpoints, at: tuple[str, ...], reader: Reader) -> str | None:
+    names = [*endpoints.ready, *endpoints.bad, DEMO]
+    if name is None or name in names:
+        return None
+    return reader.report(at, say("config.names_no_endpoint", hint=unknown(name, names)))
+
+
+def _default(raw: Mapping[str, Any], endpoints: Endpoints, profiles: list[str], reader: Reader) -> Default:
+    """The choices of the file. A name that is unknown stays: a request must not go elsewhere because of a slip."""
+    chosen = {name: raw[name] for name in CHOICES if name in raw}
+    default = reader.table(Default, chosen, ())[0] or Default()
+    _unknown_endpoint(default.endpoint, endpoints, ("endpoint",), reader)
+    if default.profile is not None and default.profile not in profiles:
+        reader.report(("profile",), say("config.names_no_profile", hint=unknown(default.profile, profiles)))
+    return default
+
+
+def _prices(money: Mapping[str, Any], reader: Reader) -> dict[str, Price]:
+    """The catalog under the user's prices; a spoilt one hides the catalog's too, for it was not wanted."""
+    prices = dict(shipped_prices())
+    for name, entry in _section(money, "prices", reader).items():
+        table, fault = reader.table(PriceTable, entry, ("prices", name))
+        if table is None or fault is not None:
+            prices.pop(name, None)
+        else:
+            prices[name] = Price(table.input, table.output, table.cached, table.cache_write, source=PRICE_SOURCE)
+    return prices
+
+
+def _currency(money: Mapping[str, Any], reader: Reader) -> Currency:
+    """USD unless both keys are right: an amount under the wrong sign would mislead."""
+    raw = money.get("currency", {})
+    table, fault = reader.table(Currency, raw, ("currency",))
+    if table is None or fault is not None:
+        return Currency()
+    if table.code != Currency().code and "per_usd" not in raw:
+        reader.report(("currency", "per_usd"), say("config.missing"))
+        return Currency()
+    return table
+
+
+def _compare(raw: Mapping[str, Any], reader: Reader) -> dict[str, CompareSet]:
+    read = {
+        name: reader.table(CompareSet, entry, ("compare", name))
+        for name, entry in _section(raw, "compare", reader).items()
+    }
+    return {name: table for name, (table, fault) in read.items() if table is not None and fault is None}

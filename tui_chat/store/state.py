@@ -1,0 +1,130 @@
+"""state.toml: what the user chose on screen, and what was learned; so config.toml is never rewritten.
+
+Two instances share the file: each write reads it again and changes only its own keys, and whatever this version
+does not know stays. A damaged file is kept aside and begun anew.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import tomli_w
+
+from tui_chat.domain.failure import StoreError
+from tui_chat.domain.words import say
+from tui_chat.store.files import Damaged, locked, read_toml, write_private
+from tui_chat.store.paths import state_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Refusals = Mapping[tuple[str, str], frozenset[str]]
+"""By endpoint and model, the request parameters that were refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """None: not chosen yet, or what stood there made no sense."""
+
+    theme: str | None = None
+    endpoint: str | None = None
+    """The last one used, with `model`."""
+    model: str | None = None
+    refused: Refusals = field(default_factory=dict[tuple[str, str], frozenset[str]])
+    problems: tuple[str, ...] = ()
+
+
+def load_state(env: Mapping[str, str]) -> State:
+    """What is remembered; never raises."""
+    try:
+        content, problems = _read(state_file(env))
+    except StoreError as error:
+        return State(problems=(str(error),))
+    return _state(content, problems)
+
+
+def remember(
+    env: Mapping[str, str], *, theme: str | None = None, endpoint: str | None = None, model: str | None = None
+) -> State:
+    """Write down what is given, leave the rest as it is on disk, and return the whole. Raises StoreError."""
+
+    def change(content: dict[str, Any]) -> None:
+        _set(content, theme=theme)
+        if endpoint is not None or model is not None:
+            _set(_table(content, "last"), endpoint=endpoint, model=model)
+
+    return _edit(env, change)
+
+
+def remember_refused(env: Mapping[str, str], refused: Refusals) -> State:
+    """Add to the refusals on disk, and return the whole. Raises StoreError."""
+
+    def change(content: dict[str, Any]) -> None:
+        for (endpoint, model), parameters in refused.items():
+            models = _table(_table(content, "refused"), endpoint)
+            models[model] = sorted({*_texts(models.get(model)), *parameters})
+
+    return _edit(env, change)
+
+
+def _edit(env: Mapping[str, str], change: Callable[[dict[str, Any]], None]) -> State:
+    path = state_file(env)
+    with locked(path):
+        content, problems = _read(path)
+        change(content)
+        write_private(path, tomli_w.dumps(content))
+    return _state(content, problems)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The file's content and what is wrong with it; a damaged file is moved out of the way."""
+    try:
+        return read_toml(path), ()
+    except Damaged as error:
+        return {}, (_set_aside(path, error),)
+
+
+def _set_aside(path: Path, error: Damaged) -> str:
+    bad = path.with_name(f"{path.name}.bad")
+    try:
+        os.replace(path, bad)
+    except OSError:
+        return str(error)
+    return say("store.set_aside", fault=error, bad=bad)
+
+
+def _state(content: dict[str, Any], problems: tuple[str, ...]) -> State:
+    last = _entries(content.get("last"))
+    refused = {
+        (endpoint, model): frozenset(_texts(parameters))
+        for endpoint, models in _entries(content.get("refused")).items()
+        for model, parameters in _entries(models).items()
+    }
+    return State(_text(content.get("theme")), _text(last.get("endpoint")), _text(last.get("model")), refused, problems)
+
+
+def _set(table: dict[str, Any], **values: str | None) -> None:
+    table.update({name: value for name, value in values.items() if value is not None})
+
+
+def _table(parent: dict[str, Any], name: str) -> dict[str, Any]:
+    """The table `name` of `parent`, made where there is none."""
+    if not isinstance(parent.get(name), dict):
+        parent[name] = {}
+    return parent[name]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _texts(value: object) -> list[str]:
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, str)]
+
+
+def _entries(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -1,0 +1,101 @@
+"""One table of actions: bindings, footer, help, palette and slash commands are all read off it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from textual.binding import Binding
+
+from tui_chat.domain.words import say
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing the user can do; `name` is its method `action_<name>` on the chat screen."""
+
+    name: str
+    keys: str = ""
+    """Keys as Textual names them, comma-separated, the one to show first."""
+    slash: str = ""
+    """The command that does the same, without its slash."""
+    footer: str = ""
+    """When the footer shows it: always, running, idle, or never."""
+    takes: bool = False
+    """True when the command takes the rest of its line."""
+    in_composer: bool = False
+    """The composer handles the key itself."""
+
+    @property
+    def label(self) -> str:
+        return say(f"action.{self.name}")
+
+    @property
+    def help(self) -> str:
+        return say(f"action.{self.name}.help")
+
+    @property
+    def key(self) -> str:
+        """The key to show, such as Ctrl+J."""
+        return show_key(self.keys.partition(",")[0])
+
+
+ACTIONS = (
+    Action("send", "enter", footer="always", in_composer=True),
+    Action("newline", "ctrl+j,shift+enter,ctrl+enter", footer="always", in_composer=True),
+    Action("cancel", "escape", slash="cancel", footer="running"),
+    Action("retry", "f5,alt+r", slash="retry", footer="idle"),
+    Action("previous_version", "alt+left"),
+    Action("next_version", "alt+right"),
+    Action("take_back", "alt+up", slash="unqueue"),
+    Action("model", "f2", slash="model", footer="always", takes=True),
+    Action("system", slash="system", takes=True),
+    Action("theme", slash="theme", takes=True),
+    Action("page_up", "pageup"),
+    Action("page_down", "pagedown"),
+    Action("tail", "ctrl+end"),
+    Action("help", "f1", slash="help", footer="always"),
+    Action("copy_or_cancel", "ctrl+c"),
+    Action("quit", "ctrl+q", slash="quit", footer="always"),
+)
+
+SLASHES = {action.slash: action for action in ACTIONS if action.slash}
+
+
+def bindings() -> list[Binding]:
+    """Bindings of the chat screen; they come before the composer's own."""
+    return [
+        Binding(a.keys, a.name, a.label, show=False, priority=True, id=a.name)
+        for a in ACTIONS
+        if a.keys and not a.in_composer
+    ]
+
+
+def footer(*, running: bool) -> list[Action]:
+    """The actions that the footer shows now."""
+    return [a for a in ACTIONS if a.footer in ("always", "running" if running else "idle")]
+
+
+def parse_slash(text: str) -> tuple[Action | None, str, str] | None:
+    """(action, its argument, the command as typed) of a line such as `/model x`; None when it is no command.
+
+    A path or a line of several lines is a message like any other.
+    """
+    command, _, rest = text.strip().partition(" ")
+    name = command[1:]
+    if not command.startswith("/") or not name.isalpha() or "\n" in text.strip():
+        return None
+    action = SLASHES.get(name)
+    if action is not None and rest.strip() and not action.takes:
+        return None
+    return action, rest.strip(), command
+
+
+def nearest_slash(command: str) -> str:
+    return "/" + get_close_matches(command.lstrip("/"), SLASHES, n=1, cutoff=0.0)[0]
+
+
+def show_key(key: str) -> str:
+    """`ctrl+j` as `Ctrl+J`."""
+    names = {"escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn", "enter": "Enter"}
+    return "+".join(names.get(part, part.capitalize() if len(part) > 1 else part.upper()) for part in key.split("+"))

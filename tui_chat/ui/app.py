@@ -1,0 +1,149 @@
+"""The full-screen program: it shows a session and is the only part that knows Textual's App."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual.app import App, SystemCommand
+
+from tui_chat.domain.failure import TuiChatError
+from tui_chat.domain.words import say
+from tui_chat.ui import themes
+from tui_chat.ui.actions import ACTIONS
+from tui_chat.ui.screens.chat import ChatScreen
+from tui_chat.ui.screens.first_run import FirstRun
+from tui_chat.ui.terminal import Driver, HostileFilter
+from tui_chat.wiring import NoEndpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from textual.filter import LineFilter
+    from textual.screen import Screen
+
+    from tui_chat.domain.endpoint import Endpoint
+    from tui_chat.engine.session import Session, Target
+    from tui_chat.wiring import Choice, House
+
+EXIT_LIMIT_S = 2.0
+"""After a signal: how long an orderly end may take before the process ends anyway."""
+
+log = logging.getLogger(__name__)
+
+
+class TuiChat(App[None]):
+    TITLE = "tui-chat"
+    CSS_PATH: ClassVar = Path(__file__).parent / "style" / "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    NOTIFICATION_TIMEOUT = 6.0
+
+    def __init__(self, house: House, choice: Choice, *, demo: bool = False) -> None:
+        super().__init__(driver_class=Driver)
+        self.house = house
+        self.fps = house.config.ui.fps
+        self._choice = choice
+        self._demo = demo
+        self._hostile = HostileFilter()
+        self._session: Session | None = None
+        loaded = themes.load(house.theme_folders)
+        self._problems = [*house.problems(), *loaded.problems]
+        self.theme_names = sorted(loaded.themes)
+        for theme in loaded.themes.values():
+            self.register_theme(theme)
+        self._start_theme()
+
+    def _start_theme(self) -> None:
+        wanted = self.house.state.theme or self.house.config.ui.theme
+        if wanted and wanted not in self.available_themes:
+            self._problems.append(say("status.no_theme", name=wanted, names=", ".join(self.theme_names)))
+            wanted = None
+        default = themes.DEFAULT if themes.DEFAULT in self.theme_names else self.theme
+        self.theme = wanted or default
+
+    def choose_theme(self, name: str) -> None:
+        self.theme = name
+        self.house.remember_theme(name)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._hostile]
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return {**super().get_theme_variable_defaults(), **themes.VARIABLES}
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette offers what the table of actions has; nothing of it is foreign text."""
+        if isinstance(screen, ChatScreen):
+            for action in ACTIONS:
+                if not action.in_composer:
+                    yield SystemCommand(action.label, action.help, getattr(screen, f"action_{action.name}"))
+
+    async def on_mount(self) -> None:
+        self._listen_to_signals()
+        if self._demo:
+            await self.house.start_demo()
+        try:
+            self._open_chat(self.house.choose(self._choice))
+        except NoEndpoint:
+            self.push_screen(FirstRun(self.house, first=True), self._set_up)
+        except TuiChatError as error:
+            self._problems.insert(0, str(error))
+            self.push_screen(FirstRun(self.house, first=True), self._set_up)
+        self.call_after_refresh(self._warm_up)
+
+    def _set_up(self, endpoint: Endpoint | None) -> None:
+        if endpoint is not None:
+            settings = self._choice.settings
+            self._open_chat(self.house.target(endpoint, endpoint.default_model or "", settings))
+
+    def _open_chat(self, target: Target) -> None:
+        self._session = self.house.session(target)
+        self.push_screen(ChatScreen(self._session, tuple(self._problems)))
+
+    def _warm_up(self) -> None:
+        """Import the HTTP client once the first screen stands, beside the loop."""
+        threading.Thread(target=self.house.transport.warm_up, daemon=True).start()
+
+    async def on_unmount(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    # ends
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        if threading.current_thread() is threading.main_thread() and not self.is_headless:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self._end_by_signal, number)
+
+    def _end_by_signal(self, number: signal.Signals) -> None:
+        """An orderly end with the shell's code for the signal; a terminal that is gone does not delay it."""
+        code = 128 + number
+        watchdog = threading.Timer(EXIT_LIMIT_S, os._exit, (code,))
+        watchdog.daemon = True
+        watchdog.start()
+        self.exit(return_code=code)
+
+    def _fatal_error(self) -> None:
+        """A fault of our own: one line on the terminal, the traceback, without values of variables, in the log."""
+        error = self._exception
+        name = type(error).__name__ if error is not None else "?"
+        try:
+            log.error("%s", "".join(traceback.format_exception(error)) if error is not None else name)
+            line = say("crash.line", error=name, file=self.house.log_file)
+        except OSError:
+            line = say("crash.line_nolog", error=name)
+        self._exit_renderables.append(Text(line))
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: object) -> None:
+        """What Textual would print in full ends as our one line."""
+        self._return_code = 1
+        self._fatal_error()

@@ -1,0 +1,67 @@
+"""From events to frames: what streams in is gathered here and given to the widgets a few times a second."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui_chat.domain.events import Text, Thinking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.timer import Timer
+    from textual.widget import Widget
+
+    from tui_chat.domain.events import Stamped
+
+STATS_PER_S = 4
+
+
+class Feed:
+    """Gathers the text of a reply between frames; `on_text` gets it at each frame, `on_stats` is called less often."""
+
+    def __init__(
+        self,
+        owner: Widget,
+        fps: int,
+        on_text: Callable[[str, str, str], None],
+        on_stats: Callable[[], None],
+    ) -> None:
+        self._on_text = on_text
+        self._on_stats = on_stats
+        self._node = ""
+        self._text: list[str] = []
+        self._thinking: list[str] = []
+        self._frames: Timer = owner.set_interval(1 / fps, self.flush, pause=True)
+        self._ticks: Timer = owner.set_interval(1 / STATS_PER_S, on_stats, pause=True)
+
+    def start(self, node: str) -> None:
+        """A reply begins."""
+        self.flush()
+        self._node = node
+        self._frames.resume()
+        self._ticks.resume()
+
+    def stop(self) -> None:
+        """The reply has ended: show what is left."""
+        self.flush()
+        self._frames.pause()
+        self._ticks.pause()
+        self._on_stats()
+
+    def hear(self, stamped: Stamped) -> None:
+        match stamped.event:
+            case Text(text):
+                self._text.append(text)
+            case Thinking(text):
+                self._thinking.append(text)
+            case _:
+                pass
+
+    def flush(self) -> None:
+        """Draw one frame, if anything has come."""
+        if self._text or self._thinking:
+            text, thinking = "".join(self._text), "".join(self._thinking)
+            self._text.clear()
+            self._thinking.clear()
+            self._on_text(self._node, text, thinking)

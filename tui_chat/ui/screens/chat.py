@@ -1,0 +1,322 @@
+"""The chat: conversation and reply, figures, composer. A listener of its session; it decides nothing about a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.widgets import Static
+
+from tui_chat.domain import events, figures
+from tui_chat.domain.draft import Phase
+from tui_chat.domain.failure import TuiChatError
+from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.words import say
+from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
+from tui_chat.ui.feed import Feed
+from tui_chat.ui.screens.help import HelpScreen
+from tui_chat.ui.screens.models import ModelPicker, Picked
+from tui_chat.ui.turns import head, live_state, notes, turns
+from tui_chat.ui.widgets.composer import Composer
+from tui_chat.ui.widgets.figures import Figures
+from tui_chat.ui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from tui_chat.engine.session import Session
+    from tui_chat.ui.app import TuiChat
+
+WIDE = 110
+"""Columns from which the figures stand beside the transcript."""
+NOTICE_S = 6.0
+"""How long a notice stands in the status line."""
+
+
+class ChatScreen(Screen[None]):
+    BINDINGS: ClassVar = bindings()
+
+    app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
+
+    def __init__(self, session: Session, problems: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+        self.session = session
+        self.transcript = Transcript(id="transcript")
+        self.composer = Composer(id="composer")
+        self._figures = Figures(id="figures")
+        self._title = Static(id="title", markup=False)
+        self._queue = Static(id="queue", markup=False)
+        self._status = Static(id="status", markup=False)
+        self._keys = Static(id="keys", markup=False)
+        self._problems = problems
+        self._notice = ""
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        with Horizontal(id="body"):
+            yield self.transcript
+            yield self._figures
+        yield self._queue
+        yield self._status
+        yield self.composer
+        yield self._keys
+
+    def on_mount(self) -> None:
+        self._feed = Feed(self, self.app.fps, self._grow, self._tick)
+        self.session.listeners.append(self.hear)
+        self.composer.focus()
+        self.retarget()
+        self._show_turns()
+        if self._problems:
+            self.notice(" · ".join(self._problems))
+        if not self.session.target.model:
+            self.action_model()
+
+    def on_resize(self) -> None:
+        self._tick()
+
+    # what the session says
+
+    def hear(self, event: events.SessionEvent) -> None:
+        match event:
+            case events.Submitted(_, reply):
+                self._show_turns()
+                self.transcript.to_tail()
+                self._feed.start(reply.id)
+            case events.RunHeard(_, stamped):
+                self._feed.hear(stamped)
+                match stamped.event:
+                    case events.Text() | events.Thinking():
+                        pass
+                    case events.Ended():
+                        self._end()
+                    case _:
+                        self._tick()
+            case events.QueueChanged(texts):
+                self._show_queue(texts)
+            case events.Returned(text):
+                if not self.composer.text:
+                    self.composer.put(text)
+                    self.notice(say("status.returned"))
+
+    def _end(self) -> None:
+        self._feed.stop()
+        reply = self.session.reply
+        if reply is not None and reply.node.result is not None:
+            node = reply.node
+            below = notes(reply.node.result, empty=not node.text)
+            self.transcript.dress(node.id, head(self.session.conversation, node, None), below)
+        self._show_queue(tuple(self.session.queue))
+
+    # what the user does
+
+    @on(Composer.Sent)
+    def _sent(self, message: Composer.Sent) -> None:
+        command = parse_slash(message.text)
+        if command is None:
+            self._submit(message.text)
+            return
+        action, argument, typed = command
+        if action is None:
+            self.composer.put(message.text)
+            self.notice(say("status.no_command", command=visible_line(typed, 40), nearest=nearest_slash(typed)))
+        elif action.takes:
+            getattr(self, f"action_{action.name}")(argument)
+        else:
+            getattr(self, f"action_{action.name}")()
+
+    def _submit(self, text: str) -> None:
+        if self.session.target.model:
+            self._notice = ""
+            self.session.submit(text)
+        else:
+            self.composer.put(text)
+            self.action_model()
+
+    def action_cancel(self) -> None:
+        if not self.session.cancel():
+            self.notice("")
+
+    def action_retry(self) -> None:
+        if self.session.running:
+            self.notice(say("status.running"))
+        elif not self.session.retry():
+            self.notice(say("status.nothing"))
+
+    def action_previous_version(self) -> None:
+        self._walk(-1)
+
+    def action_next_version(self) -> None:
+        self._walk(1)
+
+    def _walk(self, step: int) -> None:
+        """Show the version beside the newest turn that has several."""
+        conversation = self.session.conversation
+        if self.session.running:
+            self.notice(say("status.running"))
+            return
+        for node in reversed(conversation.path()):
+            if conversation.siblings(node.id)[1] > 1:
+                other = conversation.sibling(node.id, step)
+                if other is None:
+                    break
+                conversation.select(other)
+                self._show_turns()
+                return
+        self.notice(say("status.version"))
+
+    def action_take_back(self) -> None:
+        text = self.session.take_back()
+        if text is None:
+            self.notice(say("status.no_queue"))
+        else:
+            written = self.composer.text
+            self.composer.put(f"{text}\n{written}" if written.strip() else text)
+
+    def action_model(self, argument: str = "") -> None:
+        if argument:
+            try:
+                endpoint, model = self.app.house.named(argument, self.session.target.endpoint)
+            except TuiChatError as error:
+                self.notice(str(error))
+                return
+            self._pick(Picked(endpoint, model))
+        else:
+            self.app.push_screen(ModelPicker(self.app.house, self.session.target.endpoint), self._pick)
+
+    def _pick(self, picked: Picked | None) -> None:
+        if picked is not None:
+            self.session.target = self.app.house.target(picked.endpoint, picked.model, self.session.target.settings)
+            self.app.house.remember(picked.endpoint, picked.model)
+            self.retarget()
+            self.notice(say("status.model", endpoint=picked.endpoint.name, model=visible_line(picked.model, 60)))
+
+    def action_system(self, argument: str = "") -> None:
+        target = self.session.target
+        self.session.target = replace(target, settings=replace(target.settings, system=argument or None))
+        self.retarget()
+        self.notice(say("status.system" if argument else "status.system_none"))
+
+    def action_theme(self, argument: str = "") -> None:
+        names = self.app.theme_names
+        if argument and argument not in names:
+            self.notice(say("status.no_theme", name=visible_line(argument, 40), names=", ".join(names)))
+            return
+        name = argument or names[(names.index(self.app.theme) + 1) % len(names)]
+        self.app.choose_theme(name)
+        self.notice(say("status.theme", name=name))
+
+    def action_page_up(self) -> None:
+        self.transcript.scroll_page_up(animate=False)
+
+    def action_page_down(self) -> None:
+        self.transcript.scroll_page_down(animate=False)
+
+    def action_tail(self) -> None:
+        self.transcript.to_tail()
+        self._tick()
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen())
+
+    def action_copy_or_cancel(self) -> None:
+        if self.composer.selected_text:
+            self.composer.action_copy()
+        elif not self.session.cancel():
+            self.notice(say("status.quit"))
+
+    def action_quit(self) -> None:
+        self.app.exit()
+
+    # what is drawn
+
+    def notice(self, text: str) -> None:
+        """Show a line for a while, in the status line: nothing ever covers the conversation."""
+        self._notice = visible_line(text)
+        self._show_status()
+        if text:
+            self.set_timer(NOTICE_S, lambda: self._forget(self._notice if self._notice == visible_line(text) else ""))
+
+    def _forget(self, text: str) -> None:
+        if text and text == self._notice:
+            self._notice = ""
+            self._show_status()
+
+    def retarget(self) -> None:
+        """Say whom the next message goes to."""
+        target = self.session.target
+        model = visible_line(target.model, 60)
+        parts = ["tui-chat", f"{target.endpoint.name}/{model}" if model else target.endpoint.name]
+        settings = target.settings
+        if settings.temperature is not None:
+            parts.append(f"temperature {settings.temperature:g}")
+        if settings.system:
+            parts.append(f"system: {visible_line(settings.system, 40)}")
+        self._title.update(Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"))
+        self.composer.placeholder = say("composer.hint", model=model) if model else say("composer.none")
+        self._tick()
+
+    def _grow(self, node: str, text: str, thinking: str) -> None:
+        self.transcript.grow(node, text, thinking)
+        if not self.transcript.following:
+            self._show_status()
+
+    def _tick(self) -> None:
+        """Bring figures, states and keys up to date; four times a second while a reply is under way."""
+        reply = self.session.reply
+        if reply is not None and self.session.running:
+            self.transcript.dress(reply.node.id, head(self.session.conversation, reply.node, reply), ())
+        self._figures.show_reply(reply, self.session.spent())
+        self._show_status()
+        self._show_keys()
+
+    def _show_turns(self) -> None:
+        self.transcript.show(turns(self.session.conversation, self.session.reply))
+        self._tick()
+
+    def _show_queue(self, texts: tuple[str, ...]) -> None:
+        lines = [say("queue.line", place=i, text=visible_line(t, 200)) for i, t in enumerate(texts, 1)]
+        if lines:
+            hint = say("queue.hint" if self.session.running else "queue.held")
+            lines = [*lines[-3:], hint]
+        self._queue.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
+        self._queue.set_class(bool(texts), "-filled")
+
+    def _show_status(self) -> None:
+        parts = [self._notice] if self._notice else self._summary()
+        if not self.transcript.following:
+            parts = [say("status.below"), *parts]
+        self._status.update(Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"), layout=False)
+
+    def _summary(self) -> list[str]:
+        """State, tok/s, cost and elapsed in one line, as the narrow layout needs it."""
+        reply = self.session.reply
+        if reply is None:
+            return [say("state.idle")]
+        stats, cost = reply.stats(), reply.cost(reply.stats())
+        if reply.draft.phase is Phase.WAITING:
+            return [live_state(reply)]
+        running = self.session.running
+        parts = [
+            live_state(reply)
+            if running
+            else f"{say(f'state.{reply.draft.phase}')} · {figures.seconds(stats.elapsed_s)}"
+        ]
+        parts.append(f"TTFT {figures.seconds(stats.ttft_s)}")
+        parts.append(f"{figures.tokens(stats.usage.output, exact=stats.exact)} tok")
+        speed = stats.now_per_s if running else stats.tok_per_s
+        parts.append(figures.rate(speed, exact=stats.exact and not running))
+        parts.append(figures.money(cost))
+        return parts
+
+    def _show_keys(self) -> None:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for action in footer(running=self.session.running):
+            text.append(f"{action.key} ", "bold")
+            text.append(f"{action.label}   ")
+        self._keys.update(text, layout=False)

@@ -1,0 +1,119 @@
+"""What the transcript shows of a conversation: nodes and the reply under way as turns, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui_chat.domain import figures as show
+from tui_chat.domain.draft import Phase
+from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.words import say
+from tui_chat.ui.rows import Head, Note, Turn
+
+if TYPE_CHECKING:
+    from tui_chat.domain.conversation import Conversation, Node, Result
+    from tui_chat.domain.failure import Failure
+    from tui_chat.engine.session import Reply
+
+PHASE_STYLES = {
+    Phase.COMPLETED: "dim",
+    Phase.CANCELLED: "warning",
+    Phase.FAILED: "error",
+    Phase.WAITING: "warning",
+    Phase.STREAMING: "good",
+    Phase.THINKING: "good",
+}
+
+
+def turns(conversation: Conversation, reply: Reply | None) -> list[Turn]:
+    """The path in chat, the reply under way with what it has so far."""
+    out: list[Turn] = []
+    for node in conversation.path():
+        live = reply if reply is not None and reply.node.id == node.id and node.result is None else None
+        out.append(
+            Turn(
+                id=node.id,
+                role=node.role,
+                head=head(conversation, node, live),
+                text=node.text if live is None else live.draft.text,
+                thinking=node.reasoning if live is None else live.draft.reasoning,
+                notes=notes(node.result, empty=not node.text) if node.result is not None else (),
+            )
+        )
+    return out
+
+
+def head(conversation: Conversation, node: Node, live: Reply | None) -> Head:
+    """The line above a turn: who speaks, which version, and how it went or goes."""
+    place, count = conversation.siblings(node.id)
+    version = say("turn.version", place=place, count=count) if count > 1 else ""
+    if node.role == "user":
+        return Head(say("turn.you"), version=version)
+    if live is not None:
+        return Head(node.model, live_state(live), PHASE_STYLES.get(live.draft.phase, "dim"), version)
+    if node.result is not None:
+        return Head(node.model, ended_state(node.result), PHASE_STYLES.get(node.result.phase, "dim"), version)
+    return Head(node.model, version=version)
+
+
+def live_state(reply: Reply) -> str:
+    """`● streaming · attempt 2 of 4 · 3.2 s`, or the countdown while waiting to retry."""
+    draft, stats = reply.draft, reply.stats()
+    if draft.waiting is not None and draft.failure is not None:
+        left = max(0, round(draft.waiting[0] - stats.elapsed_s))
+        reason = visible_line(draft.failure.message, 60)
+        return "◌ " + say("state.retry_in", attempt=draft.attempts, reason=reason, seconds=left)
+    parts = [f"● {say(f'state.{draft.phase}')}"]
+    if draft.attempts > 1:
+        attempts = max(draft.attempts, reply.target.endpoint.retry.attempts)
+        parts.append(say("state.attempt", attempt=draft.attempts, attempts=attempts))
+    parts.append(show.seconds(stats.elapsed_s))
+    if draft.phase in (Phase.STREAMING, Phase.THINKING) and (stats.silence_s or 0) >= 3:
+        parts.append(say("state.silence", seconds=show.seconds(stats.silence_s)))
+    return " · ".join(parts)
+
+
+def ended_state(result: Result) -> str:
+    """`done · 3.2 s · 412 tokens · 88.1 tok/s · $0.0012`."""
+    stats = result.stats
+    parts = [say(f"state.{result.phase}"), show.seconds(stats.elapsed_s)]
+    if stats.usage.output:
+        parts.append(f"{show.tokens(stats.usage.output, exact=stats.exact)} tokens")
+    if stats.tok_per_s is not None:
+        parts.append(show.rate(stats.tok_per_s, exact=stats.exact))
+    if result.cost.usd is not None:
+        parts.append(show.money(result.cost))
+    return " · ".join(parts)
+
+
+def notes(result: Result, *, empty: bool) -> tuple[Note, ...]:
+    """The lines under a reply that did not simply end well."""
+    out: list[Note] = []
+    match result.phase:
+        case Phase.FAILED if result.failure is not None:
+            out += failure_notes(result.failure)
+            if not empty:
+                out.append(Note(say("turn.failed_kept")))
+        case Phase.CANCELLED:
+            out.append(Note(say("turn.cancelled_empty" if empty else "turn.cancelled"), "warning"))
+        case _:
+            out += reason_notes(result.finish_reason, empty=empty)
+    if result.skipped:
+        out.append(Note(say("turn.skipped", count=result.skipped), "warning"))
+    return tuple(out)
+
+
+def failure_notes(failure: Failure) -> list[Note]:
+    lines = [Note(say("turn.failed", message=visible_line(failure.message)), "error")]
+    if failure.hint:
+        lines.append(Note(visible_line(failure.hint)))
+    return lines
+
+
+def reason_notes(reason: str | None, *, empty: bool) -> list[Note]:
+    known = {"length": "turn.length", "content_filter": "turn.filtered", "refusal": "turn.refusal"}
+    if reason in known:
+        return [Note(say(known[reason], reason=reason), "warning")]
+    if reason not in ("stop", None):
+        return [Note(say("turn.stopped", reason=visible_line(reason, 40)))]
+    return [Note(say("turn.empty"))] if empty else []

@@ -1,0 +1,93 @@
+"""The stats pane: the figures of the newest reply, as they move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.widgets import Static
+
+from tui_chat.domain import figures as show
+from tui_chat.domain.draft import Phase
+from tui_chat.domain.words import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tui_chat.domain.pricing import Cost
+    from tui_chat.engine.session import Reply
+
+    Row = tuple[str, str]
+
+WIDTH = 28
+
+
+class Figures(Static):
+    """Rows of a label and a right-aligned figure; repainted without a new layout."""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(markup=False, id=id)
+        self._shown = ""
+
+    def show_reply(self, reply: Reply | None, session_cost: Cost) -> None:
+        text = say("stats.none") if reply is None else table(list(rows(reply, session_cost)))
+        if text != self._shown:
+            self._shown = text
+            self.update(Text(text), layout=False)
+
+
+def rows(reply: Reply, session_cost: Cost) -> Iterator[Row | str]:
+    """The pane's rows: (label, figure), or a heading."""
+    stats, draft = reply.stats(), reply.draft
+    usage, exact = stats.usage, stats.exact
+    yield say("stats.state"), say(f"state.{draft.phase}")
+    yield say("stats.attempt"), f"{stats.attempts} / {reply.target.endpoint.retry.attempts}"
+    yield say("stats.elapsed"), show.seconds(stats.elapsed_s)
+    thinks = stats.ttft_s is not None and stats.ttft_s != stats.ttft_answer_s
+    yield say("stats.ttft_thinking" if thinks else "stats.ttft"), show.seconds(stats.ttft_s)
+    if thinks:
+        yield say("stats.ttft_answer"), show.seconds(stats.ttft_answer_s)
+    if stats.wait_s:
+        yield say("stats.wait"), show.seconds(stats.wait_s)
+    yield say("stats.connect"), say("stats.warm") if stats.warm else show.seconds(stats.connect_s)
+    yield say("stats.tokens")
+    yield say("stats.input"), show.tokens(usage.input, exact=exact)
+    if usage.cached is not None:
+        yield say("stats.cached"), show.tokens(usage.cached)
+    if usage.reasoning:
+        yield say("stats.reasoning"), show.tokens(usage.reasoning, exact=exact)
+    yield say("stats.output"), show.tokens(usage.output, exact=exact)
+    yield say("stats.speed")
+    yield say("stats.now"), show.rate(stats.now_per_s, exact=False)
+    yield say("stats.decode"), show.rate(stats.tok_per_s, exact=exact)
+    yield say("stats.total"), show.rate(stats.total_per_s, exact=exact)
+    if draft.timings is not None and draft.timings.tok_per_s is not None:
+        yield say("stats.server"), show.rate(draft.timings.tok_per_s)
+    yield say("stats.gaps")
+    yield say("stats.gap_p50"), show.seconds(stats.gap_p50_s)
+    yield say("stats.gap_p95"), show.seconds(stats.gap_p95_s)
+    yield say("stats.gap_max"), show.seconds(stats.gap_max_s)
+    if draft.phase in (Phase.STREAMING, Phase.THINKING, Phase.PROCESSING):
+        yield say("stats.silence"), show.seconds(stats.silence_s)
+    yield say("stats.cost")
+    cost = reply.cost(stats)
+    yield say("stats.reply_cost"), show.money(cost)
+    yield say("stats.session_cost"), show.money(session_cost)
+    if cost.note:
+        yield cost.note
+    if cost.usd is None:
+        yield from (say("stats.price_help"), f'[prices."{reply.target.model}"]', "input = …", "output = …")
+    if draft.skipped:
+        yield say("stats.skipped"), str(draft.skipped)
+
+
+def table(lines: list[Row | str]) -> str:
+    """Labels at the left, figures at the right edge; a heading or a sentence stands alone."""
+    out: list[str] = []
+    for line in lines:
+        if isinstance(line, tuple):
+            label, figure = line
+            out.append(f"{label:<{WIDTH - len(figure) - 1}} {figure}")
+        else:
+            out.append(f"\n{line}" if out else line)
+    return "\n".join(out)

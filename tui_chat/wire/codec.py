@@ -1,0 +1,74 @@
+"""What every dialect offers: requests out of an Ask, events out of bytes. No sockets here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tui_chat.domain.ask import Ask
+    from tui_chat.domain.endpoint import Endpoint, Secret
+    from tui_chat.domain.events import StreamEvent
+    from tui_chat.domain.failure import Failure
+
+Refused = frozenset[str]
+"""Names of request parameters that an endpoint is known to refuse for a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request; a Secret among the header values is revealed only where it is sent."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str | Secret]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that an endpoint offers; `context` in tokens."""
+
+    id: str
+    name: str | None = None
+    context: int | None = None
+
+
+class Decoder(Protocol):
+    """Bytes of one answer -> events; the events are the same however the bytes are cut."""
+
+    @property
+    def done(self) -> bool:
+        """True once the dialect's end mark came: nothing of the answer follows."""
+        ...
+
+    def feed(self, data: bytes) -> list[StreamEvent]: ...
+
+    def finish(self) -> list[StreamEvent]:
+        """The body is over: what was still held back, or a fault found in what was no event."""
+        ...
+
+
+class Codec(Protocol):
+    """One dialect."""
+
+    optional: tuple[str, ...]
+    """Parameters that may be dropped when the server refuses them."""
+
+    def encode(self, ask: Ask, refused: Refused) -> Request: ...
+
+    def decoder(self, endpoint: Endpoint, content_type: str) -> Decoder:
+        """A decoder for a successful answer of this content type, streamed or whole."""
+        ...
+
+    def error(self, endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        """What an answer with an error status means."""
+        ...
+
+    def models_request(self, endpoint: Endpoint) -> Request: ...
+
+    def models(self, body: bytes) -> list[ModelInfo]:
+        """The model list of an answer; raises Broken when it is none."""
+        ...

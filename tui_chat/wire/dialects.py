@@ -1,0 +1,12 @@
+"""The dialects by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui_chat.wire.openai_chat import OpenAIChat
+
+if TYPE_CHECKING:
+    from tui_chat.wire.codec import Codec
+
+DIALECTS: dict[str, Codec] = {"openai-chat": OpenAIChat()}

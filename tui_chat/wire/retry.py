@@ -1,0 +1,65 @@
+"""When to try again: the server's own words first, exponential backoff with jitter else. Pure arithmetic."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tui_chat.domain.endpoint import RetryPolicy
+
+PATIENCE_S = 120.0
+"""The longest Retry-After that is waited for; a longer one is told to the user (as the OpenAI SDK does)."""
+JITTER = 0.25
+"""Share of a backoff that chance may take off, so that many clients do not come back at once."""
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds the server asks to wait: `retry-after-ms`, then `Retry-After` in seconds or as a date.
+
+    `now` is the wall clock in epoch seconds; the answer's own Date is preferred, as the clocks may differ.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is not None or value is None:
+        return seconds
+    until = _date(value)
+    return None if until is None else max(0.0, until - (_date(headers.get("date", "")) or now))
+
+
+def should_retry(headers: Mapping[str, str]) -> bool | None:
+    """What `x-should-retry` says, or None when it says nothing."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
+
+
+def backoff(policy: RetryPolicy, tries: int, chance: float) -> float:
+    """Seconds to wait after `tries` failed tries: min(base * 2^n, cap), less up to a quarter by `chance` in [0, 1)."""
+    exponent = min(tries - 1, 32)
+    return min(policy.base * 2**exponent, policy.cap) * (1 - JITTER * chance)
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value or "")
+    except ValueError:
+        return None
+    return number if 0 <= number < 1e9 else None
+
+
+def _date(value: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def clock_time(epoch: float) -> str:
+    """HH:MM:SS UTC of an epoch time, for telling a user when to come back."""
+    return datetime.fromtimestamp(epoch, UTC).strftime("%H:%M:%S UTC")

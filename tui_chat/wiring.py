@@ -1,0 +1,281 @@
+"""The composition root: configuration in, an engine and its targets out. It knows every layer below the faces."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tui_chat.domain.ask import Settings
+from tui_chat.domain.endpoint import Endpoint, Secret, Timeouts
+from tui_chat.domain.failure import ConfigError, StoreError, UsageError
+from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.pricing import find_price
+from tui_chat.domain.words import say
+from tui_chat.engine.clock import SystemClock
+from tui_chat.engine.offers import offers
+from tui_chat.engine.ports import Engine
+from tui_chat.engine.session import Session, Target
+from tui_chat.store import config as configuration
+from tui_chat.store.learned import LearnedFacts
+from tui_chat.store.logfile import start_log
+from tui_chat.store.paths import log_file, shipped_themes, user_themes
+from tui_chat.store.secrets import clean_key, save_key
+from tui_chat.store.state import load_state, remember
+from tui_chat.wire.dialects import DIALECTS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from tui_chat.demo.server import DemoServer
+    from tui_chat.engine.ports import Answer, Transport
+    from tui_chat.net.transport import HttpTransport
+    from tui_chat.store.config import Config
+    from tui_chat.wire.codec import ModelInfo, Request
+
+DEMO = configuration.DEMO
+PROBE = Timeouts(connect=1.0, first_token=2.0)
+"""How long a port of this computer is given to answer when the user has us look for servers."""
+MODELS_NAMED = 5
+NOWHERE: tuple[None, None] = (None, None)
+
+log = logging.getLogger(__name__)
+
+
+class NoEndpoint(ConfigError):
+    """Nothing is configured that could be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the command line chose; None leaves it to profile, last use and configuration, in this order."""
+
+    endpoint: str | None = None
+    model: str | None = None
+    profile: str | None = None
+    settings: Settings = field(default_factory=Settings)
+    stream: bool = True
+
+
+class LazyTransport:
+    """The transport, imported when it is first needed: httpx costs more than the rest of a start."""
+
+    def __init__(self) -> None:
+        self._transport: HttpTransport | None = None
+
+    def open(self, endpoint: Endpoint, request: Request) -> AbstractAsyncContextManager[Answer]:
+        return self._real().open(endpoint, request)
+
+    def warm_up(self) -> None:
+        """Do the import now; safe in a thread."""
+        importlib.import_module("tui_chat.net.transport")
+
+    async def close(self) -> None:
+        if self._transport is not None:
+            await self._transport.close()
+
+    def _real(self) -> Transport:
+        if self._transport is None:
+            from tui_chat.net.transport import HttpTransport
+
+            self._transport = HttpTransport()
+        return self._transport
+
+
+class House:
+    """Everything a face needs, put together from one environment."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self.config: Config = configuration.load(env)
+        self.state = load_state(env)
+        self.transport = LazyTransport()
+        self.engine = Engine(self.transport, DIALECTS.__getitem__, SystemClock(), LearnedFacts(env))
+        self._demo: DemoServer | None = None
+        self._keys: set[Secret] = set()
+
+    @property
+    def config_file(self) -> Path:
+        return self.config.file
+
+    @property
+    def log_file(self) -> Path:
+        return log_file(self.env)
+
+    @property
+    def theme_folders(self) -> tuple[Path, Path]:
+        return shipped_themes(), user_themes(self.env)
+
+    def problems(self) -> tuple[str, ...]:
+        """One line for each mistake in the user's files."""
+        return (*map(str, self.config.problems), *self.state.problems)
+
+    def start_log(self) -> None:
+        """Log warnings and faults to a file; keys that are used meanwhile are blotted out of it."""
+        start_log(self.log_file, self._keys)
+
+    def session(self, target: Target) -> Session:
+        return Session(self.engine, target)
+
+    async def close(self) -> None:
+        """Close every connection, and the demo server."""
+        await self.transport.close()
+        if self._demo is not None:
+            await self._demo.close()
+
+    # endpoints
+
+    def endpoint(self, name: str) -> Endpoint:
+        """An endpoint by name, with its key; may block while a key command runs. Raises ConfigError."""
+        found = self.config.endpoint(name)
+        if found.key is not None:
+            self._keys.add(found.key)
+        return found
+
+    def endpoint_names(self) -> list[str]:
+        """Endpoints that can be used as they stand."""
+        return self.config.available()
+
+    def local_names(self) -> list[str]:
+        return self.config.local_names()
+
+    def variables(self) -> list[str]:
+        """The environment variables in which keys are looked for."""
+        return self.config.variables()
+
+    def key_endpoints(self) -> list[tuple[str, str]]:
+        """(name, label) of the endpoints that a pasted key would make usable."""
+        known = self.config.known.items()
+        return [(name, about.label) for name, about in known if about.key_url_hint]
+
+    def key_url(self, name: str) -> str:
+        return self.config.known[name].key_url_hint
+
+    async def start_demo(self) -> Endpoint:
+        """The built-in endpoint on a free port of loopback; the same one while the program runs."""
+        if self._demo is None:
+            from tui_chat.demo.server import DemoServer
+
+            self._demo = DemoServer(seed=None)
+            await self._demo.start()
+            endpoint = Endpoint(DEMO, self._demo.base_url, default_model="demo-fast")
+            self.config = self.config.with_endpoint(endpoint)
+        return self.config.endpoint(DEMO)
+
+    async def find_local(self) -> list[Endpoint]:
+        """The usual servers of this computer that answer now; asks loopback only, and only when the user said so."""
+        candidates = [replace(self.endpoint(name), timeouts=PROBE) for name in self.local_names()]
+        answers = await asyncio.gather(*(self.offers(e) for e in candidates), return_exceptions=True)
+        return [e for e, answer in zip(candidates, answers, strict=True) if not isinstance(answer, BaseException)]
+
+    def with_key(self, name: str, key: str) -> Endpoint:
+        """An endpoint with a key that is not kept yet. Raises ConfigError when no header could carry it."""
+        place = say("config.place.pasted")
+        endpoint = self.config.endpoints[name]
+        return replace(endpoint, key=Secret(clean_key(key, place).reveal()), key_source=place)
+
+    def keep_key(self, name: str, key: str) -> Endpoint:
+        """Keep a key in the user's own folder and use it from now on. Raises ConfigError, StoreError."""
+        save_key(self.env, name, key)
+        self.config = configuration.load(self.env)
+        return self.endpoint(name)
+
+    async def offers(self, endpoint: Endpoint) -> list[ModelInfo]:
+        """The models that an endpoint offers; raises Broken."""
+        return await offers(self.engine, endpoint)
+
+    # targets
+
+    def named(self, text: str, default: Endpoint) -> tuple[Endpoint, str]:
+        """What `/model` names: ENDPOINT/MODEL where the first part is an endpoint, else a model of `default`."""
+        first, slash, rest = text.partition("/")
+        if slash and self.config.knows(first):
+            return self.endpoint(first), rest
+        return default, text
+
+    def choose(self, choice: Choice) -> Target:
+        """Whom to ask: flag, profile, last used, config default, first endpoint whose key is set.
+
+        The target's model is empty where nothing names one. Raises ConfigError, and NoEndpoint when there is none.
+        """
+        default = self.config.default
+        profile_name = choice.profile or default.profile
+        profile = self.config.profile(profile_name) if profile_name else None
+        settings = choice.settings.over(profile.settings) if profile else choice.settings
+        ways = [
+            self._flagged(choice),
+            (profile.endpoint, profile.model) if profile and choice.profile else NOWHERE,
+            (DEMO, None) if self._demo else self._last_used(),
+            (profile.endpoint, profile.model) if profile else NOWHERE,
+            (default.endpoint, default.model),
+            (next(iter(self.endpoint_names()), None), None),
+        ]
+        name = next((endpoint for endpoint, _ in ways if endpoint), None)
+        if name is None:
+            raise NoEndpoint(say("config.none", variables=", ".join(self.variables()), file=self.config_file))
+        endpoint = self.endpoint(name)
+        # A model goes with the endpoint that it was named for, or with any where none was named.
+        model = next((model for place, model in ways if model and place in (None, name)), None)
+        return self.target(endpoint, model or endpoint.default_model or "", settings, stream=choice.stream)
+
+    def _flagged(self, choice: Choice) -> tuple[str | None, str | None]:
+        """Endpoint and model as flagged; `-m X/Y` names both when X is an endpoint and -e is absent."""
+        first, slash, rest = (choice.model or "").partition("/")
+        if choice.endpoint is None and slash and self.config.knows(first):
+            return first, rest
+        return choice.endpoint, choice.model
+
+    def _last_used(self) -> tuple[str | None, str | None]:
+        usable = self.state.endpoint in self.endpoint_names()
+        return (self.state.endpoint, self.state.model) if usable else NOWHERE
+
+    def target(self, endpoint: Endpoint, model: str, settings: Settings, *, stream: bool = True) -> Target:
+        price = find_price(self.config.prices, endpoint.name, model)
+        return Target(endpoint, model, settings, price, stream)
+
+    async def completed(self, target: Target) -> Target:
+        """The target with a model: where nothing names one, the only one offered, or on this computer the first.
+
+        Raises Broken when the list cannot be had, UsageError when there are several to choose from.
+        """
+        if target.model:
+            return target
+        offered = [m.id for m in await self.offers(target.endpoint)]
+        if offered and (len(offered) == 1 or target.endpoint.local):
+            return self.target(target.endpoint, offered[0], target.settings, stream=target.stream)
+        names = ", ".join(visible_line(m, 60) for m in offered[:MODELS_NAMED]) + (
+            " …" if len(offered) > MODELS_NAMED else ""
+        )
+        raise UsageError(say("usage.no_model", endpoint=target.endpoint.name, names=names))
+
+    def remember(self, endpoint: Endpoint, model: str) -> None:
+        """Keep what was chosen on the screen for the next start."""
+        if endpoint.name != DEMO:
+            self._write(endpoint=endpoint.name, model=model)
+
+    def remember_theme(self, name: str) -> None:
+        self._write(theme=name)
+
+    def _write(self, **choices: str) -> None:
+        """A choice that cannot be kept is still in force."""
+        try:
+            self.state = remember(self.env, **choices)
+        except StoreError as error:
+            log.warning("%s", error)
+
+
+@asynccontextmanager
+async def house(env: Mapping[str, str], *, demo: bool = False) -> AsyncGenerator[House, None]:
+    """A House that closes behind itself; with `demo`, its built-in endpoint runs."""
+    built = House(env)
+    try:
+        if demo:
+            await built.start_demo()
+        yield built
+    finally:
+        await built.close()
