@@ -519,6 +519,12 @@ def test_the_users_file_wins_over_the_address_in_the_environment(configured):
     assert config.endpoint("openai").base_url == "https://own.example/v1"
 
 
+def test_an_address_in_the_environment_that_is_not_used_may_be_wrong(configured):
+    config = configured('[endpoints.openai]\nbase_url = "https://own.example/v1"', OPENAI_BASE_URL="nonsense")
+    assert config.problems == ()
+    assert config.endpoint("openai").base_url == "https://own.example/v1"
+
+
 def test_a_wrong_address_in_the_environment_spoils_openai_only(env):
     config = load(
         {**env, "OPENAI_BASE_URL": "https://u:VerySecret@x.example", "OPENAI_API_KEY": KEY, "GROQ_API_KEY": KEY}
@@ -659,6 +665,12 @@ def test_the_users_price_wins_and_is_exact(configured):
     config = configured('[prices."gpt-4.1"]\ninput = 0.1\noutput = 3')
     assert config.prices["gpt-4.1"] == Price(Decimal("0.1"), Decimal(3), source="config.toml")
     assert config.prices["gpt-4.1"].checked is None
+
+
+def test_money_never_passes_through_a_float(configured):
+    digits = "0.12345678901234567890123"
+    config = configured(f"[prices.m]\ninput = {digits}\noutput = 1\n[budget]\nper_day = {digits}")
+    assert config.prices["m"].input == config.budget.per_day == Decimal(digits)
 
 
 def test_a_spoilt_price_hides_the_catalogs(configured):

@@ -132,7 +132,7 @@ def key_trouble(endpoint: Endpoint) -> Failure | None:
         return failure(Kind.AUTH, say("fail.key_missing", endpoint=endpoint.name, source=source), source=source)
     if is_placeholder(key.reveal()):
         message = say("fail.key_placeholder", source=source, placeholder=key.reveal())
-        return failure(Kind.AUTH, message, source=source)
+        return Failure(Kind.AUTH, message, say("hint.key_placeholder"))
     if endpoint.base_url.startswith("http:") and not endpoint.local and not endpoint.insecure_http:
         message = say("fail.key_open", endpoint=endpoint.name, host=endpoint.host)
         return Failure(Kind.AUTH, message, say("hint.key_open", endpoint=endpoint.name))

@@ -292,9 +292,10 @@ def _folded(line: Text, width: int) -> list[Text]:
 
 def strip(line: Text) -> Strip:
     """One line of text as a strip."""
-    line.end = ""
-    segments = [s for s in line.render(_console) if s.text]
-    return Strip(segments)
+    if not line.spans:
+        # rich leaves the style of a text without spans to the caller.
+        return Strip([Segment(line.plain, _console.get_style(line.style))] if line.plain else [])
+    return Strip([s for s in line.render(_console) if s.text])
 
 
 def _task(line: Text, number: int) -> Text:

@@ -302,17 +302,17 @@ class ChatScreen(Screen[None]):
         if reply.draft.phase is Phase.WAITING:
             return [live_state(reply)]
         running = self.session.running
-        parts = [
-            live_state(reply)
-            if running
-            else f"{say(f'state.{reply.draft.phase}')} · {figures.seconds(stats.elapsed_s)}"
-        ]
-        parts.append(f"TTFT {figures.seconds(stats.ttft_s)}")
-        parts.append(f"{figures.tokens(stats.usage.output, exact=stats.exact)} tok")
+        if self.has_class("-wide"):
+            return [live_state(reply) if running else say("state.idle")]
+        ended = f"{say(f'state.{reply.draft.phase}')} · {figures.seconds(stats.elapsed_s)}"
         speed = stats.now_per_s if running else stats.tok_per_s
-        parts.append(figures.rate(speed, exact=stats.exact and not running))
-        parts.append(figures.money(cost))
-        return parts
+        return [
+            live_state(reply) if running else ended,
+            figures.rate(speed, exact=stats.exact and not running),
+            figures.money(cost),
+            f"{figures.tokens(stats.usage.output, exact=stats.exact)} tok",
+            f"TTFT {figures.seconds(stats.ttft_s)}",
+        ]
 
     def _show_keys(self) -> None:
         text = Text(no_wrap=True, overflow="ellipsis")

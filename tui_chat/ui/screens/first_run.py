@@ -40,7 +40,7 @@ class FirstRun(ModalScreen[Endpoint | None]):
             yield Input(password=True, id="key")
             yield OptionList(markup=False, id="ways")
             yield Static(id="answer", classes="dialog-hint", markup=False)
-            yield Static(say("first.keys"), classes="dialog-hint", markup=False)
+            yield Static(id="help", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
         self._offer_ways()
@@ -54,6 +54,7 @@ class FirstRun(ModalScreen[Endpoint | None]):
     def _offer_ways(self) -> None:
         self._label_for = ""
         self.query_one("#intro", Static).update(say("first.intro"))
+        self.query_one("#help", Static).update(say("first.keys"))
         self.query_one("#key", Input).display = False
         ways = self.query_one(OptionList)
         ways.clear_options()
@@ -102,6 +103,7 @@ class FirstRun(ModalScreen[Endpoint | None]):
         self._label_for = name
         label = dict(self._house.key_endpoints())[name]
         self.query_one("#intro", Static).update(say("first.key_title", label=label))
+        self.query_one("#help", Static).update(say("first.key_keys"))
         self.query_one(OptionList).display = False
         key = self.query_one("#key", Input)
         key.value = ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
@@ -23,20 +25,20 @@ class HelpScreen(ModalScreen[None]):
         with Vertical(classes="dialog"):
             yield Static(say("help.title"), classes="dialog-title", markup=False)
             with VerticalScroll():
-                yield Static(help_text())
+                yield Static(help_page())
             yield Static(say("help.close"), classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
 
 
-def help_text() -> Text:
-    text = Text()
+def help_page() -> Group:
+    """Keys, command and meaning of every action in columns, then the figures."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(no_wrap=True)
+    table.add_column()
     for action in ACTIONS:
         keys = " ".join(show_key(key) for key in action.keys.split(",")[:2] if key)
-        text.append(f"{keys:<18} ", "bold")
-        text.append(f"/{action.slash:<8} " if action.slash else " " * 10)
-        text.append(action.help + "\n")
-    text.append(f"\n{say('help.figures')}\n", "bold")
-    text.append(say("help.figures.text"))
-    return text
+        table.add_row(keys, f"/{action.slash}" if action.slash else "", action.help)
+    return Group(table, Text(f"\n{say('help.figures')}\n", style="bold"), Text(say("help.figures.text")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.widgets import Static
@@ -25,15 +25,35 @@ WIDTH = 28
 class Figures(Static):
     """Rows of a label and a right-aligned figure; repainted without a new layout."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"figures--heading", "figures--figure"}
+
     def __init__(self, id: str | None = None) -> None:
         super().__init__(markup=False, id=id)
-        self._shown = ""
+        self._shown: list[Row | str] = []
 
     def show_reply(self, reply: Reply | None, session_cost: Cost) -> None:
-        text = say("stats.none") if reply is None else table(list(rows(reply, session_cost)))
-        if text != self._shown:
-            self._shown = text
-            self.update(Text(text), layout=False)
+        lines = [say("stats.none")] if reply is None else list(rows(reply, session_cost))
+        if lines != self._shown:
+            self._shown = lines
+            self.update(self._table(lines), layout=False)
+
+    def _table(self, lines: list[Row | str]) -> Text:
+        """Labels at the left, figures at the right edge; a heading or a sentence stands alone."""
+        heading = self.get_component_rich_style("figures--heading", partial=True)
+        number = self.get_component_rich_style("figures--figure", partial=True)
+        out = Text()
+        for line in lines:
+            if isinstance(line, tuple):
+                label, figure = line
+                out.append(f"{label:<{WIDTH - len(figure) - 1}} ").append(f"{figure}\n", number)
+            else:
+                out.append(f"\n{line}\n" if out else f"{line}\n", heading)
+        return out
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        if self._shown:
+            self.update(self._table(self._shown), layout=False)
 
 
 def rows(reply: Reply, session_cost: Cost) -> Iterator[Row | str]:
@@ -79,15 +99,3 @@ def rows(reply: Reply, session_cost: Cost) -> Iterator[Row | str]:
         yield from (say("stats.price_help"), f'[prices."{reply.target.model}"]', "input = …", "output = …")
     if draft.skipped:
         yield say("stats.skipped"), str(draft.skipped)
-
-
-def table(lines: list[Row | str]) -> str:
-    """Labels at the left, figures at the right edge; a heading or a sentence stands alone."""
-    out: list[str] = []
-    for line in lines:
-        if isinstance(line, tuple):
-            label, figure = line
-            out.append(f"{label:<{WIDTH - len(figure) - 1}} {figure}")
-        else:
-            out.append(f"\n{line}" if out else line)
-    return "\n".join(out)

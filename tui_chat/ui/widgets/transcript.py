@@ -17,8 +17,6 @@ from tui_chat.ui.rows import STYLES, TurnRows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from textual import events
-
     from tui_chat.ui.rows import Head, Note, Palette, Turn
 
 
@@ -40,9 +38,9 @@ class Transcript(ScrollView):
         self._laid_width = 0
 
     @property
-    def below(self) -> int:
-        """Rows that stand below the view."""
-        return max(0, self._height - round(self.scroll_y) - self.size.height)
+    def columns(self) -> int:
+        """Cells of a row, the scrollbar left out."""
+        return self.scrollable_content_region.width
 
     def show(self, turns: Sequence[Turn]) -> None:
         """Show these turns and no others."""
@@ -78,7 +76,7 @@ class Transcript(ScrollView):
         self._follow()
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.columns
         row = y + self.scroll_offset.y
         if row >= self._height:
             return Strip.blank(width, self.rich_style)
@@ -86,8 +84,8 @@ class Transcript(ScrollView):
         strip = self._turns[place].rows()[row - self._tops[place]]
         return strip.adjust_cell_length(width).apply_style(self.rich_style)
 
-    def on_resize(self, event: events.Resize) -> None:
-        if event.size.width != self._laid_width:
+    def on_resize(self) -> None:
+        if self.columns != self._laid_width:
             self._lay_out()
         else:
             self._follow()
@@ -103,12 +101,12 @@ class Transcript(ScrollView):
 
     def _lay_out(self) -> None:
         """Lay out every turn anew: other turns, another width or another theme."""
-        if not self.is_attached or not self.size.width:
+        if not self.is_attached or self.columns <= 0:
             return
         if not self._palette:
             self._palette = {name: self.get_component_rich_style(f"rows--{name}", partial=True) for name in STYLES}
-        self._laid_width = self.size.width
-        self._turns = [TurnRows(turn, self._palette, self.size.width) for turn in self._models]
+        self._laid_width = self.columns
+        self._turns = [TurnRows(turn, self._palette, self.columns) for turn in self._models]
         self._tops = []
         self._height = 0
         self._measure(0)
@@ -123,7 +121,7 @@ class Transcript(ScrollView):
             self._tops.append(top)
             top += len(rows.rows())
         self._height = top
-        self.virtual_size = Size(self.size.width, top)
+        self.virtual_size = Size(self.columns, top)
 
     def _follow(self) -> None:
         if self.following:
