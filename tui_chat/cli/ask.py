@@ -15,14 +15,14 @@ from tui_chat.cli.common import Common, common
 from tui_chat.cli.exits import ExitCode, exit_of, exit_of_kind
 from tui_chat.cli.output import Answer, complain, print_json
 from tui_chat.cli.results import ask_object, figures_line, unsent_object
-from tui_chat.cli.running import run_until_signal
+from tui_chat.cli.running import opened, run_until_signal
 from tui_chat.domain import events
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.failure import Broken, Failure, Kind, UsageError, failure
 from tui_chat.domain.figures import seconds, usd
 from tui_chat.domain.words import say
-from tui_chat.wiring import Choice, NoEndpoint, house
+from tui_chat.wiring import Choice, NoEndpoint
 
 if TYPE_CHECKING:
     from tui_chat.engine.session import Session
@@ -60,9 +60,7 @@ def command(
 async def _ask(
     common: Common, choice: Choice, question: str, cap: Decimal | None, *, as_json: bool, stats: bool
 ) -> ExitCode:
-    async with house(os.environ, demo=common.demo) as built:
-        for problem in built.problems():
-            complain(problem)
+    async with opened(common) as built:
         try:
             target = await built.completed(built.choose(choice))
         except NoEndpoint as error:

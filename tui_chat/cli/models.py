@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,13 +10,13 @@ import click
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.exits import ExitCode, exit_of_kind, worst
 from tui_chat.cli.output import complain, print_json, print_line
-from tui_chat.cli.running import run_until_signal
+from tui_chat.cli.running import opened, run_until_signal
 from tui_chat.domain.endpoint import Endpoint
 from tui_chat.domain.failure import Broken
 from tui_chat.domain.figures import tokens
 from tui_chat.domain.pricing import find_price
 from tui_chat.domain.words import say
-from tui_chat.wiring import DEMO, house
+from tui_chat.wiring import DEMO
 
 if TYPE_CHECKING:
     from tui_chat.domain.pricing import Price
@@ -35,9 +34,7 @@ def command(common: Common, name: str | None, as_json: bool) -> int:
 
 
 async def _models(common: Common, name: str | None, *, as_json: bool) -> ExitCode:
-    async with house(os.environ, demo=common.demo) as built:
-        for problem in built.problems():
-            complain(problem)
+    async with opened(common) as built:
         names = _asked(built, common, name)
         if not names:
             complain(say("config.none", variables=", ".join(built.variables()), file=built.config_file))

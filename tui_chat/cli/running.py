@@ -1,15 +1,37 @@
-"""Running a command's coroutine so that signals end it in order."""
+"""Running a command: its house opened, its coroutine ended in order by signals."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from tui_chat.cli.exits import ExitCode
+from tui_chat.cli.output import complain
+from tui_chat.domain.failure import ConfigError
+from tui_chat.wiring import house
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine
+
+    from tui_chat.cli.common import Common
+    from tui_chat.wiring import House
+
+
+@asynccontextmanager
+async def opened(common: Common) -> AsyncGenerator[House, None]:
+    """The house for one command; each mistake in the user's files is told.
+
+    Raises ConfigError when config.toml cannot be read at all: what it would have chosen is not known.
+    """
+    async with house(os.environ, demo=common.demo) as built:
+        if built.config.unreadable:
+            raise ConfigError(built.config.unreadable)
+        for problem in built.problems():
+            complain(problem)
+        yield built
 
 
 def run_until_signal(work: Callable[[], Coroutine[Any, Any, ExitCode]]) -> ExitCode:

@@ -83,9 +83,9 @@ class Endpoint:
     key_source: str = ""
     """Where the key was found, or where it was looked for: named in messages instead of the key."""
     needs_key: bool = False
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     extra_body: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     ca_file: str | None = None
     insecure_http: bool = False
     """The user agreed to send the key over plain http to another host."""

@@ -71,6 +71,11 @@ class Config:
     """Keys by action, as written."""
     problems: tuple[Problem, ...]
 
+    @property
+    def unreadable(self) -> str | None:
+        """The line that says why the file as a whole could not be read, if so."""
+        return next((str(p) for p in self.problems if p.where == str(self.file) and not p.key), None)
+
     def endpoint(self, name: str) -> Endpoint:
         """The endpoint with its key, if one is found; blocks while a key command runs, at most ten seconds.
 

@@ -211,7 +211,7 @@ class MarkdownLayout:
         return [line for source in lines for line in wrap(source, width, fold=True)]
 
     def _table_row(self, row: list[Text], widths: list[int], aligns: list[str]) -> list[Text]:
-        cells = [wrap(cell, width, fold=True) for cell, width in zip(row, widths, strict=False)]
+        cells = [wrap(cell, width) for cell, width in zip(row, widths, strict=False)]
         lines: list[Text] = []
         for y in range(max(map(len, cells), default=0)):
             line = Text()
@@ -387,7 +387,7 @@ class TurnRows:
     def _head_row(self) -> Strip:
         head, palette = self.turn.head, self._palette
         mark, style = ("❯ ", "user") if self.turn.role == "user" else ("◆ ", "assistant")
-        line = Text(mark + visible_line(head.name, 60), palette[style])
+        line = Text().append(mark + visible_line(head.name, 60), palette[style])
         if head.version:
             line.append(f"  {head.version}", palette["dim"])
         if head.state:

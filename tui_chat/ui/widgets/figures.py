@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 WIDTH = 28
 
 
+class Heading(str):
+    """A row that names those below it; a plain string among the rows is a sentence."""
+
+    __slots__ = ()
+
+
 class Figures(Static):
     """Rows of a label and a right-aligned figure; repainted without a new layout."""
 
@@ -32,7 +38,7 @@ class Figures(Static):
         self._shown: list[Row | str] = []
 
     def show_reply(self, reply: Reply | None, session_cost: Cost) -> None:
-        lines = [say("stats.none")] if reply is None else list(rows(reply, session_cost))
+        lines: list[Row | str] = [say("stats.none")] if reply is None else list(rows(reply, session_cost))
         if lines != self._shown:
             self._shown = lines
             self.update(self._table(lines), layout=False)
@@ -47,7 +53,7 @@ class Figures(Static):
                 label, figure = line
                 out.append(f"{label:<{WIDTH - len(figure) - 1}} ").append(f"{figure}\n", number)
             else:
-                out.append(f"\n{line}\n" if out else f"{line}\n", heading)
+                out.append(f"\n{line}\n" if out else f"{line}\n", heading if isinstance(line, Heading) else None)
         return out
 
     def notify_style_update(self) -> None:
@@ -70,26 +76,27 @@ def rows(reply: Reply, session_cost: Cost) -> Iterator[Row | str]:
     if stats.wait_s:
         yield say("stats.wait"), show.seconds(stats.wait_s)
     yield say("stats.connect"), say("stats.warm") if stats.warm else show.seconds(stats.connect_s)
-    yield say("stats.tokens")
+    yield Heading(say("stats.tokens"))
     yield say("stats.input"), show.tokens(usage.input, exact=exact)
     if usage.cached is not None:
         yield say("stats.cached"), show.tokens(usage.cached)
     if usage.reasoning:
         yield say("stats.reasoning"), show.tokens(usage.reasoning, exact=exact)
     yield say("stats.output"), show.tokens(usage.output, exact=exact)
-    yield say("stats.speed")
-    yield say("stats.now"), show.rate(stats.now_per_s, exact=False)
+    yield Heading(say("stats.speed"))
+    if not draft.phase.ended:
+        yield say("stats.now"), show.rate(stats.now_per_s, exact=False)
     yield say("stats.decode"), show.rate(stats.tok_per_s, exact=exact)
     yield say("stats.total"), show.rate(stats.total_per_s, exact=exact)
     if draft.timings is not None and draft.timings.tok_per_s is not None:
         yield say("stats.server"), show.rate(draft.timings.tok_per_s)
-    yield say("stats.gaps")
+    yield Heading(say("stats.gaps"))
     yield say("stats.gap_p50"), show.seconds(stats.gap_p50_s)
     yield say("stats.gap_p95"), show.seconds(stats.gap_p95_s)
     yield say("stats.gap_max"), show.seconds(stats.gap_max_s)
     if draft.phase in (Phase.STREAMING, Phase.THINKING, Phase.PROCESSING):
         yield say("stats.silence"), show.seconds(stats.silence_s)
-    yield say("stats.cost")
+    yield Heading(say("stats.cost"))
     cost = reply.cost(stats)
     yield say("stats.reply_cost"), show.money(cost)
     yield say("stats.session_cost"), show.money(session_cost)
