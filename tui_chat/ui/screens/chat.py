@@ -77,6 +77,9 @@ class ChatScreen(Screen[None]):
         if not self.session.target.model:
             self.action_model()
 
+    def on_unmount(self) -> None:
+        self.session.listeners.remove(self.hear)
+
     def on_resize(self) -> None:
         self._tick()
 
