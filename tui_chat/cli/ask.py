@@ -105,7 +105,7 @@ class Teller:
             print_json(ask_object(reply))
         trouble = reply.draft.failure
         if trouble is not None:
-            complain(f"{trouble.message} {trouble.hint}")
+            complain(trouble.line)
         elif reply.draft.phase is Phase.COMPLETED and reply.draft.finish_reason == "length":
             complain(say("turn.length"))
         if stats:
@@ -151,7 +151,7 @@ class Teller:
 def _unsent(trouble: Failure, choice: Choice, *, as_json: bool) -> ExitCode:
     if as_json:
         print_json(unsent_object(trouble, choice.endpoint, choice.model))
-    complain(f"{trouble.message} {trouble.hint}".strip())
+    complain(trouble.line)
     return exit_of_kind(trouble.kind)
 
 

@@ -61,7 +61,7 @@ async def _offered(built: House, endpoint: Endpoint) -> tuple[list[ModelInfo], E
     try:
         return await built.offers(endpoint), ExitCode.DONE
     except Broken as broken:
-        complain(f"{endpoint.name}: {broken.failure.message} {broken.failure.hint}")
+        complain(f"{endpoint.name}: {broken.failure.line}")
         return [], exit_of_kind(broken.failure.kind)
 
 

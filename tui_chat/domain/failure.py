@@ -85,6 +85,12 @@ class Failure:
     parameter: str | None = None
     """The request parameter that the server refused, when it names one."""
 
+    @property
+    def line(self) -> str:
+        """Message and hint as one line."""
+        end = "" if self.message.endswith((".", "!", "?", ":")) else "."
+        return f"{self.message}{end} {self.hint}".strip()
+
 
 def failure(
     kind: Kind,

@@ -155,7 +155,7 @@ ENGLISH: dict[str, str] = {
     "usage.port": "Port {port} cannot be used: {reason}.",
     "usage.no_terminal": "The full screen needs a terminal; without one use: tui-chat ask PROMPT",
     "fail.budget": "The answer would cost more than the cap: {cost} of {cap}.",
-    "ask.waiting": "{message} Trying again in {seconds}.",
+    "ask.waiting": "{message} · trying again in {seconds}",
     "ask.learned": "The endpoint refuses {parameter}; asking again without it.",
     "demo.serving": "The demo answers at {url}; set OPENAI_BASE_URL to it, any key will do. Ctrl+C ends it.",
     # actions: label in the footer, and what they do

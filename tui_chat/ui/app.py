@@ -114,6 +114,7 @@ class TuiChat(App[None]):
     async def on_unmount(self) -> None:
         if self._session is not None:
             await self._session.close()
+        await self.house.close()
 
     # ends
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import on, work
 from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_chat.domain import events, figures
 from tui_chat.domain.draft import Phase
-from tui_chat.domain.failure import TuiChatError
+from tui_chat.domain.failure import Broken, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
@@ -75,6 +75,15 @@ class ChatScreen(Screen[None]):
         if self._problems:
             self.notice(" · ".join(self._problems))
         if not self.session.target.model:
+            self._find_model()
+
+    @work(exit_on_error=False)
+    async def _find_model(self) -> None:
+        """Nothing names a model: take the one that offers itself, else have the user choose."""
+        try:
+            self.session.target = await self.app.house.completed(self.session.target)
+            self.retarget()
+        except (Broken, TuiChatError):
             self.action_model()
 
     def on_unmount(self) -> None:

@@ -126,7 +126,7 @@ class FirstRun(ModalScreen[Endpoint | None]):
         except Broken as broken:
             trouble = broken.failure
             if trouble.kind in (Kind.AUTH, Kind.PERMISSION):
-                self._answer(f"{trouble.message} {trouble.hint}")
+                self._answer(trouble.line)
                 return
             self.notify(say("first.key_unchecked", message=visible_line(trouble.message)), markup=False)
         except TuiChatError as error:

@@ -66,7 +66,7 @@ class ModelPicker(ModalScreen[Picked | None]):
             self._offered = await self._house.offers(self._endpoint)
             self._message = ""
         except Broken as broken:
-            self._message = f"{broken.failure.message} {broken.failure.hint}"
+            self._message = broken.failure.line
         self._fill()
 
     def _fill(self) -> None:

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from tui_chat.domain import figures as show
 from tui_chat.domain.draft import Phase
+from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
@@ -103,6 +104,6 @@ def rows(reply: Reply, session_cost: Cost) -> Iterator[Row | str]:
     if cost.note:
         yield cost.note
     if cost.usd is None:
-        yield from (say("stats.price_help"), f'[prices."{reply.target.model}"]', "input = …", "output = …")
+        yield f'{say("stats.price_help")}\n[prices."{visible_line(reply.target.model, 60)}"]\ninput = …\noutput = …'
     if draft.skipped:
         yield say("stats.skipped"), str(draft.skipped)
