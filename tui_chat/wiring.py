@@ -273,6 +273,7 @@ class House:
 async def house(env: Mapping[str, str], *, demo: bool = False) -> AsyncGenerator[House, None]:
     """A House that closes behind itself; with `demo`, its built-in endpoint runs."""
     built = House(env)
+    built.start_log()
     try:
         if demo:
             await built.start_demo()

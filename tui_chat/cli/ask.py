@@ -13,7 +13,7 @@ import click
 
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.exits import ExitCode, exit_of, exit_of_kind
-from tui_chat.cli.output import Answer, complain, print_json
+from tui_chat.cli.output import Answer, OutputLost, complain, print_json
 from tui_chat.cli.results import ask_object, figures_line, unsent_object
 from tui_chat.cli.running import opened, run_until_signal
 from tui_chat.domain import events
@@ -67,6 +67,8 @@ async def _ask(
             return _unsent(Failure(Kind.AUTH, str(error)), choice, as_json=as_json)
         except Broken as broken:
             return _unsent(broken.failure, choice, as_json=as_json)
+        except asyncio.CancelledError:
+            return _unsent(None, choice, as_json=as_json)
         if cap is not None and target.price is None:
             raise UsageError(say("usage.cap_without_price", model=target.model))
         teller = Teller(built.session(target), cap, quiet=as_json)
@@ -82,7 +84,7 @@ class Teller:
         self._cap = cap
         self._answer = None if quiet else Answer()
         self._ended = asyncio.Event()
-        self._reader_gone: BrokenPipeError | None = None
+        self._lost: OutputLost | None = None
         session.listeners.append(self._hear)
 
     async def ask(self, question: str) -> None:
@@ -94,9 +96,9 @@ class Teller:
             await self._session.close()
 
     def report(self, *, as_json: bool, stats: bool) -> ExitCode:
-        """Print what comes after the answer; the exit code."""
-        if self._reader_gone is not None:
-            raise self._reader_gone
+        """Print what comes after the answer; the exit code. Raises OutputLost, also for what was lost before."""
+        if self._lost is not None:
+            raise self._lost
         reply = self._session.reply
         assert reply is not None
         if self._answer is not None:
@@ -130,12 +132,12 @@ class Teller:
         self._watch_cost()
 
     def _tell(self, text: str) -> None:
-        if self._answer is None or self._reader_gone is not None:
+        if self._answer is None or self._lost is not None:
             return
         try:
             self._answer.write(text)
-        except BrokenPipeError as error:
-            self._reader_gone = error
+        except OutputLost as lost:
+            self._lost = lost
             self._session.cancel()
 
     def _watch_cost(self) -> None:
@@ -148,9 +150,12 @@ class Teller:
             self._session.cancel(failure(Kind.BUDGET, message))
 
 
-def _unsent(trouble: Failure, choice: Choice, *, as_json: bool) -> ExitCode:
+def _unsent(trouble: Failure | None, choice: Choice, *, as_json: bool) -> ExitCode:
+    """The end of a question that was never sent, because of `trouble` or, without one, because of a signal."""
     if as_json:
         print_json(unsent_object(trouble, choice.endpoint, choice.model))
+    if trouble is None:
+        return ExitCode.INTERRUPTED
     complain(trouble.line)
     return exit_of_kind(trouble.kind)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
+import traceback
 from typing import NoReturn
 
 import click
@@ -12,8 +14,9 @@ import click
 from tui_chat import __version__
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.exits import ExitCode
-from tui_chat.cli.output import complain
+from tui_chat.cli.output import OutputLost, complain
 from tui_chat.domain.failure import TuiChatError
+from tui_chat.domain.words import say
 
 COMMANDS = {
     "ask": "Ask one question and print the answer as it streams.",
@@ -58,8 +61,9 @@ def tui_chat(common: Common) -> int | None:
 
 def main() -> NoReturn:
     """Run the command line and exit by the contract; a traceback never reaches the user."""
+    _fill_streams()
     try:
-        code = tui_chat.main(standalone_mode=False)
+        code = tui_chat.main(prog_name="tui-chat", standalone_mode=False)
     except click.ClickException as error:
         complain(error.format_message())
         code = ExitCode.USAGE
@@ -68,8 +72,32 @@ def main() -> NoReturn:
         code = ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone; what is still buffered must not be written at exit.
+    except OutputLost as lost:
+        # What is still buffered must not be written at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if str(lost):
+            complain(str(lost))
+        code = ExitCode.FAILED
+    except Exception as error:
+        _tell_fault(error)
         code = ExitCode.FAILED
     sys.exit(code if isinstance(code, int) else ExitCode.DONE)
+
+
+def _fill_streams() -> None:
+    """Give a stream that the caller has closed a place to write to, or an end to read."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # open to the end
+
+
+def _tell_fault(error: Exception) -> None:
+    """A fault of our own: one line for the user, the traceback, without values of variables, for the log."""
+    from tui_chat.store.logfile import start_log
+    from tui_chat.store.paths import log_file
+
+    file = log_file(os.environ)
+    if not logging.getLogger().handlers:
+        start_log(file, ())
+    logging.getLogger(__name__).error("%s", "".join(traceback.format_exception(error)))
+    complain(say("crash.line", error=type(error).__name__, file=file))

@@ -11,14 +11,14 @@ from tui_chat.cli.common import Common, common
 from tui_chat.cli.exits import ExitCode, exit_of_kind, worst
 from tui_chat.cli.output import complain, print_json, print_line
 from tui_chat.cli.running import opened, run_until_signal
-from tui_chat.domain.endpoint import Endpoint
-from tui_chat.domain.failure import Broken
+from tui_chat.domain.failure import Broken, ConfigError
 from tui_chat.domain.figures import tokens
 from tui_chat.domain.pricing import find_price
 from tui_chat.domain.words import say
 from tui_chat.wiring import DEMO
 
 if TYPE_CHECKING:
+    from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.pricing import Price
     from tui_chat.wire.codec import ModelInfo
     from tui_chat.wiring import House
@@ -41,9 +41,8 @@ async def _models(common: Common, name: str | None, *, as_json: bool) -> ExitCod
             if as_json:
                 print_json([])
             return ExitCode.NO_KEY
-        endpoints = [built.endpoint(n) for n in names]
-        answers = await asyncio.gather(*(_offered(built, e) for e in endpoints))
-        rows = [_row(built, e, m) for e, (models, _) in zip(endpoints, answers, strict=True) for m in models]
+        answers = await asyncio.gather(*(_offered(built, n, alone=len(names) == 1) for n in names))
+        rows = [row for offered, _ in answers for row in offered]
         if as_json:
             print_json(rows)
         else:
@@ -57,12 +56,19 @@ def _asked(built: House, common: Common, name: str | None) -> list[str]:
     return [DEMO] if common.demo else built.endpoint_names()
 
 
-async def _offered(built: House, endpoint: Endpoint) -> tuple[list[ModelInfo], ExitCode]:
+async def _offered(built: House, name: str, *, alone: bool) -> tuple[list[dict[str, Any]], ExitCode]:
+    """The rows of one endpoint; what is wrong with it spares the others. Raises ConfigError when it is the only one."""
     try:
-        return await built.offers(endpoint), ExitCode.DONE
+        endpoint = built.endpoint(name)
+        return [_row(built, endpoint, model) for model in await built.offers(endpoint)], ExitCode.DONE
     except Broken as broken:
-        complain(f"{endpoint.name}: {broken.failure.line}")
+        complain(f"{name}: {broken.failure.line}")
         return [], exit_of_kind(broken.failure.kind)
+    except ConfigError as error:
+        if alone:
+            raise
+        complain(str(error))
+        return [], ExitCode.NO_KEY
 
 
 def _row(built: House, endpoint: Endpoint, model: ModelInfo) -> dict[str, Any]:

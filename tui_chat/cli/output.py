@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any, TextIO
 
 import msgspec
 
 from tui_chat.domain.hostile import visible, visible_line
+from tui_chat.domain.words import say
 
 _json = msgspec.json.Encoder(decimal_format="number")
 
 
+class OutputLost(Exception):
+    """stdout takes no more; the message is empty when its reader has simply gone, as `head` does."""
+
+
 def complain(text: str) -> None:
-    """One line of narration."""
-    print(f"tui-chat: {visible_line(text, 2000)}", file=sys.stderr, flush=True)
+    """One line of narration; nothing depends on its being read."""
+    with suppress(OSError):
+        print(f"tui-chat: {visible_line(text, 2000)}", file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
@@ -28,10 +35,15 @@ def print_line(text: str) -> None:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """UTF-8 whatever the locale says, so that a pipe gets the bytes that came."""
-    stream.flush()
-    stream.buffer.write(text.encode("utf-8", "replace"))
-    stream.buffer.flush()
+    """UTF-8 whatever the locale says, so that a pipe gets the bytes that came. Raises OutputLost."""
+    try:
+        stream.flush()
+        stream.buffer.write(text.encode("utf-8", "replace"))
+        stream.buffer.flush()
+    except BrokenPipeError as error:
+        raise OutputLost from error
+    except OSError as error:
+        raise OutputLost(say("output.lost", reason=error.strerror or error)) from error
 
 
 class Answer:

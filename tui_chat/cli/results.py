@@ -50,8 +50,8 @@ def ask_object(reply: Reply) -> dict[str, Any]:
     }
 
 
-def unsent_object(failure: Failure, endpoint: str | None, model: str | None) -> dict[str, Any]:
-    """The object of a question that could not even be sent."""
+def unsent_object(failure: Failure | None, endpoint: str | None, model: str | None) -> dict[str, Any]:
+    """The object of a question that could not even be sent; without a failure, it was cancelled."""
     unknown = dict.fromkeys
     return {
         "text": "",
@@ -59,7 +59,7 @@ def unsent_object(failure: Failure, endpoint: str | None, model: str | None) -> 
         "endpoint": endpoint,
         "model": model or None,
         "finish_reason": None,
-        "state": Phase.FAILED.value,
+        "state": (Phase.CANCELLED if failure is None else Phase.FAILED).value,
         "attempts": 0,
         "usage": {**unknown(("input", "cached", "cache_write", "reasoning", "output")), "exact": False},
         "timing": unknown(
@@ -68,7 +68,7 @@ def unsent_object(failure: Failure, endpoint: str | None, model: str | None) -> 
         "cost": {"usd": None, "source": "unknown", "price_checked": None},
         "skipped": 0,
         "run": None,
-        "error": error_object(failure),
+        "error": None if failure is None else error_object(failure),
     }
 
 

@@ -46,8 +46,9 @@ def run_until_signal(work: Callable[[], Coroutine[Any, Any, ExitCode]]) -> ExitC
         loop = asyncio.get_running_loop()
 
         def stop(code: ExitCode) -> None:
+            if not caught:
+                task.cancel()
             caught.append(code)
-            task.cancel()
 
         for number, code in (
             (signal.SIGINT, ExitCode.INTERRUPTED),

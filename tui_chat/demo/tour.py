@@ -100,7 +100,7 @@ KEYS = Topic(
 | F2 | picks the model |
 | Alt+Up | takes a queued message back |
 | PageUp, PageDown | scroll the conversation |
-| End | returns to the newest text |
+| Ctrl+End | returns to the newest text |
 | F1 | shows all keys |
 | Ctrl+Q | quits |
 
@@ -143,7 +143,7 @@ count 2000
 ```
 
 Then send `long 500` and scroll up with PageUp while it streams. The view stays where you are reading; \
-End takes you back to the newest text.""",
+Ctrl+End takes you back to the newest text.""",
     closings=NEXT,
 )
 
@@ -292,8 +292,6 @@ tui-chat
 | Provider | Variable |
 |---|---|
 | OpenAI | `OPENAI_API_KEY` |
-| Anthropic | `ANTHROPIC_API_KEY` |
-| Google Gemini | `GEMINI_API_KEY` |
 | DeepSeek | `DEEPSEEK_API_KEY` |
 | OpenRouter | `OPENROUTER_API_KEY` |
 | Groq | `GROQ_API_KEY` |
@@ -314,7 +312,6 @@ Describe it in `config.toml`:
 
 ```toml
 [endpoints.work]
-dialect = "openai-chat"    # or anthropic, gemini, openai-responses
 base_url = "https://gateway.example/v1"
 api_key_env = "WORK_KEY"   # the name of a variable
 ```
@@ -509,11 +506,11 @@ THEME = Topic(
         "The look is yours to choose.",
     ),
     body="""\
-- Several come with the program.
+- Several come with the program; `/theme` shows one after the other, `/theme paper` takes that one.
 - Your own go into a folder named `themes`, beside your `config.toml`.
 - A theme with a mistake in it gives a message. It never stops the program.
 
-To set one for good, name it in `config.toml`:
+What you choose is kept. Where nothing was chosen, `config.toml` decides:
 
 ```toml
 [ui]
@@ -542,18 +539,18 @@ SSH = Topic(
         "A slow line is no trouble.",
     ),
     body="""\
-- On a slow line the screen is painted less often. **Text is never lost**: what you do not see yet comes with the \
-next picture.
+- The screen is painted a few times a second, however fast the model is. **Text is never lost**: what you do not \
+see yet comes with the next picture.
 - Esc works at once, even while a lot of text is on its way.
 - Ctrl+J and a backslash before Enter make a new line in every terminal; no special keys are needed.
-- PageUp, PageDown and End scroll without a mouse.
+- PageUp, PageDown and Ctrl+End scroll without a mouse.
 - 80 columns and 24 lines are enough.
 
-In `config.toml` you can say what the line is like, when the program should not guess:
+In `config.toml` you can make the pictures fewer, for a slow line:
 
 ```toml
 [ui]
-slow_line = "on"    # auto | on | off
+fps = 10
 ```
 
 | What | where it is |

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from tui_chat.domain.failure import Failure, Kind, failure
@@ -16,14 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PLACEHOLDER = re.compile(
-    r"""your[-_ ]?[a-z0-9_ -]*(key|token)      # YOUR_HOLYSHEEP_API_KEY, your-api-key
-      | (sk|key|gsk)-?(\.{2,}|…|x{3,}|\*{3,})  # sk-..., sk-xxxx
-      | <[^>]*> | \.{3,} | …                   # <api key>
-      | (changeme|change-me|replace[-_ ]?me|placeholder|todo|insert[-_ ].*key.*|paste[-_ ].*key.*)
+    r"""
+    # YOUR_HOLYSHEEP_API_KEY, sk-your-key-here
+    ([a-z]{2,6}[-_]){0,3}your[-_ ]?[a-z0-9_ -]*(key|token|secret)([-_ ]here)?
+    # sk-..., sk-proj-…a1B2, ****
+    | ([a-z0-9]{2,6}[-_]?){0,3}(\.{3,}|…|\*{3,})[a-z0-9]{0,6}
+    # sk-xxxx, xxxxxxxx
+    | ([a-z0-9]{2,6}[-_]){1,3}(\.\.|x{3,}) | x{8,}
+    # <api key>, {{ key }}, ${OPENAI_API_KEY}, %KEY%, OPENAI_API_KEY
+    | <[^>]*> | \{\{[^}]*\}\} | \$\{?\w+\}? | %\w+% | [a-z]+_api_key
+    | change[-_ ]?me | replace[-_ ]?me | placeholder | todo
+    | (insert|paste|enter|replace)[-_ ][a-z0-9_ -]*(key|token)[a-z0-9_ -]*
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-"""What documentation prints where a key belongs."""
+"""What documentation prints where a key belongs; not what is given to a local server for one, as `x` or `none`."""
 
 
 class Secret:
@@ -41,6 +48,15 @@ class Secret:
         return "Secret('…')"
 
     __str__ = __repr__
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not written anywhere")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
 
     def __bool__(self) -> bool:
         return bool(self._value)
@@ -108,14 +124,16 @@ class Endpoint:
 
 
 def is_loopback(host: str) -> bool:
-    """True for localhost, *.localhost and the loopback address ranges."""
+    """True for localhost, *.localhost, the loopback address ranges and the unspecified address, which leads there."""
     host = host.rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
 
 
 def is_placeholder(key: str) -> bool:
@@ -133,7 +151,7 @@ def key_trouble(endpoint: Endpoint) -> Failure | None:
     if is_placeholder(key.reveal()):
         message = say("fail.key_placeholder", source=source, placeholder=key.reveal())
         return Failure(Kind.AUTH, message, say("hint.key_placeholder"))
-    if endpoint.base_url.startswith("http:") and not endpoint.local and not endpoint.insecure_http:
+    if urlsplit(endpoint.base_url).scheme == "http" and not endpoint.local and not endpoint.insecure_http:
         message = say("fail.key_open", endpoint=endpoint.name, host=endpoint.host)
         return Failure(Kind.AUTH, message, say("hint.key_open", endpoint=endpoint.name))
     return None

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from tui_chat.domain.pricing import Cost
 
 NONE = "–"
+ALMOST_A_DOLLAR = Decimal("0.99995")
+"""From here on four decimals would show a dollar."""
 
 
 def seconds(value: float | None) -> str:
@@ -43,7 +45,7 @@ def usd(value: Decimal | None) -> str:
         return NONE
     if value == 0:
         return "$0.00"
-    places = 2 if value >= 1 else min(10, max(4, 2 - value.adjusted()))
+    places = 2 if value >= ALMOST_A_DOLLAR else min(10, max(4, 2 - value.adjusted()))
     return f"${value:,.{places}f}"
 
 

@@ -1,10 +1,12 @@
 """Figures of a run, moving as it runs.
 
 TTFT: request sent to the first non-empty token of either kind; a role-only chunk does not stop the clock, and time
-in a queue or a back-off is not in it (`wait_s`). The first answer token stands beside it.
-Decode tok/s = (output tokens - 1) / (last - first token). End-to-end tok/s = output tokens / total.
+to connect (`connect_s`), in a queue or in a back-off (`wait_s`) is not in it. The first answer token stands beside it.
+Decode tok/s = (output tokens - 1) / (last - first token); reasoning that was billed and not sent came before the first
+and is left out. End-to-end tok/s = output tokens / total.
 The rate "now" covers the last 2 s. Gaps are between chunks with text; a chunk is not a token.
-Until the provider reports usage, tokens are UTF-8 bytes / `BYTES_PER_TOKEN`, and `exact` is False.
+Until the provider reports usage, tokens are UTF-8 bytes / `BYTES_PER_TOKEN`, and `exact` is False; `exact` says that
+every token received is in a count of the provider's, so it may hold in mid-stream and after a cancellation.
 """
 
 from __future__ import annotations
@@ -14,7 +16,19 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tui_chat.domain.events import Attempt, Connected, Ended, Queued, Text, Thinking, Usage, Waiting
+from tui_chat.domain.events import (
+    Attempt,
+    Connected,
+    Ended,
+    Progress,
+    Queued,
+    Stopped,
+    Text,
+    Thinking,
+    Timings,
+    Usage,
+    Waiting,
+)
 
 if TYPE_CHECKING:
     from tui_chat.domain.events import Stamped
@@ -61,6 +75,8 @@ class Meter:
     def __init__(self, prompt_bytes: int = 0) -> None:
         self._prompt_tokens = estimate_tokens(prompt_bytes)
         self._attempts = 0
+        self._accepted = False
+        """An answer began, so that the prompt was read."""
         self._sent = 0.0
         self._data_at = 0.0
         self._pause: float | None = None
@@ -97,8 +113,12 @@ class Meter:
                 self._attempts, self._sent, self._data_at = n, at, at
             case Queued() | Waiting():
                 self._pause = at
-            case Connected(_, _, connect_s):
+            case Connected(status, _, connect_s):
                 self._connect_s, self._warm, self._data_at = connect_s, connect_s is None, at
+                self._sent = min(at, self._sent + (connect_s or 0.0))
+                self._accepted = self._accepted or status == 200
+            case Timings() | Progress() | Stopped():
+                self._data_at = at
             case Ended():
                 self._resume_clock(at)
                 self._ended = at
@@ -110,6 +130,7 @@ class Meter:
         end = at if self._ended is None else self._ended
         usage, exact = self._counted()
         output = usage.output or 0
+        sent = output if self._thought_bytes else output - (usage.reasoning or 0)
         span = (self._last or 0.0) - (self._first or 0.0)
         pause = 0.0 if self._pause is None else max(0.0, end - self._pause)
         return Stats(
@@ -122,7 +143,7 @@ class Meter:
             wait_s=self._wait + pause,
             connect_s=self._connect_s,
             warm=self._warm,
-            tok_per_s=(output - 1) / span if span > 0 and output > 1 else None,
+            tok_per_s=(sent - 1) / span if span > 0 and sent > 1 else None,
             now_per_s=self._rate(end),
             total_per_s=output / end if output and end > 0 else None,
             gap_p50_s=self._gap(50),
@@ -149,23 +170,21 @@ class Meter:
             self._pause = None
 
     def _counted(self) -> tuple[Usage, bool]:
+        """What the provider counted, estimates where it did not, and whether there are none of these."""
         received = self._answer_bytes + self._thought_bytes
-        if self._usage is None:
-            if not received and not self._attempts:
-                return Usage(), False
-            reasoning = estimate_tokens(self._thought_bytes) if self._thought_bytes else None
-            return Usage(
-                input=self._prompt_tokens or None, output=estimate_tokens(received), reasoning=reasoning
-            ), False
-        since = received - self._usage_at
-        if since and self._usage.output is not None:
-            return replace(self._usage, output=self._usage.output + estimate_tokens(since)), False
-        if self._usage.output is None:
-            return replace(self._usage, output=estimate_tokens(received)), False
-        return self._usage, True
+        if self._usage is None and not received and not self._accepted:
+            return Usage(), False
+        usage = self._usage or Usage(reasoning=estimate_tokens(self._thought_bytes) or None)
+        since = received if usage.output is None else received - self._usage_at
+        estimated = replace(
+            usage,
+            input=self._prompt_tokens or None if usage.input is None else usage.input,
+            output=(usage.output or 0) + estimate_tokens(since),
+        )
+        return estimated, not since and None not in (usage.input, usage.output)
 
     def _rate(self, at: float) -> float | None:
-        """Tokens in the window, scaled to the reported total once it is known."""
+        """Tokens by the bytes that came in the window; the chunk that opens it began before."""
         if self._first is None or self._ended is not None:
             return None
         start = max(self._first, at - WINDOW_S)

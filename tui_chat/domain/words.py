@@ -37,10 +37,12 @@ ENGLISH: dict[str, str] = {
     "fail.redirect": "The server answered {status} and points to {target}; keys are not sent on to other places.",
     "fail.malformed": "{count} malformed chunks in a row: this is no chat-completions stream.",
     "fail.json": "The answer is no chat completion: {fault}.",
+    "fail.no_choices": "The answer is no chat completion: it has no choices.",
     "fail.finish": "The provider broke the answer off (finish_reason {reason}).",
     "fail.truncated": "The stream ended before the answer did.",
     "fail.empty": "The server closed the stream without sending an answer.",
     "fail.blocked": "The answer was blocked (finish_reason {reason}).",
+    "fail.event_too_large": "One event of the stream is larger than {limit} MiB.",
     "fail.reply_too_large": "The reply is larger than {limit} MiB.",
     "fail.no_answer": "No answer within {seconds:g} s.",
     "fail.models": "The answer is no model list: {fault}.",
@@ -51,13 +53,14 @@ ENGLISH: dict[str, str] = {
     "fail.proxy": "The proxy {proxy} refused: {reason}.",
     "fail.proxy_setup": "The proxy {proxy} cannot be used: {reason}",
     "fail.ca_file": "The certificate file {path} cannot be used: {reason}.",
-    "fail.pool": "No connection became free.",
     "fail.connect_timeout": "No connection to {host} within {seconds:g} s.",
     "fail.tls": "No safe connection to {host}: {reason}.",
     "fail.dns": "The host name {host} cannot be resolved.",
     "fail.refused": "No connection to {where}: {reason}.",
     "fail.compressed": "The answer's compression is damaged: {reason}.",
     "fail.http": "{host} does not speak proper HTTP: {reason}.",
+    "fail.header": "The header {name} cannot be sent: it holds a line break or another character that none may carry.",
+    "hint.header": "Check the key, and `headers` of the endpoint.",
     "fail.reset": "The connection to {host} was cut ({reason}).",
     "fail.long_wait": "{message} The server asks to wait {wait}, until {until}.",
     "fail.internal": "Something in tui-chat broke ({error}).",
@@ -143,6 +146,8 @@ ENGLISH: dict[str, str] = {
     "status.theme": "Theme {name}.",
     "status.no_theme": "No theme {name}; there are: {names}.",
     "status.no_command": "No command {command}; the nearest: {nearest}. /help lists all.",
+    "status.copied": "{count} characters sent to the terminal's clipboard.",
+    "status.nothing_to_copy": "There is no reply to copy yet.",
     "status.system": "System prompt set.",
     "status.system_none": "System prompt removed.",
     "status.problem": "{problem}",
@@ -155,6 +160,7 @@ ENGLISH: dict[str, str] = {
     "usage.port": "Port {port} cannot be used: {reason}.",
     "usage.no_terminal": "The full screen needs a terminal; without one use: tui-chat ask PROMPT",
     "fail.budget": "The answer would cost more than the cap: {cost} of {cap}.",
+    "output.lost": "The output cannot be written: {reason}.",
     "ask.waiting": "{message} · trying again in {seconds}",
     "ask.learned": "The endpoint refuses {parameter}; asking again without it.",
     "demo.serving": "The demo answers at {url}; set OPENAI_BASE_URL to it, any key will do. Ctrl+C ends it.",
@@ -175,6 +181,8 @@ ENGLISH: dict[str, str] = {
     "action.take_back.help": "Take the last queued message back into the composer",
     "action.model": "model",
     "action.model.help": "Choose endpoint and model: /model NAME or /model ENDPOINT/NAME",
+    "action.copy": "copy reply",
+    "action.copy.help": "Send the newest reply to the terminal's clipboard (OSC 52)",
     "action.system": "system prompt",
     "action.system.help": "Set the system prompt of this chat: /system TEXT; without text it is removed",
     "action.theme": "theme",
@@ -196,9 +204,10 @@ ENGLISH: dict[str, str] = {
     "help.close": "Esc closes",
     "help.figures": "What the figures mean",
     "help.figures.text": (
-        "TTFT: request sent to the first token, of the reasoning or of the answer; waiting in a queue or to retry is"
-        " not in it.\n"
-        "average: (output tokens - 1) / (last token - first token). end to end: output tokens / the whole time.\n"
+        "TTFT: request sent to the first token, of the reasoning or of the answer; connecting, and waiting in a queue"
+        " or to retry, is not in it.\n"
+        "average: (output tokens - 1) / (last token - first token), without reasoning that is counted but not shown."
+        " end to end: output tokens / the whole time.\n"
         "now: the last 2 seconds. gaps: time between chunks with text; a chunk is not a token.\n"
         "~ marks an estimate, replaced by the provider's count when it comes. price?: no price is known, so no cost."
     ),

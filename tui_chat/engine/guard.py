@@ -35,13 +35,14 @@ class Guard(Generic[T]):
         self._cause: Failure | None = None
 
     def interrupt(self, cause: Failure | None = None) -> None:
-        """Cancel the work for this cause, unless it was cancelled before or is done."""
+        """Cancel the work for this cause, unless it was cancelled before, by whomever, or is done."""
         if not self._cancelled and not self._task.done():
             self._cancelled, self._cause = True, cause
-            self._task.cancel()
+            if not self._task.cancelling():
+                self._task.cancel()
 
     async def result(self) -> T:
-        """The work's result; raises Interrupted after an interrupt.
+        """The work's result; raises Interrupted after an interrupt that kept it from having one.
 
         When the waiting task is cancelled, the work is too, and is waited for to its very end before CancelledError
         goes on; further cancellations wait as well.
@@ -59,4 +60,7 @@ class Guard(Generic[T]):
             raise asyncio.CancelledError
         if self._task.cancelled():
             raise Interrupted(self._cause)
+        if self._cancelled and (trouble := self._task.exception()) is not None:
+            # What broke while the work was being taken down is not why it ended.
+            raise Interrupted(self._cause) from trouble
         return self._task.result()

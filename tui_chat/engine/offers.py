@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,17 @@ BODY_LIMIT = 16 * 1024 * 1024
 
 
 async def offers(engine: Engine, endpoint: Endpoint) -> list[ModelInfo]:
-    """The endpoint's model list, asked within 10 s; raises Broken. This is also how a key is checked."""
+    """The endpoint's model list, asked within 10 s, or its first-token limit if shorter; raises Broken.
+
+    This is also how a key is checked.
+    """
     trouble = key_trouble(endpoint)
     if trouble is not None:
         raise Broken(trouble)
     work = Guard(_ask(engine, endpoint))
-    late = failure(Kind.FIRST_TOKEN_TIMEOUT, say("fail.no_answer", seconds=LIMIT_S))
-    timer = engine.clock.call_later(LIMIT_S, lambda: work.interrupt(late))
+    seconds = min(LIMIT_S, endpoint.timeouts.first_token or LIMIT_S)
+    late = failure(Kind.FIRST_TOKEN_TIMEOUT, say("fail.no_answer", seconds=seconds))
+    timer = engine.clock.call_later(seconds, lambda: work.interrupt(late))
     try:
         return await work.result()
     except Interrupted as interrupted:
@@ -43,10 +48,11 @@ def nearest(model: str, offered: list[ModelInfo], count: int = 3) -> list[str]:
 async def read_all(answer: Answer, limit: int) -> bytes:
     """The body of an answer, cut at `limit` bytes."""
     body = bytearray()
-    async for chunk in answer.chunks():
-        body += chunk
-        if len(body) >= limit:
-            break
+    async with aclosing(answer.chunks()) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) >= limit:
+                break
     return bytes(body[:limit])
 
 

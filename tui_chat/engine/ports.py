@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from tui_chat.domain.endpoint import Endpoint
@@ -34,8 +34,8 @@ class Answer(Protocol):
         """The proxy in use."""
         ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body, in the pieces in which it arrives, decompressed."""
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body, in the pieces in which it arrives, decompressed; whoever begins it closes it."""
         ...
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from tui_chat.domain.endpoint import key_trouble
 from tui_chat.domain.events import Attempt, Cancelled, Ended, Failed, Learned, Queued, Stamped, Waiting
 from tui_chat.domain.failure import TRIES, Broken, Failure, Kind, failure
 from tui_chat.domain.words import say
+from tui_chat.engine.guard import Guard, Interrupted
 from tui_chat.engine.offers import nearest, offers
 from tui_chat.engine.stream import Stream
 from tui_chat.wire.retry import PATIENCE_S, backoff, clock_time
@@ -41,7 +43,7 @@ class Run:
         self._clock = engine.clock
         self._listener = listener
         self._began = engine.clock.now()
-        self._task: asyncio.Task[object] | None = None
+        self._work: Guard[Outcome] | None = None
         self._stop: Outcome | None = None
         self._received = False
 
@@ -55,14 +57,16 @@ class Run:
 
         A cancellation of the calling task ends the run as `Cancelled` and is raised again.
         """
-        self._task = asyncio.current_task()
+        self._work = Guard(self._in_slot(slots))
+        if self._stop is not None:
+            self._work.interrupt()
         try:
-            outcome = self._stop or await self._in_slot(slots)
-        except asyncio.CancelledError:
+            outcome = await self._work.result()
+        except Interrupted:
             outcome = self._stop or Cancelled()
-            self.end(outcome)
-            if self._stop is None or self._task is None or self._task.uncancel() > 0:
-                raise
+        except asyncio.CancelledError:
+            self.end(self._stop or Cancelled())
+            raise
         except Exception as error:
             log.exception("the run of %s broke", self.ask.model)
             outcome = Failed(failure(Kind.INTERNAL, say("fail.internal", error=type(error).__name__)))
@@ -73,14 +77,17 @@ class Run:
         """End the run at once, as cancelled or, with a cause, as failed; later calls change nothing."""
         if self._stop is None and not self.ended:
             self._stop = Cancelled() if cause is None else Failed(cause)
-            if self._task is not None:
-                self._task.cancel()
+            if self._work is not None:
+                self._work.interrupt()
 
     def end(self, outcome: Outcome) -> None:
-        """Tell the listener that the run is over, unless it knows."""
+        """Tell the listener that the run is over, unless it knows; nothing that it raises goes further."""
         if not self.ended:
             self.ended = True
-            self._emit(Ended(outcome))
+            try:
+                self._emit(Ended(outcome))
+            except Exception:
+                log.exception("a listener broke at the end of the run of %s", self.ask.model)
 
     def _emit(self, event: RunEvent) -> None:
         self._listener(Stamped(self.lane, self.age, event))
@@ -98,12 +105,14 @@ class Run:
         endpoint = self.ask.endpoint
         codec = self._engine.codec_for(endpoint.dialect)
         refused = self._engine.knowledge.refused(endpoint.name, self.ask.model)
+        total = endpoint.timeouts.total
+        total_at = self._clock.now() + total if total else math.inf
         learned = 0
         number = 0
         while True:
             number += 1
             self._emit(Attempt(number))
-            result = key_trouble(endpoint) or await self._attempt(refused)
+            result = key_trouble(endpoint) or await self._attempt(refused, total_at)
             if not isinstance(result, Failure):
                 return result
             parameter = result.parameter
@@ -112,19 +121,18 @@ class Run:
                 learned += 1
                 self._learn(parameter)
                 continue
-            if not self._worth_another(result, number - learned):
-                return Failed(await self._explained(result))
             seconds = result.retry_after
             if seconds is None:
                 seconds = backoff(endpoint.retry, number - learned, self._clock.chance())
+            in_time = self._clock.now() + seconds < total_at
+            if not in_time or not self._worth_another(result, number - learned):
+                return Failed(await self._explained(result))
             self._emit(Waiting(seconds, result))
             await self._clock.sleep(seconds)
 
-    async def _attempt(self, refused: frozenset[str]) -> Outcome | Failure:
-        endpoint = self.ask.endpoint
-        codec = self._engine.codec_for(endpoint.dialect)
-        total = endpoint.timeouts.total
-        stream = Stream(self._engine, self.ask, self._emit, total - self.age if total else None)
+    async def _attempt(self, refused: frozenset[str], total_at: float) -> Outcome | Failure:
+        codec = self._engine.codec_for(self.ask.endpoint.dialect)
+        stream = Stream(self._engine, self.ask, self._emit, total_at)
         try:
             return await stream.read(codec, codec.encode(self.ask, refused))
         finally:

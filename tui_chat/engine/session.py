@@ -155,8 +155,8 @@ class Session:
         messages = self.conversation.messages(question.id)
         node = self.conversation.add(question.id, "assistant", "", endpoint=target.endpoint.name, model=target.model)
         reply = self.reply = Reply(node, question, target, messages)
-        self._tell(Submitted(question, node))
         reply.lane = start(self._engine, {"main": reply.ask}, lambda stamped: self._hear(reply, stamped))[0]
+        self._tell(Submitted(question, node))
 
     def _hear(self, reply: Reply, stamped: Stamped) -> None:
         reply.fold(stamped)
@@ -173,10 +173,11 @@ class Session:
             self._next()
 
     def _next(self) -> None:
-        if self.queue:
+        """Ask what is queued first; a listener may have asked something by now, and then it waits on."""
+        if self.queue and not self.running:
             text = self.queue.pop(0)
-            self._tell(QueueChanged(tuple(self.queue)))
             self._ask(text)
+            self._tell(QueueChanged(tuple(self.queue)))
 
 
 def prompt_bytes(ask: Ask) -> int:

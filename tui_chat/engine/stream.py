@@ -5,6 +5,8 @@ Completeness comes from the protocol (a finish reason, an end mark), never from 
 
 from __future__ import annotations
 
+import math
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -48,19 +50,19 @@ BLOCKED_REASONS = frozenset({"content_filter"})
 class Stream:
     """Reads one answer; `read` once, then look at what came."""
 
-    def __init__(self, engine: Engine, ask: Ask, emit: Callable[[RunEvent], None], total_left: float | None) -> None:
+    def __init__(self, engine: Engine, ask: Ask, emit: Callable[[RunEvent], None], total_at: float) -> None:
         self.received = False
         """A token of either kind came."""
         self._answered = False
         self._finished: Stopped | None = None
-        self._drained = False
+        self._over_at: float | None = None
+        """When the answer is whole: how long its tail is waited for."""
         self._engine = engine
         self._ask = ask
         self._emit = emit
         self._size = 0
-        now = engine.clock.now()
-        self._sent = self._heard = now
-        self._total_at = None if total_left is None else now + total_left
+        self._sent = self._heard = engine.clock.now()
+        self._total_at = total_at
         self._timer: Timer | None = None
         self._guard: Guard[None] | None = None
 
@@ -71,40 +73,47 @@ class Stream:
         try:
             await self._guard.result()
         except Broken as broken:
-            return broken.failure
+            trouble = broken.failure
         except Interrupted as interrupted:
-            if interrupted.cause is not None and self._finished is None:
-                return interrupted.cause
+            trouble = interrupted.cause
+        else:
+            trouble = None
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
-        return self._judged()
+            self._disarm()
+        return self._judged(trouble)
 
-    def _judged(self) -> Completed | Failure:
+    def _judged(self, trouble: Failure | None) -> Completed | Failure:
+        """What an answer that ended with this trouble is worth: nothing that befalls it matters once it is whole."""
         if self._finished is None:
-            return failure(Kind.TRUNCATED, say("fail.truncated" if self.received else "fail.empty"))
+            return trouble or failure(Kind.TRUNCATED, say("fail.truncated" if self.received else "fail.empty"))
         reason = self._finished.reason
         if reason in BLOCKED_REASONS and not self._answered:
             return failure(Kind.BLOCKED, say("fail.blocked", reason=reason))
         return Completed(reason)
 
     async def _consume(self, codec: Codec, request: Request) -> None:
-        endpoint = self._ask.endpoint
-        async with self._engine.transport.open(endpoint, request) as answer:
-            self._hear()
+        async with self._engine.transport.open(self._ask.endpoint, request) as answer:
             self._emit(Connected(answer.status, _request_id(answer), answer.connect_s, answer.via))
-            if answer.status != 200:
-                raise Broken(await self._refusal(codec, answer))
-            decoder = codec.decoder(endpoint, answer.headers.get("content-type", "").lower())
-            async for chunk in answer.chunks():
+            try:
+                if answer.status != 200:
+                    raise Broken(await self._refusal(codec, answer))
+                await self._follow(codec, answer)
+            finally:
+                self._disarm()  # no deadline disturbs the closing
+
+    async def _follow(self, codec: Codec, answer: Answer) -> None:
+        decoder = codec.decoder(self._ask.endpoint, answer.headers.get("content-type", "").lower())
+        drained = False
+        async with aclosing(answer.chunks()) as chunks:
+            async for chunk in chunks:
                 self._size += len(chunk)
                 if self._size > REPLY_LIMIT:
                     raise Broken(failure(Kind.PROTOCOL, say("fail.reply_too_large", limit=REPLY_LIMIT // MIB)))
                 self._take(decoder.feed(chunk))
-                if decoder.done and not self._drained:
-                    self._drained = True
-                    self._arm()
-            self._take(decoder.finish())
+                if decoder.done and not drained:
+                    drained = True
+                    self._whole(DRAIN_S)
+        self._take(decoder.finish())
 
     async def _refusal(self, codec: Codec, answer: Answer) -> Failure:
         body = await read_all(answer, ERROR_BODY_LIMIT)
@@ -124,8 +133,7 @@ class Stream:
                     self._hear()
                 case Stopped():
                     self._finished = event
-                    self._hear()
-                    self._arm()
+                    self._whole(SETTLE_S)
                 case _:
                     pass
             self._emit(event)
@@ -135,49 +143,47 @@ class Stream:
     def _hear(self) -> None:
         self._heard = self._engine.clock.now()
 
+    def _whole(self, patience: float) -> None:
+        self._over_at = self._engine.clock.now() + patience
+        self._arm()
+
     def _arm(self) -> None:
         """(Re)start the one timer for the earliest deadline in force."""
+        self._disarm()
+        when, _ = self._due()
+        if when < math.inf:
+            self._timer = self._engine.clock.call_later(max(0.0, when - self._engine.clock.now()), self._ring)
+
+    def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        due = self._due()
-        if due is not None:
-            self._timer = self._engine.clock.call_later(max(0.0, due[0] - self._engine.clock.now()), self._ring)
 
     def _ring(self) -> None:
         """A deadline as it stood when the timer was set; data that came since has moved it."""
-        due = self._due()
-        if due is None or self._guard is None:
-            return
-        when, cause = due
+        when, cause = self._due()
         if self._engine.clock.now() < when:
             self._arm()
-        else:
+        elif self._guard is not None:
             self._guard.interrupt(cause)
 
-    def _due(self) -> tuple[float, Failure | None] | None:
+    def _due(self) -> tuple[float, Failure | None]:
         """(when, why) of the earliest deadline; no cause where the answer is whole and only its tail is missing."""
+        if self._over_at is not None:
+            return self._over_at, None
         limits = self._ask.endpoint.timeouts
-        if self._finished is not None:
-            return self._heard + (DRAIN_S if self._drained else SETTLE_S), None
-        due: list[tuple[float, Kind, str, float]] = []
-        if self.received and limits.idle:
-            due.append((self._heard + limits.idle, Kind.IDLE_TIMEOUT, "fail.idle", limits.idle))
-        if not self.received and limits.first_token:
-            due.append(
-                (
-                    self._sent + limits.first_token,
-                    Kind.FIRST_TOKEN_TIMEOUT,
-                    "fail.first_token",
-                    limits.first_token,
-                )
-            )
-        if self._total_at is not None:
-            due.append((self._total_at, Kind.TOTAL_TIMEOUT, "fail.total", limits.total))
-        if not due:
-            return None
-        when, kind, words, seconds = min(due)
+        if self.received:
+            pause = (_deadline(self._heard, limits.idle), Kind.IDLE_TIMEOUT, "fail.idle", limits.idle)
+        else:
+            first = limits.first_token
+            pause = (_deadline(self._sent, first), Kind.FIRST_TOKEN_TIMEOUT, "fail.first_token", first)
+        when, kind, words, seconds = min(pause, (self._total_at, Kind.TOTAL_TIMEOUT, "fail.total", limits.total))
         return when, failure(kind, say(words, seconds=seconds))
+
+
+def _deadline(since: float, limit: float) -> float:
+    """When `limit` seconds are over; 0 is no limit."""
+    return since + limit if limit else math.inf
 
 
 def _request_id(answer: Answer) -> str | None:

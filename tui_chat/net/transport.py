@@ -2,81 +2,103 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 import ssl
 import time
 import urllib.request
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
 from tui_chat import __version__
 from tui_chat.domain.endpoint import Secret
-from tui_chat.domain.failure import Broken, Kind, failure
+from tui_chat.domain.failure import Broken, Failure, Kind, failure
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 
     from tui_chat.domain.endpoint import Endpoint
-    from tui_chat.domain.failure import Failure
     from tui_chat.wire.codec import Request
 
-LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=32, keepalive_expiry=60.0)
+LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60.0)
+MOST_IDLE = 32
+"""Connections that are kept for later, to each endpoint."""
 WRITE_S = 60.0
-POOL_S = 10.0
 FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError)
 """What httpx is known to raise; a socket's own errors slip through it at times."""
+HANDSHAKE_STEPS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""No errors: any trouble of a TLS connection has come up while one of them was handled."""
+
+Way = tuple[str, str | None, str | None]
 
 
 class HttpTransport:
-    """Keeps one client, and so one pool of connections, for each way out of this machine."""
+    """Lends each answer a client, and so a connection, of its own; one that was read to its end is used again.
+
+    A cancellation that falls into httpx's own cleaning up makes it lose a connection, which then stays open and keeps
+    its place in the pool (encode/httpx#3782). Here it can only lose the one in hand, and that is closed whole.
+    """
 
     def __init__(self) -> None:
-        self._clients: dict[tuple[str, bool, str | None, str | None], httpx.AsyncClient] = {}
+        self._trust: dict[tuple[bool, str | None], ssl.SSLContext] = {}
+        self._idle: dict[Way, list[httpx.AsyncClient]] = {}
+        self._lent: set[httpx.AsyncClient] = set()
 
     @asynccontextmanager
     async def open(self, endpoint: Endpoint, request: Request) -> AsyncGenerator[HttpAnswer, None]:
         """Send `request`; the answer's headers are here when this enters, and its socket is free when it leaves."""
+        headers = _headers(request)
+        way = (endpoint.origin, endpoint.proxy, endpoint.ca_file)
+        client = self._lend(way, endpoint)
         connecting = ConnectTrace()
+        answer: HttpAnswer | None = None
         try:
-            response = await self._send(endpoint, request, connecting)
-        except FOREIGN as error:
-            raise Broken(translate(error, endpoint)) from error
-        try:
-            yield HttpAnswer(response, endpoint, connecting.seconds)
+            with translated(endpoint):
+                built = client.build_request(
+                    request.method,
+                    request.url,
+                    headers=headers,
+                    content=request.body or None,
+                    timeout=httpx.Timeout(
+                        connect=endpoint.timeouts.connect or None, read=None, write=WRITE_S, pool=None
+                    ),
+                    extensions={"trace": connecting.hear},
+                )
+                response = await client.send(built, stream=True)
+            answer = HttpAnswer(response, endpoint, connecting.seconds)
+            yield answer
         finally:
-            with suppress(*FOREIGN):
-                await response.aclose()
+            self._lent.discard(client)
+            idle = self._idle.get(way, [])
+            if answer is not None and answer.whole and len(idle) < MOST_IDLE and not client.is_closed:
+                self._idle.setdefault(way, idle).append(client)
+            else:
+                await _undisturbed(_give_up(client, connecting.stream))
 
     async def close(self) -> None:
         """Close every connection."""
-        clients, self._clients = list(self._clients.values()), {}
+        clients = [*self._lent, *(client for idle in self._idle.values() for client in idle)]
+        self._idle.clear()
         for client in clients:
             await client.aclose()
 
-    async def _send(self, endpoint: Endpoint, request: Request, connecting: ConnectTrace) -> httpx.Response:
-        client = self._client(endpoint)
-        limits = endpoint.timeouts
-        timeout = httpx.Timeout(connect=limits.connect or None, read=None, write=WRITE_S, pool=POOL_S)
-        headers = {name: v.reveal() if isinstance(v, Secret) else v for name, v in request.headers.items()}
-        built = client.build_request(
-            request.method,
-            request.url,
-            headers=headers,
-            content=request.body or None,
-            timeout=timeout,
-            extensions={"trace": connecting.hear},
-        )
-        return await client.send(built, stream=True)
+    def _lend(self, way: Way, endpoint: Endpoint) -> httpx.AsyncClient:
+        idle = self._idle.get(way)
+        client = idle.pop() if idle else _new_client(endpoint, self._trust_for(endpoint))
+        self._lent.add(client)
+        return client
 
-    def _client(self, endpoint: Endpoint) -> httpx.AsyncClient:
-        # Proxies of the environment are for the way out; a local server is never behind one.
-        way = (endpoint.base_url.partition(":")[0], endpoint.local, endpoint.proxy, endpoint.ca_file)
-        if way not in self._clients:
-            self._clients[way] = _new_client(endpoint)
-        return self._clients[way]
+    def _trust_for(self, endpoint: Endpoint) -> ssl.SSLContext:
+        # Plain http to this machine trusts nobody, and is spared the reading of every certificate authority.
+        plain = endpoint.local and endpoint.origin.startswith("http:")
+        which = (plain, endpoint.ca_file)
+        if which not in self._trust:
+            self._trust[which] = _new_trust(endpoint.ca_file, plain=plain)
+        return self._trust[which]
 
 
 class HttpAnswer:
@@ -87,18 +109,61 @@ class HttpAnswer:
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
         self.connect_s = connect_s
         self.via = proxy_for(endpoint)
+        self.whole = False
+        """The body was read to its end."""
         self._response = response
         self._endpoint = endpoint
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body as it arrives; asked for as it is, decompressed if the server compresses all the same."""
         encoding = self.headers.get("content-encoding", "identity").lower()
         body = self._response.aiter_raw() if encoding in ("identity", "") else self._response.aiter_bytes()
+        with translated(self._endpoint):
+            async with aclosing(cast("AsyncGenerator[bytes, None]", body)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        self.whole = True
+
+
+@contextmanager
+def translated(endpoint: Endpoint) -> Iterator[None]:
+    """Every foreign exception comes out as Broken."""
+    try:
+        yield
+    except FOREIGN as error:
+        raise Broken(translate(error, endpoint)) from error
+
+
+async def _give_up(client: httpx.AsyncClient, stream: Any) -> None:
+    """Close a client and its socket, which httpx forgets when the handshake above it is cancelled."""
+    for close in (client.aclose, *([stream.aclose] if stream is not None else [])):
+        with suppress(Exception):
+            await close()
+
+
+async def _undisturbed(work: Coroutine[Any, Any, None]) -> None:
+    """Carry out `work` to its end; a cancellation meanwhile goes on after it."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
         try:
-            async for chunk in body:
-                yield chunk
-        except FOREIGN as error:
-            raise Broken(translate(error, self._endpoint)) from error
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """The headers with their secrets; one that cannot be sent is named here, for httpx would quote it."""
+    headers: dict[str, str] = {}
+    for name, given in request.headers.items():
+        value = given.reveal() if isinstance(given, Secret) else given
+        if not (value.isascii() and value.isprintable() and value == value.strip()):
+            kind = Kind.AUTH if isinstance(given, Secret) else Kind.PROTOCOL
+            raise Broken(Failure(kind, say("fail.header", name=name), say("hint.header")))
+        headers[name] = value
+    return headers
 
 
 class ConnectTrace:
@@ -106,6 +171,8 @@ class ConnectTrace:
 
     def __init__(self) -> None:
         self.seconds: float | None = None
+        self.stream: Any = None
+        """The TCP connection, when one was opened."""
         self._started = 0.0
 
     async def hear(self, event: str, info: Mapping[str, Any]) -> None:
@@ -115,6 +182,8 @@ class ConnectTrace:
                 self._started = time.monotonic()
             else:
                 self.seconds = (self.seconds or 0.0) + time.monotonic() - self._started
+            if self.stream is None and stage == "complete":
+                self.stream = info.get("return_value")
 
 
 def proxy_for(endpoint: Endpoint) -> str | None:
@@ -129,22 +198,18 @@ def proxy_for(endpoint: Endpoint) -> str | None:
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
-def _new_client(endpoint: Endpoint) -> httpx.AsyncClient:
-    try:
-        trust = _trust(endpoint)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise Broken(failure(Kind.TLS, say("fail.ca_file", path=endpoint.ca_file, reason=reason))) from error
+def _new_client(endpoint: Endpoint, trust: ssl.SSLContext) -> httpx.AsyncClient:
     try:
         return httpx.AsyncClient(
             verify=trust,
             proxy=endpoint.proxy,
+            # Proxies of the environment are for the way out; a local server is never behind one.
             trust_env=not endpoint.local,
             limits=LIMITS,
             follow_redirects=False,
             headers={"User-Agent": f"tui-chat/{__version__}", "Accept-Encoding": "identity"},
         )
-    except (ValueError, ImportError) as error:
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
         # A proxy that httpx does not know, or socks without its extra package.
         proxy = proxy_for(endpoint) or "?"
         raise Broken(
@@ -152,13 +217,15 @@ def _new_client(endpoint: Endpoint) -> httpx.AsyncClient:
         ) from error
 
 
-def _trust(endpoint: Endpoint) -> ssl.SSLContext | bool:
-    if endpoint.ca_file is not None:
-        return ssl.create_default_context(cafile=endpoint.ca_file)
-    if endpoint.base_url.startswith("http:") and endpoint.local:
-        # Trusts nobody, and spares plain http the reading of every certificate authority.
+def _new_trust(ca_file: str | None, *, plain: bool) -> ssl.SSLContext:
+    if plain and ca_file is None:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return True
+    try:
+        return ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context()
+    except OSError as error:
+        path = ca_file or os.environ.get("SSL_CERT_FILE", "")
+        message = say("fail.ca_file", path=path, reason=error.strerror or str(error))
+        raise Broken(failure(Kind.TLS, message)) from error
 
 
 def translate(error: Exception, endpoint: Endpoint) -> Failure:
@@ -168,20 +235,22 @@ def translate(error: Exception, endpoint: Endpoint) -> Failure:
     reason = next((str(c) for c in causes if str(c)), type(error).__name__)
     proxy = proxy_for(endpoint)
     if isinstance(error, httpx.ProxyError):
-        return failure(Kind.PROXY, say("fail.proxy", proxy=proxy or "?", reason=reason))
+        # What begins with a status of its own accord is the proxy's answer: only a 5xx may mend itself.
+        retryable = not reason[:1].isdigit() or reason.startswith("5")
+        return failure(Kind.PROXY, say("fail.proxy", proxy=proxy or "?", reason=reason), retryable=retryable)
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)):
         return failure(Kind.PROTOCOL, say("fail.url", url=endpoint.base_url, reason=reason))
-    if isinstance(error, httpx.PoolTimeout):
-        return failure(Kind.CONNECT_TIMEOUT, say("fail.pool"))
     if isinstance(error, httpx.ConnectTimeout):
-        return failure(Kind.CONNECT_TIMEOUT, say("fail.connect_timeout", host=host, seconds=endpoint.timeouts.connect))
-    if any(isinstance(c, ssl.SSLError) for c in causes) or "SSL" in reason:
+        where = proxy or host
+        return failure(Kind.CONNECT_TIMEOUT, say("fail.connect_timeout", host=where, seconds=endpoint.timeouts.connect))
+    if any(isinstance(c, ssl.SSLError) and not isinstance(c, HANDSHAKE_STEPS) for c in causes):
         return failure(Kind.TLS, say("fail.tls", host=host, reason=_tls_reason(causes, reason)))
-    if any(isinstance(c, socket.gaierror) for c in causes) or "[Errno -" in reason:
+    if isinstance(error, httpx.ConnectError) and proxy is not None:
+        return failure(Kind.PROXY, say("fail.refused", where=proxy, reason=reason))
+    if any(isinstance(c, socket.gaierror) for c in causes):
         return failure(Kind.DNS, say("fail.dns", host=host))
     if isinstance(error, httpx.ConnectError):
-        where = proxy or endpoint.origin
-        return failure(Kind.REFUSED, say("fail.refused", where=where, reason=reason))
+        return failure(Kind.REFUSED, say("fail.refused", where=endpoint.origin, reason=reason))
     if isinstance(error, httpx.DecodingError):
         return failure(Kind.PROTOCOL, say("fail.compressed", reason=reason))
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in reason and "closed" not in reason:

@@ -49,6 +49,7 @@ ACTIONS = (
     Action("next_version", "alt+right"),
     Action("take_back", "alt+up", slash="unqueue"),
     Action("model", "f2", slash="model", footer="always", takes=True),
+    Action("copy", slash="copy"),
     Action("system", slash="system", takes=True),
     Action("theme", slash="theme", takes=True),
     Action("page_up", "pageup"),

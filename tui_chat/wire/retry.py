@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 120.0
 """The longest Retry-After that is waited for; a longer one is told to the user (as the OpenAI SDK does)."""
+LONGEST_S = 1e9
+"""What is longer is no time to wait but a mistake."""
 JITTER = 0.25
 """Share of a backoff that chance may take off, so that many clients do not come back at once."""
 
@@ -20,17 +22,17 @@ JITTER = 0.25
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds the server asks to wait: `retry-after-ms`, then `Retry-After` in seconds or as a date.
 
-    `now` is the wall clock in epoch seconds; the answer's own Date is preferred, as the clocks may differ.
+    `now` is the wall clock in epoch seconds; the answer's own Date is preferred, as the clocks may differ. None
+    where the server says nothing, nothing sensible, or not to wait at all: then the own backoff counts.
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
+    milliseconds = _number(headers.get("retry-after-ms", ""))
+    if milliseconds:
         return milliseconds / 1000
-    value = headers.get("retry-after")
+    value = headers.get("retry-after", "")
     seconds = _number(value)
-    if seconds is not None or value is None:
-        return seconds
-    until = _date(value)
-    return None if until is None else max(0.0, until - (_date(headers.get("date", "")) or now))
+    if seconds is None and (until := _date(value)) is not None:
+        seconds = until - (_date(headers.get("date", "")) or now)
+    return seconds if seconds is not None and 0 < seconds < LONGEST_S else None
 
 
 def should_retry(headers: Mapping[str, str]) -> bool | None:
@@ -44,18 +46,18 @@ def backoff(policy: RetryPolicy, tries: int, chance: float) -> float:
     return min(policy.base * 2**exponent, policy.cap) * (1 - JITTER * chance)
 
 
-def _number(value: str | None) -> float | None:
+def _number(value: str) -> float | None:
     try:
-        number = float(value or "")
+        number = float(value)
     except ValueError:
         return None
-    return number if 0 <= number < 1e9 else None
+    return number if 0 <= number < LONGEST_S else None
 
 
 def _date(value: str) -> float | None:
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 

@@ -208,6 +208,14 @@ class ChatScreen(Screen[None]):
             self.retarget()
             self.notice(say("status.model", endpoint=picked.endpoint.name, model=visible_line(picked.model, 60)))
 
+    def action_copy(self) -> None:
+        replies = [n.text for n in self.session.conversation.path() if n.role == "assistant" and n.text]
+        if replies:
+            self.app.copy_to_clipboard(replies[-1])
+            self.notice(say("status.copied", count=f"{len(replies[-1]):,}"))
+        else:
+            self.notice(say("status.nothing_to_copy"))
+
     def action_system(self, argument: str = "") -> None:
         target = self.session.target
         self.session.target = replace(target, settings=replace(target.settings, system=argument or None))

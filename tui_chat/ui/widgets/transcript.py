@@ -25,6 +25,7 @@ class Transcript(ScrollView):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"rows--{name}" for name in STYLES}
     can_focus = False
+    ALLOW_SELECT = False
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -51,10 +52,11 @@ class Transcript(ScrollView):
         """More of a reply has come."""
         for place, rows in enumerate(self._turns):
             if rows.turn.id == turn_id:
+                before = rows.rows()
                 rows.append(text, thinking)
                 self._measure(place)
                 self._follow()
-                self._refresh_from(place)
+                self._refresh_from(self._tops[place] + _common(before, rows.rows()))
 
     def dress(self, turn_id: str, head: Head, notes: tuple[Note, ...]) -> None:
         """Change the lines above and below a turn."""
@@ -68,7 +70,7 @@ class Transcript(ScrollView):
                     return
                 self._measure(place)
                 self._follow()
-                self._refresh_from(place)
+                self._refresh_from(self._tops[place])
 
     def to_tail(self) -> None:
         """Go to the newest text and follow it."""
@@ -124,12 +126,18 @@ class Transcript(ScrollView):
         self.virtual_size = Size(self.columns, top)
 
     def _follow(self) -> None:
-        if self.following:
+        if self.following and round(self.scroll_y) != self.max_scroll_y:
             self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
             self.following = True
 
-    def _refresh_from(self, place: int) -> None:
-        """Repaint what is visible from a turn on."""
-        top = max(0, self._tops[place] - self.scroll_offset.y)
+    def _refresh_from(self, row: int) -> None:
+        """Repaint what is visible from a row on."""
+        top = max(0, row - self.scroll_offset.y)
         if top < self.size.height:
             self.refresh(Region(0, top, self.size.width, self.size.height - top))
+
+
+def _common(before: Sequence[Strip], after: Sequence[Strip]) -> int:
+    """How many rows at the beginning are the same."""
+    pairs = enumerate(zip(before, after, strict=False))
+    return next((i for i, (old, new) in pairs if old is not new and old != new), min(len(before), len(after)))

@@ -1,0 +1,32 @@
+"""One question with yes and no."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.words import say
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+
+class Confirm(ModalScreen[bool]):
+    """Dismisses with the answer; only `y` says yes."""
+
+    BINDINGS: ClassVar = [("y", "dismiss(True)", ""), ("n,escape,enter", "dismiss(False)", "")]
+
+    def __init__(self, question: str, consequence: str) -> None:
+        super().__init__()
+        self._question = question
+        self._consequence = consequence
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(visible_line(self._question), classes="dialog-title", markup=False)
+            yield Static(visible_line(self._consequence), markup=False)
+            yield Static(say("confirm.keys"), classes="dialog-hint", markup=False)
