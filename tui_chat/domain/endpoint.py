@@ -141,6 +141,12 @@ def is_placeholder(key: str) -> bool:
     return PLACEHOLDER.fullmatch(key.strip()) is not None
 
 
+def key_in_the_open(endpoint: Endpoint) -> bool:
+    """True when the key would cross a network unencrypted and nobody has agreed to that."""
+    plain = urlsplit(endpoint.base_url).scheme == "http" and not endpoint.local
+    return plain and bool(endpoint.key) and not endpoint.insecure_http
+
+
 def key_trouble(endpoint: Endpoint) -> Failure | None:
     """Why the key as it stands may not be sent: it is missing, a placeholder, or would travel in the open."""
     key, source = endpoint.key, endpoint.key_source or endpoint.name
@@ -151,7 +157,7 @@ def key_trouble(endpoint: Endpoint) -> Failure | None:
     if is_placeholder(key.reveal()):
         message = say("fail.key_placeholder", source=source, placeholder=key.reveal())
         return Failure(Kind.AUTH, message, say("hint.key_placeholder"))
-    if urlsplit(endpoint.base_url).scheme == "http" and not endpoint.local and not endpoint.insecure_http:
+    if key_in_the_open(endpoint):
         message = say("fail.key_open", endpoint=endpoint.name, host=endpoint.host)
         return Failure(Kind.AUTH, message, say("hint.key_open", endpoint=endpoint.name))
     return None

@@ -235,6 +235,8 @@ ENGLISH: dict[str, str] = {
     "first.demo_badge": "demo",
     "theme.bad": "{file}: {fault}; the theme is left out.",
     "theme.colour": '{key} = {value!r} is no colour; write it as "#rrggbb"',
+    "confirm.open": "Send the key unencrypted?",
+    "confirm.keys": "y sends it, for as long as tui-chat runs · Esc goes back",
     "crash.line": "tui-chat stopped because of a fault of its own ({error}). Details are in {file}.",
     "crash.line_nolog": "tui-chat stopped because of a fault of its own ({error}).",
     # configuration: a problem is one line, "{where}: {at} {fault}"; code ends it with a stop

@@ -13,11 +13,13 @@ from textual.widgets import Static
 
 from tui_chat.domain import events, figures
 from tui_chat.domain.draft import Phase
+from tui_chat.domain.endpoint import key_in_the_open
 from tui_chat.domain.failure import Broken, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
 from tui_chat.ui.feed import Feed
+from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.help import HelpScreen
 from tui_chat.ui.screens.models import ModelPicker, Picked
 from tui_chat.ui.turns import head, live_state, notes, turns
@@ -143,12 +145,30 @@ class ChatScreen(Screen[None]):
             getattr(self, f"action_{action.name}")()
 
     def _submit(self, text: str) -> None:
-        if self.session.target.model:
-            self._notice = ""
-            self.session.submit(text)
-        else:
+        target = self.session.target
+        if not target.model:
             self.composer.put(text)
             self.action_model()
+        elif key_in_the_open(target.endpoint):
+            self._ask_about_plain_http(text)
+        else:
+            self._notice = ""
+            self.session.submit(text)
+
+    def _ask_about_plain_http(self, text: str) -> None:
+        """A key goes over plain http to another host only once the user has agreed."""
+        target = self.session.target
+
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                endpoint = replace(target.endpoint, insecure_http=True)
+                self.session.target = replace(target, endpoint=endpoint)
+                self._submit(text)
+            else:
+                self.composer.put(text)
+
+        consequence = say("fail.key_open", endpoint=target.endpoint.name, host=target.endpoint.host)
+        self.app.push_screen(Confirm(say("confirm.open"), consequence), answered)
 
     def action_cancel(self) -> None:
         if not self.session.cancel():
