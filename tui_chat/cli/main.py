@@ -73,14 +73,13 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED
     except OutputLost as lost:
-        # What is still buffered must not be written at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if str(lost):
             complain(str(lost))
         code = ExitCode.FAILED
     except Exception as error:
         _tell_fault(error)
         code = ExitCode.FAILED
+    _flush_streams()
     sys.exit(code if isinstance(code, int) else ExitCode.DONE)
 
 
@@ -89,6 +88,15 @@ def _fill_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # open to the end
+
+
+def _flush_streams() -> None:
+    """Write what is buffered; what nobody takes any more must not change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _tell_fault(error: Exception) -> None:

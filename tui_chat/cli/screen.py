@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from tui_chat.cli.exits import ExitCode
-from tui_chat.cli.output import complain
 from tui_chat.domain.failure import UsageError
 from tui_chat.domain.words import say
 from tui_chat.wiring import Choice, House
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tui_chat.cli.common import Common
-
-log = logging.getLogger(__name__)
 
 
 def run(chosen: Common, env: Mapping[str, str]) -> int:
@@ -33,10 +29,5 @@ def run(chosen: Common, env: Mapping[str, str]) -> int:
     built = House(env)
     built.start_log()
     app = TuiChat(built, Choice(chosen.endpoint, chosen.model, chosen.profile), demo=chosen.demo)
-    try:
-        app.run()
-    except Exception as error:
-        log.exception("the screen broke")
-        complain(say("crash.line", error=type(error).__name__, file=built.log_file))
-        return ExitCode.FAILED
+    app.run()
     return app.return_code if app.return_code is not None else ExitCode.FAILED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,6 +45,47 @@ class Message:
     text: str
 
 
+class Way(StrEnum):
+    """How an answer that was broken off goes on."""
+
+    STREAM = "stream"
+    """The server has gone on writing; its stream is read from where it was left."""
+    PREFIX = "prefix"
+    """The last message is the assistant's, marked as a prefix (DeepSeek, Mistral)."""
+    CONTINUE = "continue_final_message"
+    """The last message is the assistant's, and a parameter asks to go on with it (vLLM, llama.cpp)."""
+    TRAILING = "trailing"
+    """The last message is the assistant's; servers that understand it go on with it, others begin anew."""
+    ASK = "ask"
+    """A user's message holds the text so far and asks to go on."""
+
+    @property
+    def exact(self) -> bool:
+        """True when the server takes up the very character at which the text ends."""
+        return self in (Way.STREAM, Way.PREFIX, Way.CONTINUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a stream that the server keeps one has read to."""
+
+    stream: str
+    """Id of the stream, as the server gave it."""
+    sequence: int
+    """Number of the last event that was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """What an answer goes on from: what came so far, and how to ask for the rest."""
+
+    text: str
+    reasoning: str = ""
+    place: Place | None = None
+    way: Way | None = None
+    """None until the engine has chosen one; a codec is only asked with a way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One question to one model at one endpoint."""
@@ -53,3 +95,5 @@ class Ask:
     messages: tuple[Message, ...]
     settings: Settings = Settings()
     stream: bool = True
+    continuation: Continuation | None = None
+    """Set when the request asks for the rest of an answer that was broken off."""

@@ -66,6 +66,9 @@ RETRYABLE = frozenset(
 )
 """Kinds after which the same request may well succeed, as long as nothing was received."""
 
+BROKEN_OFF = frozenset({Kind.RESET, Kind.TRUNCATED, Kind.SERVER, Kind.OVERLOADED})
+"""Kinds after which an answer that has begun is taken up again unasked, where that can be done exactly."""
+
 TRIES = {Kind.DNS: 2, Kind.FIRST_TOKEN_TIMEOUT: 2, Kind.IDLE_TIMEOUT: 2}
 """Upper bound of tries for kinds where more of the same only costs the user's time."""
 

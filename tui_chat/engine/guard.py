@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+INSIST_S = 0.05
+
 
 class Interrupted(Exception):
     """The guarded work was cancelled from within the house: for this cause, or because it was no longer needed."""
@@ -27,7 +29,7 @@ class Interrupted(Exception):
 
 
 class Guard(Generic[T]):
-    """Runs a coroutine in a task of its own, which is cancelled once or not at all."""
+    """Runs a coroutine in a task of its own, which one cancellation reaches, or none."""
 
     def __init__(self, work: Coroutine[Any, Any, T]) -> None:
         self._task = asyncio.ensure_future(work)
@@ -38,8 +40,14 @@ class Guard(Generic[T]):
         """Cancel the work for this cause, unless it was cancelled before, by whomever, or is done."""
         if not self._cancelled and not self._task.done():
             self._cancelled, self._cause = True, cause
+            self._insist()
+
+    def _insist(self) -> None:
+        """Cancel the work, and again where that got lost: anyio takes one for its own when a connection just opened."""
+        if not self._task.done():
             if not self._task.cancelling():
                 self._task.cancel()
+            self._task.get_loop().call_later(INSIST_S, self._insist)
 
     async def result(self) -> T:
         """The work's result; raises Interrupted after an interrupt that kept it from having one.

@@ -19,7 +19,7 @@ from tui_chat.domain.failure import Broken, Failure, Kind, failure
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping
 
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.wire.codec import Request
@@ -28,8 +28,11 @@ LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_
 MOST_IDLE = 32
 """Connections that are kept for later, to each endpoint."""
 WRITE_S = 60.0
-FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError)
-"""What httpx is known to raise; a socket's own errors slip through it at times."""
+FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError, ExceptionGroup)
+"""What httpx is known to raise; a socket's own errors slip through it at times, alone or in a group."""
+REASON_LIMIT = 200
+"""Characters: some exceptions quote what a server sent."""
+BAD_URL = (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError, OverflowError)
 HANDSHAKE_STEPS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """No errors: any trouble of a TLS connection has come up while one of them was handled."""
 
@@ -46,7 +49,7 @@ class HttpTransport:
     def __init__(self) -> None:
         self._trust: dict[tuple[bool, str | None], ssl.SSLContext] = {}
         self._idle: dict[Way, list[httpx.AsyncClient]] = {}
-        self._lent: set[httpx.AsyncClient] = set()
+        self._closed = False
 
     @asynccontextmanager
     async def open(self, endpoint: Endpoint, request: Request) -> AsyncGenerator[HttpAnswer, None]:
@@ -72,25 +75,23 @@ class HttpTransport:
             answer = HttpAnswer(response, endpoint, connecting.seconds)
             yield answer
         finally:
-            self._lent.discard(client)
-            idle = self._idle.get(way, [])
-            if answer is not None and answer.whole and len(idle) < MOST_IDLE and not client.is_closed:
-                self._idle.setdefault(way, idle).append(client)
+            idle = self._idle.setdefault(way, [])
+            if answer is not None and answer.whole and len(idle) < MOST_IDLE and not self._closed:
+                idle.append(client)
             else:
                 await _undisturbed(_give_up(client, connecting.stream))
 
     async def close(self) -> None:
-        """Close every connection."""
-        clients = [*self._lent, *(client for idle in self._idle.values() for client in idle)]
+        """Close the connections that were kept, and keep no more; one under way is closed when its answer is left."""
+        self._closed = True
+        clients = [client for idle in self._idle.values() for client in idle]
         self._idle.clear()
         for client in clients:
-            await client.aclose()
+            await _undisturbed(client.aclose())
 
     def _lend(self, way: Way, endpoint: Endpoint) -> httpx.AsyncClient:
         idle = self._idle.get(way)
-        client = idle.pop() if idle else _new_client(endpoint, self._trust_for(endpoint))
-        self._lent.add(client)
-        return client
+        return idle.pop() if idle else _new_client(endpoint, self._trust_for(endpoint))
 
     def _trust_for(self, endpoint: Endpoint) -> ssl.SSLContext:
         # Plain http to this machine trusts nobody, and is spared the reading of every certificate authority.
@@ -126,7 +127,7 @@ class HttpAnswer:
 
 
 @contextmanager
-def translated(endpoint: Endpoint) -> Iterator[None]:
+def translated(endpoint: Endpoint) -> Generator[None, None, None]:
     """Every foreign exception comes out as Broken."""
     try:
         yield
@@ -232,13 +233,13 @@ def translate(error: Exception, endpoint: Endpoint) -> Failure:
     """The Failure behind an exception of httpx; the causes below it tell what its own type does not."""
     host = endpoint.host
     causes = list(_causes(error))
-    reason = next((str(c) for c in causes if str(c)), type(error).__name__)
+    reason = _reason(causes)
     proxy = proxy_for(endpoint)
     if isinstance(error, httpx.ProxyError):
         # What begins with a status of its own accord is the proxy's answer: only a 5xx may mend itself.
         retryable = not reason[:1].isdigit() or reason.startswith("5")
         return failure(Kind.PROXY, say("fail.proxy", proxy=proxy or "?", reason=reason), retryable=retryable)
-    if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)):
+    if any(isinstance(c, BAD_URL) for c in causes):
         return failure(Kind.PROTOCOL, say("fail.url", url=endpoint.base_url, reason=reason))
     if isinstance(error, httpx.ConnectTimeout):
         where = proxy or host
@@ -256,6 +257,14 @@ def translate(error: Exception, endpoint: Endpoint) -> Failure:
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in reason and "closed" not in reason:
         return failure(Kind.PROTOCOL, say("fail.http", host=host, reason=reason))
     return failure(Kind.RESET, say("fail.reset", host=host, reason=reason))
+
+
+def _reason(causes: list[BaseException]) -> str:
+    """The system's own word for it where there is one, else what the outermost exception says that says anything."""
+    for cause in reversed(causes):
+        if isinstance(cause, OSError) and not isinstance(cause, (ssl.SSLError, socket.gaierror)) and cause.errno:
+            return os.strerror(cause.errno)
+    return next((str(cause)[:REASON_LIMIT] for cause in causes if str(cause)), type(causes[0]).__name__)
 
 
 def _tls_reason(causes: list[BaseException], reason: str) -> str:
@@ -278,3 +287,5 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(at))
         yield at
         queue += [e for e in (at.__cause__, at.__context__) if e is not None]
+        if isinstance(at, BaseExceptionGroup):
+            queue += cast("BaseExceptionGroup[BaseException]", at).exceptions

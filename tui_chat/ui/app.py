@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.app import App, SystemCommand
+from textual.worker import WorkerFailed
 
 from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.words import say
@@ -75,8 +76,9 @@ class TuiChat(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._hostile]
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {**super().get_theme_variable_defaults(), **themes.VARIABLES}
+    def get_css_variables(self) -> dict[str, str]:
+        self.theme_variables = themes.completed(super().get_css_variables())
+        return self.theme_variables
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the table of actions has; nothing of it is foreign text."""
@@ -121,7 +123,7 @@ class TuiChat(App[None]):
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread() and not self.is_headless:
-            for number in (signal.SIGTERM, signal.SIGHUP):
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
                 loop.add_signal_handler(number, self._end_by_signal, number)
 
     def _end_by_signal(self, number: signal.Signals) -> None:
@@ -135,13 +137,16 @@ class TuiChat(App[None]):
     def _fatal_error(self) -> None:
         """A fault of our own: one line on the terminal, the traceback, without values of variables, in the log."""
         error = self._exception
+        if isinstance(error, WorkerFailed):
+            error = error.error
         name = type(error).__name__ if error is not None else "?"
         try:
             log.error("%s", "".join(traceback.format_exception(error)) if error is not None else name)
             line = say("crash.line", error=name, file=self.house.log_file)
         except OSError:
             line = say("crash.line_nolog", error=name)
-        self._exit_renderables.append(Text(line))
+        if not self._exit_renderables:
+            self._exit_renderables.append(Text(line))
         self._close_messages_no_wait()
 
     def panic(self, *renderables: object) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import selectors
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
+from textual._parser import ParseError
+from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
 
@@ -26,19 +31,42 @@ class HostileFilter(LineFilter):
 
 
 class Driver(LinuxDriver):
-    """Textual's driver, which survives input that is no UTF-8 and a SIGCONT that follows no stop."""
+    """Textual's driver, which survives input that is no UTF-8, a lost terminal, and a SIGCONT that follows no stop."""
 
     _stopped = False
 
+    def run_input_thread(self) -> None:
+        """Textual's loop, leaving out what is no text; a terminal that is gone hangs the program up, once."""
+        parser = XTermParser(self._debug)
+        decode = codecs.getincrementaldecoder("utf-8")("ignore").decode
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                if selector.select(0.1):
+                    data = self._read()
+                    if not data:
+                        os.kill(os.getpid(), signal.SIGHUP)
+                        return
+                    if text := decode(data):
+                        for event in parser.feed(text):
+                            self.process_message(event)
+                for event in parser.tick():
+                    self.process_message(event)
+        with suppress(EOFError, ParseError):
+            list(parser.feed(""))
+
+    def _read(self) -> bytes:
+        """What was typed; nothing when the terminal is gone."""
+        try:
+            return os.read(self.fileno, 4096)
+        except OSError:
+            return b""
+
     def _run_input_thread(self) -> None:
-        while True:
-            try:
-                self.run_input_thread()
-            except UnicodeDecodeError:
-                continue  # what the terminal sent is no text, and so no key
-            except Exception as error:
-                self._app.call_later(self._app._handle_exception, error)  # pyright: ignore[reportPrivateUsage]  # as the driver's base does with panic
-            return
+        try:
+            self.run_input_thread()
+        except Exception as error:
+            self._app.call_later(self._app._handle_exception, error)  # pyright: ignore[reportPrivateUsage]  # as the driver's base does with panic
 
     def _sigtstp_application(self, *_: object) -> None:
         self._stopped = True

@@ -12,12 +12,12 @@ from textual.theme import Theme
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 DEFAULT = "night"
-VARIABLES = {"muted": "$foreground 60%", "code": "$accent"}
-"""Variables of our own, and what they are where a theme does not set them."""
+MUTED = 0.6
+"""How much of the foreground is left in muted text, where a theme does not say."""
 
 
 class ThemeFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -82,6 +82,12 @@ def read(name: str, text: str) -> Theme:
         dark=file.dark,
         variables=file.variables,
     )
+
+
+def completed(variables: Mapping[str, str]) -> dict[str, str]:
+    """A theme's variables with our own, `muted` and `code`, made of its colours where it does not set them."""
+    background, foreground = (Color.parse(variables[name]) for name in ("background", "foreground"))
+    return {"muted": background.blend(foreground, MUTED).hex, "code": variables["accent"], **variables}
 
 
 def _check(key: str, colour: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tui_chat.domain.ask import Ask
+    from tui_chat.domain.ask import Ask, Place, Way
     from tui_chat.domain.endpoint import Endpoint, Secret
     from tui_chat.domain.events import StreamEvent
     from tui_chat.domain.failure import Failure
@@ -44,6 +44,11 @@ class Decoder(Protocol):
         """True once the dialect's end mark came: nothing of the answer follows."""
         ...
 
+    @property
+    def place(self) -> Place | None:
+        """Where to read on, should the line break; None where the server does not keep its streams."""
+        ...
+
     def feed(self, data: bytes) -> list[StreamEvent]: ...
 
     def finish(self) -> list[StreamEvent]:
@@ -58,6 +63,10 @@ class Codec(Protocol):
     """Parameters that may be dropped when the server refuses them."""
 
     def encode(self, ask: Ask, refused: Refused) -> Request: ...
+
+    def ways(self, ask: Ask) -> tuple[Way, ...]:
+        """How a broken answer to this Ask may go on, the best way first; refused ones are left to the caller."""
+        ...
 
     def decoder(self, endpoint: Endpoint, content_type: str) -> Decoder:
         """A decoder for a successful answer of this content type, streamed or whole."""

@@ -58,6 +58,7 @@ WORD_KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
             r"model.{0,6}not.{0,6}found|model.{0,80}(does not|doesn't) exist|no such model|unknown model|invalid model",
         ),
         (Kind.BLOCKED, r"content.?(filter|policy)|safety|moderation|flagged"),
+        (Kind.BAD_REQUEST, r"invalid_(request|prompt|image|base64)|unsupported_(parameter|value)"),
     )
 )
 """Which kind the words of an error (its code, type and message) speak of; the first match decides."""
@@ -214,6 +215,6 @@ def stream_failure(endpoint: Endpoint, error: ErrorBody) -> Failure:
     if error.page:
         return failure(Kind.PROTOCOL, say("fail.page", status=200, title=error.message or "?"))
     kind = kind_of(None, error.words)
-    if kind is Kind.SERVER and error.status is not None:
+    if kind in (Kind.SERVER, Kind.BAD_REQUEST) and error.status is not None:
         kind = kind_of(error.status, error.words)
     return failure(kind, error.message, parameter=error.parameter, source=endpoint.key_source or endpoint.name)

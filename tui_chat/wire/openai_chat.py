@@ -7,7 +7,6 @@ Source: the OpenAI API specification (openai-openapi, chat completion chunk) and
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from decimal import Decimal
@@ -15,15 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tui_chat.domain.endpoint import Secret
+from tui_chat.domain.ask import Way
 from tui_chat.domain.events import Faulted, Skipped, Stopped, Text, Thinking, Timings, Usage
-from tui_chat.domain.failure import Broken, Kind, failure
+from tui_chat.domain.failure import Kind, failure
 from tui_chat.domain.words import say
-from tui_chat.wire.codec import ModelInfo, Request
+from tui_chat.wire.codec import ModelInfo
+from tui_chat.wire.counts import amount, measure, seconds, tokens
 from tui_chat.wire.errors import http_failure, read_body, read_error, stream_failure
-from tui_chat.wire.sse import DEFAULT_LIMIT, EventTooLarge, SseDecoder
+from tui_chat.wire.refusals import SAMPLING, Parameter, refused_parameter
+from tui_chat.wire.request import bearer, get, no_models, post
+from tui_chat.wire.resume import GO_ON, openai_ways, refused_way
+from tui_chat.wire.stream_decoder import SAMPLE, AnswerDecoder, Reader, loose_json
 from tui_chat.wire.surrogates import PairJoiner, well_formed
 from tui_chat.wire.think import ThinkSplitter
+from tui_chat.wire.tools import ToolCalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +36,9 @@ if TYPE_CHECKING:
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import StreamEvent
     from tui_chat.domain.failure import Failure
-    from tui_chat.wire.codec import Decoder, Refused
-    from tui_chat.wire.sse import SseEvent
+    from tui_chat.wire.codec import Decoder, Refused, Request
 
 DONE = "[DONE]"
-MALFORMED_IN_A_ROW = 3
-"""So many unreadable events on end mean that this is no such stream."""
 NO_REASON = (None, "", "null")
 """finish_reasons of chunks that are not the last."""
 FAILING_REASONS = {
@@ -47,11 +48,6 @@ FAILING_REASONS = {
     "insufficient_system_resource": Kind.OVERLOADED,
 }
 """finish_reasons that say the answer broke off (OpenRouter, GLM, vLLM, DeepSeek)."""
-SAMPLE = 200
-"""Characters of a malformed event that are kept to be looked at."""
-MOST_TOKENS = 10**12
-MOST_USD = Decimal(10**6)
-"""What lies beyond is no figure of one reply."""
 
 
 class _Delta(msgspec.Struct):
@@ -137,241 +133,82 @@ _model_lists = msgspec.json.Decoder(_ModelList | list[Any])
 class OpenAIChat:
     """The codec of the dialect; it holds no state."""
 
-    optional: tuple[str, ...] = ("stream_options", "max_tokens")
+    optional: tuple[str, ...] = (*(p.name for p in PARAMETERS), "max_tokens", *WAYS)
 
     def encode(self, ask: Ask, refused: Refused) -> Request:
-        body = {**ask.endpoint.extra_body, **_body(ask, refused), **ask.settings.extra_body}
-        return Request(
-            "POST",
-            ask.endpoint.base_url.rstrip("/") + "/chat/completions",
-            _headers(
-                ask.endpoint,
-                {
-                    "Content-Type": "application/json",
-                    "Accept": "text/event-stream" if ask.stream else "application/json",
-                },
-            ),
-            _json(body),
-        )
+        return post(ask, _url(ask), bearer(ask.endpoint), _body(ask, refused))
+
+    def ways(self, ask: Ask) -> tuple[Way, ...]:
+        return openai_ways(ask.endpoint)
 
     def decoder(self, endpoint: Endpoint, content_type: str) -> Decoder:
-        return AnswerDecoder(endpoint)
+        return AnswerDecoder(ChunkReader(endpoint))
 
     def error(self, endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-        found = http_failure(endpoint, status, headers, body)
-        return replace(found, parameter=_refused_parameter(found)) if status in (400, 422) else found
+        return _with_parameter(http_failure(endpoint, status, headers, body), read_body(body))
 
     def models_request(self, endpoint: Endpoint) -> Request:
         url = endpoint.base_url.rstrip("/") + "/models"
-        return Request("GET", url, _headers(endpoint, {"Accept": "application/json"}))
+        return get(endpoint, url, bearer(endpoint))
 
     def models(self, body: bytes) -> list[ModelInfo]:
         try:
             found: _ModelList | list[Any] = _model_lists.decode(body)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise Broken(failure(Kind.PROTOCOL, _no_model_list(body, error))) from error
+            raise no_models(body, error) from error
         entries = found if isinstance(found, list) else found.data or []
         return [model for entry in entries if (model := _model(entry)) is not None]
 
 
-class AnswerDecoder:
-    """Bytes of a successful answer -> events.
+class ChunkReader(Reader):
+    """Chunks, or one whole completion, -> events."""
 
-    The first character tells a stream from one JSON answer or a web page: content types are wrong too often.
-    """
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-        self._inner: StreamDecoder | WholeDecoder | None = None
-
-    @property
-    def done(self) -> bool:
-        return self._inner is not None and self._inner.done
-
-    def feed(self, data: bytes) -> list[StreamEvent]:
-        if self._inner is None:
-            data = data.lstrip(b"\xef\xbb\xbf \t\r\n")
-            if not data:
-                return []
-            whole = data.startswith((b"{", b"[", b"<"))
-            self._inner = WholeDecoder(self._endpoint) if whole else StreamDecoder(self._endpoint)
-        return self._inner.feed(data)
-
-    def finish(self) -> list[StreamEvent]:
-        return [] if self._inner is None else self._inner.finish()
-
-
-class StreamDecoder:
-    """Server-sent events of a streamed answer -> events; malformed JSON is skipped and counted.
-
-    Nothing follows a Faulted: the decoder is done then.
-    """
+    no_answer = "fail.no_choices"
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self.done = False
-        self._endpoint = endpoint
-        self._sse = SseDecoder()
-        self._reader = ChunkReader(endpoint)
-        self._events = 0
-        self._malformed = 0
-
-    def feed(self, data: bytes) -> list[StreamEvent]:
-        out: list[StreamEvent] = []
-        if self.done:
-            return out
-        overflow = False
-        try:
-            events = self._sse.feed(data)
-        except EventTooLarge as error:
-            events, overflow = error.events, True
-        self._read_all(events, out)
-        if overflow and not self.done:
-            limit = DEFAULT_LIMIT // 1024**2
-            self._break(failure(Kind.PROTOCOL, say("fail.event_too_large", limit=limit)), out)
-        return out
-
-    def finish(self) -> list[StreamEvent]:
-        out: list[StreamEvent] = []
-        if self.done:
-            return out
-        self._read_all(self._sse.finish(), out)
-        self._read_pending(out)
-        if not self.done:
-            out += self._reader.finish()
-            self._judge_foreign(out)
-            self.done = True
-        return out
-
-    def _read_all(self, events: list[SseEvent], out: list[StreamEvent]) -> None:
-        for event in events:
-            if self.done:
-                break
-            self._read(event, out)
-
-    def _read(self, event: SseEvent, out: list[StreamEvent]) -> None:
-        data = event.data.strip()
-        if not data:
-            return
-        self._events += 1
-        if event.event == "error":
-            self._break(stream_failure(self._endpoint, read_body(data)), out)
-        elif data.startswith(DONE):
-            self._end(out)
-        else:
-            self._read_chunk(data, out)
-
-    def _read_chunk(self, data: str, out: list[StreamEvent]) -> None:
-        try:
-            chunk, fault = _decode(data)
-        except (ValueError, RecursionError) as error:
-            self._malformed += 1
-            out.append(Skipped(str(error), data[:SAMPLE]))
-            if self._malformed >= MALFORMED_IN_A_ROW and not self._reader.stopped:
-                self._break(failure(Kind.PROTOCOL, say("fail.malformed", count=self._malformed)), out)
-            return
-        self._malformed = 0
-        if fault:
-            out.append(Skipped(fault, data[:SAMPLE]))
-        self._reader.read(chunk, data, out)
-        self.done = self._reader.broken
-
-    def _read_pending(self, out: list[StreamEvent]) -> None:
-        """A last event without its blank line counts when it is whole; half of one is the cut's, not malformed."""
-        data = self._sse.pending_data.strip()
-        if not data or self.done:
-            return
-        if data.startswith(DONE):
-            self._end(out)
-            return
-        try:
-            _decode(data)
-        except (ValueError, RecursionError):
-            return
-        self._read_chunk(data, out)
-
-    def _end(self, out: list[StreamEvent]) -> None:
-        out += self._reader.finish()
-        if not self._reader.stopped:
-            out.append(Stopped(None))
-        self.done = True
-
-    def _break(self, fault: Failure, out: list[StreamEvent]) -> None:
-        out += self._reader.finish()
-        out.append(Faulted(fault))
-        self.done = True
-
-    def _judge_foreign(self, out: list[StreamEvent]) -> None:
-        """Lines that are no SSE: an error without `data:`, or the only thing that a proxy had to say."""
-        foreign = self._sse.foreign.strip()
-        if not foreign or self._reader.stopped:
-            return
-        named = foreign.startswith("error:")  # older llama.cpp
-        text = foreign.removeprefix("error:").strip()
-        if named or not self._events or text.startswith(("{", "[")):
-            out.append(Faulted(stream_failure(self._endpoint, read_body(text))))
-
-
-class WholeDecoder:
-    """One JSON answer, as with `stream: false` or from a gateway that ignores streaming."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.done = False
-        self._endpoint = endpoint
-        self._body = bytearray()
-
-    def feed(self, data: bytes) -> list[StreamEvent]:
-        self._body += data
-        return []
-
-    def finish(self) -> list[StreamEvent]:
-        out: list[StreamEvent] = []
-        if self.done:
-            return out
-        self.done = True
-        text = self._body.decode("utf-8", "replace").strip()
-        if not text:
-            return out
-        try:
-            chunk, fault = _decode(text)
-        except (ValueError, RecursionError) as error:
-            return [Faulted(self._no_answer(text, error))]
-        if fault:
-            out.append(Skipped(fault, text[:SAMPLE]))
-        reader = ChunkReader(self._endpoint)
-        reader.read(chunk, text, out)
-        if reader.broken:
-            return out
-        if chunk.choices is None:
-            return [*out, Faulted(self._no_answer(text, None))]
-        out += reader.finish()
-        if chunk.choices and not reader.stopped:
-            out.append(Stopped(None))
-        return out
-
-    def _no_answer(self, text: str, fault: Exception | None) -> Failure:
-        error = read_body(text)
-        if error.page or error.shaped:
-            return stream_failure(self._endpoint, error)
-        if text.startswith("{") and not text.endswith("}"):
-            return failure(Kind.TRUNCATED, say("fail.truncated"))
-        return failure(Kind.PROTOCOL, say("fail.no_choices") if fault is None else say("fail.json", fault=fault))
-
-
-class ChunkReader:
-    """One typed chunk -> events, streamed or whole; keeps what spans chunks."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.stopped = False
-        """A finish reason came."""
-        self.broken = False
-        """A Faulted was told."""
-        self._endpoint = endpoint
+        super().__init__(endpoint)
         self._content = PairJoiner()
         self._reasoning = PairJoiner()
         self._think = ThinkSplitter()
         self._refused = False
 
-    def read(self, chunk: _Chunk, data: str, out: list[StreamEvent]) -> None:
+    def read(self, data: str, out: list[StreamEvent]) -> None:
+        if data.startswith(DONE):
+            self._end(out)
+        else:
+            self._decode(data, out)
+
+    def read_whole(self, data: str, out: list[StreamEvent]) -> bool:
+        chunk = self._decode(data, out)
+        if self.over or chunk.choices is None:
+            return self.over
+        out += self.finish()
+        if chunk.choices and not self.stopped:
+            out.append(Stopped(None))
+        return True
+
+    def finish(self) -> list[StreamEvent]:
+        out: list[StreamEvent] = []
+        if thought := self._reasoning.finish():
+            out.append(Thinking(thought))
+        if content := self._content.finish():
+            out += self._think.feed(content)
+        return out + self._think.finish()
+
+    def _end(self, out: list[StreamEvent]) -> None:
+        out += self.finish()
+        if not self.stopped:
+            out.append(Stopped(None))
+        self.over = True
+
+    def _decode(self, data: str, out: list[StreamEvent]) -> _Chunk:
+        chunk, fault = _decode(data)
+        if fault:
+            out.append(Skipped(fault, data[:SAMPLE]))
+        self._read_chunk(chunk, data, out)
+        return chunk
+
+    def _read_chunk(self, chunk: _Chunk, data: str, out: list[StreamEvent]) -> None:
         """The chunk's events: its text, its figures, and at last its end, if it has one. `data` is its JSON."""
         choices = [choice for choice in chunk.choices or () if not choice.index]
         for choice in choices:
@@ -383,20 +220,11 @@ class ChunkReader:
         if isinstance(chunk, _FullChunk):
             out += _figures(chunk)
         if fault is not None:
-            self.broken = True
+            self.over = True
             out.append(Faulted(fault))
         elif reason is not None and not self.stopped:
             self.stopped = True
             out.append(Stopped("refusal" if self._refused else reason))
-
-    def finish(self) -> list[StreamEvent]:
-        """What was held back because it might have become something else."""
-        out: list[StreamEvent] = []
-        if thought := self._reasoning.finish():
-            out.append(Thinking(thought))
-        if content := self._content.finish():
-            out += self._think.feed(content)
-        return out + self._think.finish()
 
     def _read_delta(self, delta: _Delta | None, out: list[StreamEvent]) -> None:
         if delta is None:
@@ -419,9 +247,9 @@ class ChunkReader:
         told = chunk.error or (groq and groq.error) or next((c.error for c in choices if c.error), None)
         if told:
             error = read_error({"error": told}) or read_body(data)
-            return stream_failure(self._endpoint, error)
+            return stream_failure(self.endpoint, error)
         if chunk.object == "error" or (chunk.detail and not choices):
-            return stream_failure(self._endpoint, read_body(data))
+            return stream_failure(self.endpoint, read_body(data))
         if reason in FAILING_REASONS:
             return failure(FAILING_REASONS[reason], say("fail.finish", reason=reason))
         return None
@@ -436,19 +264,11 @@ def _decode(data: str) -> tuple[_Chunk, str]:
     try:
         return _full_chunks.decode(data), ""
     except msgspec.DecodeError:
-        value = json.loads(data, strict=False, parse_constant=lambda _: None)
+        value = loose_json(data)
     try:
         return msgspec.convert(value, _FullChunk, strict=False), ""
     except msgspec.ValidationError as error:
         return msgspec.convert(value, _Chunk, strict=False), str(error)
-
-
-def _json(body: dict[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError:
-        # An argument or a paste that was not UTF-8 holds lone surrogates.
-        return well_formed(json.dumps(body, ensure_ascii=False)).encode()
 
 
 def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
@@ -468,15 +288,6 @@ def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
     if settings.stop:
         body["stop"] = list(settings.stop)
     return body
-
-
-def _headers(endpoint: Endpoint, own: dict[str, str]) -> dict[str, str | Secret]:
-    """The dialect's headers, the key, and over them the endpoint's own; names match in any case."""
-    headers: dict[str, str | Secret] = {**own}
-    if endpoint.key:
-        headers["Authorization"] = Secret(f"Bearer {endpoint.key.reveal()}")
-    replaced = {name.lower() for name in endpoint.headers}
-    return {name: value for name, value in headers.items() if name.lower() not in replaced} | dict(endpoint.headers)
 
 
 _RENAMED = re.compile(r"unsupported|not supported|instead", re.IGNORECASE)
@@ -524,36 +335,18 @@ def _usage(usage: _Usage) -> Usage:
     input_details, output_details = usage.prompt_tokens_details, usage.completion_tokens_details
     cached = input_details.cached_tokens if input_details else None
     return Usage(
-        input=_tokens(usage.prompt_tokens),
-        cached=_tokens(usage.prompt_cache_hit_tokens if cached is None else cached),
-        cache_write=_tokens(input_details.cache_write_tokens if input_details else None),
-        reasoning=_tokens(output_details.reasoning_tokens if output_details else None),
-        output=_tokens(usage.completion_tokens),
-        cost=_amount(usage.cost.total_cost if isinstance(usage.cost, _CostParts) else usage.cost),
+        input=tokens(usage.prompt_tokens),
+        cached=tokens(usage.prompt_cache_hit_tokens if cached is None else cached),
+        cache_write=tokens(input_details.cache_write_tokens if input_details else None),
+        reasoning=tokens(output_details.reasoning_tokens if output_details else None),
+        output=tokens(usage.completion_tokens),
+        cost=amount(usage.cost.total_cost if isinstance(usage.cost, _CostParts) else usage.cost),
     )
 
 
-def _tokens(count: int | None) -> int | None:
-    return count if count is not None and 0 <= count <= MOST_TOKENS else None
-
-
-def _amount(usd: Decimal | None) -> Decimal | None:
-    return usd if usd is not None and usd.is_finite() and 0 <= usd <= MOST_USD else None
-
-
 def _timings(timings: _Timings) -> Timings:
-    rate = _measure(timings.predicted_per_second)
-    return Timings(_seconds(timings.prompt_ms), _seconds(timings.predicted_ms), rate)
-
-
-def _seconds(milliseconds: float | None) -> float | None:
-    measured = _measure(milliseconds)
-    return None if measured is None else measured / 1000
-
-
-def _measure(value: float | None) -> float | None:
-    """A measurement as far as it is one: a division by nothing gives inf or NaN."""
-    return value if value is not None and 0 <= value < 1e12 else None
+    rate = measure(timings.predicted_per_second)
+    return Timings(seconds(timings.prompt_ms), seconds(timings.predicted_ms), rate)
 
 
 def _model(entry: Any) -> ModelInfo | None:
@@ -567,10 +360,3 @@ def _model(entry: Any) -> ModelInfo | None:
             case _:
                 return None
     return ModelInfo(model.id, model.name, model.context_length or model.max_model_len or model.context_window)
-
-
-def _no_model_list(body: bytes, fault: Exception) -> str:
-    error = read_body(body)
-    if error.page:
-        return say("fail.page", status=200, title=error.message or "?")
-    return say("fail.models", fault=error.message if error.shaped else fault)

@@ -247,7 +247,8 @@ class ChatScreen(Screen[None]):
         if argument and argument not in names:
             self.notice(say("status.no_theme", name=visible_line(argument, 40), names=", ".join(names)))
             return
-        name = argument or names[(names.index(self.app.theme) + 1) % len(names)]
+        following = [name for name in names if name > self.app.theme] or names
+        name = argument or following[0]
         self.app.choose_theme(name)
         self.notice(say("status.theme", name=name))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class FirstRun(ModalScreen[Endpoint | None]):
     """Dismisses with an endpoint that can be used, or None when the user goes back."""
 
-    BINDINGS: ClassVar = [("escape", "back", ""), ("ctrl+q", "app.exit", "")]
+    BINDINGS: ClassVar = [("escape", "back", "")]
 
     def __init__(self, house: House, *, first: bool = False) -> None:
         super().__init__()
@@ -53,6 +53,7 @@ class FirstRun(ModalScreen[Endpoint | None]):
 
     def _offer_ways(self) -> None:
         self._label_for = ""
+        self.workers.cancel_node(self)
         self.query_one("#intro", Static).update(say("first.intro"))
         self.query_one("#help", Static).update(say("first.keys"))
         self.query_one("#key", Input).display = False

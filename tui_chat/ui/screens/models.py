@@ -63,7 +63,8 @@ class ModelPicker(ModalScreen[Picked | None]):
         self._offered, self._message = [], say("models.loading", endpoint=self._endpoint.name)
         self._fill()
         try:
-            self._offered = await self._house.offers(self._endpoint)
+            offered = await self._house.offers(self._endpoint)
+            self._offered = list({model.id: model for model in offered}.values())
             self._message = ""
         except Broken as broken:
             self._message = broken.failure.line

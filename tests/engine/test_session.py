@@ -1,0 +1,370 @@
+"""A conversation being held."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.kit import DONE, HANG, Held, Pause, Script, Stage, cut, refusal, said, stopped, thought, ticks, used
+from tui_chat.domain.draft import Phase
+from tui_chat.domain.events import Ended, QueueChanged, Returned, RunHeard, Submitted
+from tui_chat.domain.failure import Kind, failure
+from tui_chat.domain.pricing import CostSource, Price
+
+if TYPE_CHECKING:
+    from tui_chat.domain.events import SessionEvent
+
+GONE = refusal(401)
+PRICE = Price(input=Decimal(1), output=Decimal(2))
+
+
+def answer(text: str, seconds: float = 1) -> Script:
+    return [Pause(seconds), said(text), stopped(), used(1_000_000, 1_000_000), DONE]
+
+
+def stage_of(*scripts: Script, price: Price | None = None) -> tuple[Stage, Held]:
+    stage = Stage(*scripts)
+    return stage, stage.session(price)
+
+
+def sent(stage: Stage, number: int) -> list[tuple[str, str]]:
+    body = json.loads(stage.transport.requests[number].body)
+    return [(m["role"], m["content"]) for m in body["messages"]]
+
+
+async def test_question_and_answer() -> None:
+    stage, held = stage_of(answer("Hello"))
+    held.session.submit("hi")
+    assert held.session.running
+    assert held.names == ["Submitted"]
+    await stage.clock.advance(1)
+    assert not held.session.running
+    assert held.dialogue == [("user", "hi"), ("assistant", "Hello")]
+    assert held.names == ["Submitted", "Attempt", "Connected", "Text", "Stopped", "Usage", "Ended"]
+    (submitted,) = held.of(Submitted)
+    assert {heard.node for heard in held.of(RunHeard)} == {submitted.reply.id}
+    node = held.session.conversation.path()[-1]
+    assert node.result is not None
+    assert (node.result.phase, node.result.finish_reason, node.result.stats.exact) == (Phase.COMPLETED, "stop", True)
+    assert held.session.reply is not None
+    assert held.session.reply.node == node
+    assert held.session.reply.age == 1
+
+
+async def test_the_conversation_goes_along() -> None:
+    stage, held = stage_of(answer("A"), answer("B"))
+    held.session.submit("a")
+    await stage.clock.advance(1)
+    held.session.submit("b")
+    await stage.clock.advance(1)
+    assert sent(stage, 1) == [("user", "a"), ("assistant", "A"), ("user", "b")]
+
+
+async def test_one_reply_at_a_time_and_the_others_in_order() -> None:
+    stage, held = stage_of(answer("A"), answer("B"), answer("C"))
+    for text in "abc":
+        held.session.submit(text)
+    assert held.of(QueueChanged) == [QueueChanged(("b",)), QueueChanged(("b", "c"))]
+    await stage.clock.settle()
+    assert stage.transport.open_answers == 1
+    await stage.clock.advance(1)
+    assert held.session.queue == ["c"]
+    assert stage.transport.open_answers == 1
+    await stage.clock.advance(2)
+    assert [text for _, text in held.dialogue] == ["a", "A", "b", "B", "c", "C"]
+    assert held.of(QueueChanged)[2:] == [QueueChanged(("c",)), QueueChanged(())]
+    stage.assert_clean()
+
+
+async def test_take_back_gives_the_last_one() -> None:
+    stage, held = stage_of(answer("A"), answer("B"))
+    for text in "abc":
+        held.session.submit(text)
+    assert held.session.take_back() == "c"
+    await stage.clock.advance(5)
+    assert held.session.take_back() is None
+    assert [text for _, text in held.dialogue] == ["a", "A", "b", "B"]
+
+
+async def test_cancel_keeps_what_came_and_goes_on_with_the_queue() -> None:
+    stage, held = stage_of([said("Hel"), HANG], answer("B"))
+    held.session.submit("a")
+    held.session.submit("b")
+    await stage.clock.settle()
+    assert held.session.cancel()
+    await stage.clock.advance(1)
+    assert [text for _, text in held.dialogue] == ["a", "Hel", "b", "B"]
+    assert held.of(Returned) == []
+
+
+async def test_cancel_without_a_reply() -> None:
+    stage, held = stage_of(answer("A"))
+    assert not held.session.cancel()
+    held.session.submit("a")
+    await stage.clock.advance(1)
+    assert not held.session.cancel()
+
+
+async def test_cancel_with_a_cause_is_a_failure() -> None:
+    stage, held = stage_of([said("Hel"), HANG])
+    held.session.submit("a")
+    await stage.clock.settle()
+    assert held.session.cancel(failure(Kind.BUDGET, "too dear"))
+    await stage.clock.settle()
+    assert held.session.reply is not None
+    assert held.session.reply.draft.failure == failure(Kind.BUDGET, "too dear")
+    assert held.dialogue[-1] == ("assistant", "Hel")
+
+
+async def test_a_failure_holds_the_queue_until_the_user_goes_on() -> None:
+    stage, held = stage_of(GONE, answer("B"), answer("C"))
+    for text in "ab":
+        held.session.submit(text)
+    await stage.clock.advance(9)
+    assert held.session.queue == ["b"]
+    assert not held.session.running
+    held.session.submit("c")
+    assert held.session.queue == ["c"], "those that waited longer come first"
+    await stage.clock.advance(9)
+    assert [text for _, text in held.dialogue] == ["b", "B", "c", "C"]
+
+
+async def test_retry_after_a_failure_lets_the_queue_go_on() -> None:
+    stage, held = stage_of(GONE, answer("A"), answer("B"))
+    for text in "ab":
+        held.session.submit(text)
+    await stage.clock.advance(1)
+    assert held.session.retry()
+    await stage.clock.advance(2)
+    assert [text for _, text in held.dialogue] == ["a", "A", "b", "B"]
+
+
+async def test_retry_is_a_sibling() -> None:
+    stage, held = stage_of(answer("A"), answer("B"), answer("B2"))
+    for text in "ab":
+        held.session.submit(text)
+    await stage.clock.advance(2)
+    assert held.session.retry()
+    assert not held.session.retry(), "one reply at a time"
+    await stage.clock.advance(1)
+    assert [text for _, text in held.dialogue] == ["a", "A", "b", "B2"]
+    assert sent(stage, 2) == sent(stage, 1) == [("user", "a"), ("assistant", "A"), ("user", "b")]
+    conversation = held.session.conversation
+    assert conversation.head is not None
+    assert conversation.siblings(conversation.head) == (2, 2)
+
+
+async def test_nothing_to_retry() -> None:
+    _, held = stage_of()
+    assert not held.session.retry()
+
+
+@pytest.mark.parametrize(
+    ("script", "returned"),
+    [
+        (GONE, True),
+        ([cut(Kind.TLS)], True),
+        ([HANG], True),
+        ([said("x"), cut()], False),
+        ([thought("x"), cut()], False),
+        ([stopped(), DONE], False),
+        ([said("x"), DONE], False),
+    ],
+)
+async def test_the_question_comes_back_when_nothing_was_received(script: Script, returned: bool) -> None:
+    stage, held = stage_of(script, script)
+    held.session.submit("my question")
+    await stage.clock.advance(500)
+    assert held.of(Returned) == ([Returned("my question")] if returned else [])
+    if returned:
+        assert isinstance(held.told[-1], Returned)
+
+
+async def test_a_cancelled_question_comes_back() -> None:
+    stage, held = stage_of([HANG])
+    held.session.submit("my question")
+    await stage.clock.settle()
+    held.session.cancel()
+    await stage.clock.settle()
+    assert held.of(Returned) == [Returned("my question")]
+
+
+@pytest.mark.parametrize(
+    ("script", "context"),
+    [
+        (GONE, []),
+        ([thought("hm"), cut()], []),
+        ([said("  \n"), DONE], []),
+        ([said("Hel"), cut()], [("user", "a"), ("assistant", "Hel")]),
+        ([said("Hel"), stopped("length"), DONE], [("user", "a"), ("assistant", "Hel")]),
+    ],
+)
+async def test_a_question_that_nothing_answered_is_no_context(script: Script, context: list[tuple[str, str]]) -> None:
+    stage, held = stage_of(script, answer("B"), answer("C"))
+    held.session.submit("a")
+    await stage.clock.advance(500)
+    held.session.submit("b")
+    await stage.clock.advance(1)
+    assert sent(stage, 1) == [*context, ("user", "b")]
+    held.session.submit("c")
+    await stage.clock.advance(1)
+    assert sent(stage, 2) == [*context, ("user", "b"), ("assistant", "B"), ("user", "c")]
+
+
+async def test_unanswered_questions_in_a_row_leave_the_answered_ones() -> None:
+    stage, held = stage_of(answer("A"), GONE, GONE, answer("D"))
+    for text in "abcd":
+        held.session.submit(text)
+        await stage.clock.advance(1)
+    assert sent(stage, 3) == [("user", "a"), ("assistant", "A"), ("user", "d")]
+
+
+async def test_retry_repeats_the_question_that_failed() -> None:
+    stage, held = stage_of(answer("A"), GONE, answer("B"))
+    for text in "ab":
+        held.session.submit(text)
+        await stage.clock.advance(1)
+    assert held.session.retry()
+    await stage.clock.advance(1)
+    assert [text for _, text in held.dialogue] == ["a", "A", "b", "B"]
+
+
+async def test_what_was_spent() -> None:
+    stage, held = stage_of(answer("A"), answer("A2"), GONE, [said("x" * 400), HANG], price=PRICE)
+    assert held.session.spent().source is CostSource.UNKNOWN
+    held.session.submit("a")
+    await stage.clock.advance(1)
+    assert (held.session.spent().usd, held.session.spent().source) == (Decimal(3), CostSource.COMPUTED)
+    held.session.retry()
+    await stage.clock.advance(1)
+    assert held.session.spent().usd == Decimal(6), "the version out of chat was paid for too"
+    held.session.submit("b")
+    await stage.clock.advance(1)
+    held.session.submit("c")
+    await stage.clock.settle()
+    running = held.session.spent()
+    assert running.source is CostSource.ESTIMATED
+    assert running.usd is not None
+    assert running.usd > 6
+    held.session.cancel()
+    await stage.clock.settle()
+    assert held.session.spent() == running
+
+
+async def test_without_a_price_nothing_is_known() -> None:
+    stage, held = stage_of(answer("A"))
+    held.session.submit("a")
+    await stage.clock.advance(1)
+    assert held.session.spent().source is CostSource.UNKNOWN
+
+
+@pytest.mark.parametrize("count", range(0, 30, 3))
+async def test_close_waits_for_the_connection(count: int) -> None:
+    stage, held = stage_of([said("Hel"), HANG])
+    held.session.submit("a")
+    held.session.submit("b")
+    await ticks(count)
+    held.session.cancel()
+    await held.session.close()
+    stage.assert_clean()
+    assert not held.session.running
+    assert held.session.queue == ["b"], "the queue does not go on"
+    assert len(stage.transport.requests) <= 1
+    await held.session.close()
+
+
+async def test_close_cancelled_while_it_waits() -> None:
+    stage, held = stage_of([said("Hel"), HANG])
+    held.session.submit("a")
+    await stage.clock.settle()
+    closing = asyncio.ensure_future(held.session.close())
+    await ticks(1)
+    for _ in range(3):
+        closing.cancel()
+        await ticks(1)
+    await stage.clock.settle()
+    assert closing.cancelled()
+    stage.assert_clean()
+    assert held.session.reply is not None
+    assert held.session.reply.draft.phase is Phase.CANCELLED
+
+
+async def test_close_without_a_reply() -> None:
+    stage, held = stage_of(answer("A"))
+    await held.session.close()
+    held = stage.session()
+    held.session.submit("a")
+    await stage.clock.advance(1)
+    await held.session.close()
+    stage.assert_clean()
+
+
+async def test_a_listener_that_submits_at_the_end_waits_for_the_queue() -> None:
+    stage, held = stage_of(answer("A"), answer("B"), answer("C"), answer("D"))
+    more = ["d"]
+
+    def listen(event: SessionEvent) -> None:
+        if isinstance(event, RunHeard) and isinstance(event.stamped.event, Ended) and more:
+            held.session.submit(more.pop())
+
+    held.session.listeners.append(listen)
+    for text in "abc":
+        held.session.submit(text)
+    await stage.clock.advance(1)
+    assert stage.transport.open_answers == 1
+    await stage.clock.advance(3)
+    assert [text for _, text in held.dialogue] == ["a", "A", "b", "B", "c", "C", "d", "D"]
+    assert held.of(QueueChanged)[-1] == QueueChanged(())
+
+
+@pytest.mark.parametrize("on", [QueueChanged, Submitted, Returned])
+async def test_a_listener_that_submits_whenever_it_is_told_something(on: type[Any]) -> None:
+    stage, held = stage_of(GONE, *[answer(str(n)) for n in range(9)])
+    more = list("xyz")
+
+    def listen(event: SessionEvent) -> None:
+        if isinstance(event, on) and more:
+            held.session.submit(more.pop(0))
+
+    held.session.listeners.append(listen)
+    for text in "abc":
+        held.session.submit(text)
+    for _ in range(12):
+        await stage.clock.advance(0.5)
+        assert stage.transport.open_answers <= 1
+    waiting = held.session.queue
+    for _ in waiting[:]:
+        held.session.submit("go on")
+        await stage.clock.advance(9)
+    asked = [node.text for node in held.session.conversation.nodes.values() if node.role == "user"]
+    assert sorted({*"abcxyz"} - {*asked}) == sorted(more)
+    assert len(asked) == len(set(asked)) + max(0, asked.count("go on") - 1)
+
+
+async def test_a_listener_that_cancels_what_was_submitted() -> None:
+    stage, held = stage_of([HANG])
+    held.session.listeners.append(lambda event: isinstance(event, Submitted) and held.session.cancel() and None)
+    held.session.submit("a")
+    await stage.clock.settle()
+    assert not held.session.running
+    assert stage.transport.requests == []
+    assert held.of(Returned) == [Returned("a")]
+
+
+async def test_a_listener_that_breaks_at_the_submission_leaves_a_reply_that_ends() -> None:
+    stage, held = stage_of(answer("A"))
+
+    def listen(event: SessionEvent) -> None:
+        if isinstance(event, Submitted):
+            raise ValueError("a bug")
+
+    held.session.listeners.append(listen)
+    with pytest.raises(ValueError, match="a bug"):
+        held.session.submit("a")
+    await stage.clock.advance(1)
+    assert not held.session.running
+    assert held.dialogue[-1] == ("assistant", "A")
