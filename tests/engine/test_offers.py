@@ -28,7 +28,7 @@ async def test_names() -> None:
     stage, found = await asked(*models("b", "a"))
     assert found == [ModelInfo("b"), ModelInfo("a")]
     (request,) = stage.transport.requests
-    assert (request.method, request.url, request.body) == ("GET", "http://127.0.0.1:9/v1/models", b"")
+    assert (request.method, request.url, request.body) == ("GET", "https://api.openai.com/v1/models", b"")
 
 
 @pytest.mark.parametrize(

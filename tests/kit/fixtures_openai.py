@@ -365,8 +365,8 @@ STREAMS: dict[str, tuple[bytes, list[StreamEvent]]] = {
         [fault(Kind.OVERLOADED, "over capacity")],
     ),
     "error that names a parameter": (
-        sse('{"error":{"message":"bad","param":"top_p","code":400}}'),
-        [fault(Kind.BAD_REQUEST, "bad", "top_p")],
+        sse('{"error":{"message":"Unsupported value: top_p","param":"top_p","code":400}}'),
+        [fault(Kind.BAD_REQUEST, "Unsupported value: top_p", "top_p")],
     ),
     "finish reason error": (sse(say_text("a"), stop("error")), [Text("a"), fault(Kind.SERVER, BROKEN)]),
     "finish reason insufficient_system_resource": (

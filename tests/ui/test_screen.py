@@ -74,7 +74,7 @@ class Chat:
         await self.settle()
 
     async def settle(self) -> None:
-        """Until app, screen and widgets have handed on what they had; the pilot's own way waits for a calm processor."""
+        """Until app, screen and widgets have handed on what they had; the pilot's way waits for a calm processor."""
         for _ in range(4):
             await self.pilot.pause(0)
 

@@ -8,6 +8,7 @@ Exception
 └── TuiChatError              stops the program with one clear line
     ├── ConfigError           a file, key or value of the configuration
     ├── StoreError            the data folder
+    ├── RecordingError        a recording that cannot be played
     └── UsageError            a command line that cannot be carried out
 """
 
@@ -135,6 +136,10 @@ class ConfigError(TuiChatError):
 
 class StoreError(TuiChatError):
     """The data folder cannot be read or written."""
+
+
+class RecordingError(TuiChatError):
+    """A file that is no recording, or a damaged one; the message names file, line and remedy."""
 
 
 class UsageError(TuiChatError):

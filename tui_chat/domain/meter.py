@@ -7,13 +7,15 @@ and is left out. End-to-end tok/s = output tokens / total.
 The rate "now" covers the last 2 s. Gaps are between chunks with text; a chunk is not a token.
 Until the provider reports usage, tokens are UTF-8 bytes / `BYTES_PER_TOKEN`, and `exact` is False; `exact` says that
 every token received is in a count of the provider's, so it may hold in mid-stream and after a cancellation.
+An answer that was broken off and taken up again is counted in parts: their usage is added, since each was billed, and
+the pause between them is in no gap and no rate.
 """
 
 from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.events import (
@@ -81,9 +83,17 @@ class Meter:
         self._data_at = 0.0
         self._pause: float | None = None
         self._wait = 0.0
+        self._ttft: float | None = None
+        self._ttft_answer: float | None = None
         self._first: float | None = None
-        self._first_answer: float | None = None
+        """First and last token of the part of the answer under way."""
         self._last: float | None = None
+        self._span = 0.0
+        """Seconds between first and last token of the parts before it."""
+        self._past = Usage()
+        """Usage of the parts before it, and whether all of it was counted by the provider."""
+        self._past_exact = True
+        self._thinks = False
         self._ended: float | None = None
         self._connect_s: float | None = None
         self._warm = False
@@ -100,16 +110,18 @@ class Meter:
         match event:
             case Text(text):
                 self._answer_bytes += self._token(at, text)
-                if self._first_answer is None:
-                    self._first_answer = at
+                if self._ttft_answer is None:
+                    self._ttft_answer = at - self._sent
             case Thinking(text):
                 self._thought_bytes += self._token(at, text)
+                self._thinks = True
             case Usage():
                 self._usage = event
                 self._usage_at = self._answer_bytes + self._thought_bytes
                 self._data_at = at
             case Attempt(n):
                 self._resume_clock(at)
+                self._close_part()
                 self._attempts, self._sent, self._data_at = n, at, at
             case Queued() | Waiting():
                 self._pause = at
@@ -130,16 +142,16 @@ class Meter:
         end = at if self._ended is None else self._ended
         usage, exact = self._counted()
         output = usage.output or 0
-        sent = output if self._thought_bytes else output - (usage.reasoning or 0)
-        span = (self._last or 0.0) - (self._first or 0.0)
+        sent = output if self._thinks else output - (usage.reasoning or 0)
+        span = self._span + (self._last or 0.0) - (self._first or 0.0)
         pause = 0.0 if self._pause is None else max(0.0, end - self._pause)
         return Stats(
             elapsed_s=end,
             attempts=self._attempts,
             usage=usage,
             exact=exact,
-            ttft_s=None if self._first is None else self._first - self._sent,
-            ttft_answer_s=None if self._first_answer is None else self._first_answer - self._sent,
+            ttft_s=self._ttft,
+            ttft_answer_s=self._ttft_answer,
             wait_s=self._wait + pause,
             connect_s=self._connect_s,
             warm=self._warm,
@@ -154,6 +166,8 @@ class Meter:
 
     def _token(self, at: float, text: str) -> int:
         size = len(text.encode("utf-8", "surrogatepass"))
+        if self._ttft is None:
+            self._ttft = at - self._sent
         if self._first is None:
             self._first = at
         if self._last is not None:
@@ -169,7 +183,23 @@ class Meter:
             self._wait += at - self._pause
             self._pause = None
 
+    def _close_part(self) -> None:
+        """Put what came so far behind: the next attempt goes on from it, and is billed for itself."""
+        if self._first is None or self._last is None:
+            return
+        self._past, self._past_exact = self._counted()
+        self._span += self._last - self._first
+        self._prompt_tokens += estimate_tokens(self._answer_bytes)
+        self._first = self._last = self._usage = None
+        self._answer_bytes = self._thought_bytes = self._usage_at = 0
+        self._accepted = False
+
     def _counted(self) -> tuple[Usage, bool]:
+        """The usage of all parts, and whether the provider counted all of it."""
+        usage, exact = self._counted_part()
+        return _added(self._past, usage), exact and self._past_exact
+
+    def _counted_part(self) -> tuple[Usage, bool]:
         """What the provider counted, estimates where it did not, and whether there are none of these."""
         received = self._answer_bytes + self._thought_bytes
         if self._usage is None and not received and not self._accepted:
@@ -195,3 +225,13 @@ class Meter:
     def _gap(self, percent: int) -> float | None:
         """Nearest-rank percentile."""
         return self._gaps[-(-percent * len(self._gaps) // 100) - 1] if self._gaps else None
+
+
+def _added(one: Usage, other: Usage) -> Usage:
+    """The sum of two usages; a counter that neither has stays unknown."""
+    sums = {
+        field.name: getattr(one, field.name) if b is None else (getattr(one, field.name) or 0) + b
+        for field in fields(Usage)
+        for b in (getattr(other, field.name),)
+    }
+    return Usage(**sums)

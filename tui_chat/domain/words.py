@@ -38,6 +38,8 @@ ENGLISH: dict[str, str] = {
     "fail.malformed": "{count} malformed chunks in a row: this is no stream of this endpoint's dialect.",
     "fail.json": "The answer is none of this endpoint's dialect: {fault}.",
     "fail.no_choices": "The answer is no chat completion: it has no choices.",
+    "fail.prompt_blocked": "The question was blocked ({reason}).",
+    "skip.no_type": "an event without a type",
     "fail.no_message": "The answer is none of this endpoint's dialect: it holds no message.",
     "fail.no_response": "The answer is no response object: it has no output.",
     "answer.tool_call": "[tool call] {name}({arguments})",
@@ -65,6 +67,8 @@ ENGLISH: dict[str, str] = {
     "fail.header": "The header {name} cannot be sent: it holds a line break or another character that none may carry.",
     "hint.header": "Check the key, and `headers` of the endpoint.",
     "fail.reset": "The connection to {host} was cut ({reason}).",
+    "fail.restarted": "The server began the answer anew instead of going on with it.",
+    "fail.no_way": "This endpoint offers no way to go on with an answer.",
     "fail.long_wait": "{message} The server asks to wait {wait}, until {until}.",
     "fail.internal": "Something in tui-chat broke ({error}).",
     "fail.key_missing": "No key for {endpoint}: looked for {source}.",
@@ -184,6 +188,8 @@ ENGLISH: dict[str, str] = {
     "action.model.help": "Choose endpoint and model: /model NAME or /model ENDPOINT/NAME",
     "action.copy": "copy reply",
     "action.copy.help": "Send the newest reply to the terminal's clipboard (OSC 52)",
+    "action.record": "record reply",
+    "action.record.help": "Save the newest reply with its requests and times, without keys: /record FILE",
     "action.system": "system prompt",
     "action.system.help": "Set the system prompt of this chat: /system TEXT; without text it is removed",
     "action.theme": "theme",
@@ -317,6 +323,37 @@ ENGLISH: dict[str, str] = {
     "store.syntax_end": "{path}, at its end: {fault}.",
     "store.not_utf8": "{path}, line {line}: not UTF-8 text.",
     "store.not_toml": "{path} holds a value that is too large or nested too deep.",
+    "recording.empty": "{file} is empty: nothing was recorded. Make one with: tui-chat --record FILE ask PROMPT",
+    "recording.foreign": (
+        "{file} is no recording: its line 1 is no header of the format {format}."
+        " Make one with: tui-chat --record FILE ask PROMPT"
+    ),
+    "recording.newer": (
+        "{file} is a recording of a newer tui-chat: line 1 says version {version}, and this one reads {known}."
+        " Update tui-chat to play it."
+    ),
+    "recording.damaged": "{file}, line {line}: {fault}. The file is damaged; record it again or mend the line.",
+    "recording.place": "{file}, line {line}: a line “{kind}” has no place here. The file is damaged; record it again.",
+    "recording.cut": "{file} is cut off in line {line}; it is played up to there. Record it again to have the rest.",
+    "recording.unfinished": (
+        "{file} stops after line {line}, in the middle of an answer; it is played up to there."
+        " Record it again to have the rest."
+    ),
+    "recording.no_question": "{file} holds no question to play, only {count} other requests.",
+    "recording.dialect": "{file} speaks the dialect “{dialect}”, which this version does not know. Update tui-chat.",
+    "recording.exists": "{file} exists and is no recording; name another file.",
+    "recording.taken": "{file} exists already; name another file.",
+    "recording.lost": "The recording cannot be written to {file}: {reason}. The conversation goes on without it.",
+    "recording.nothing": "There is no reply to record yet.",
+    "recording.usage": "Name a file: /record FILE",
+    "recording.saved": "The newest reply is recorded in {file}; play it with: tui-chat replay {file}",
+    "recording.playing": "Playing {file}",
+    "recording.speed": "--speed takes a number, 0 or more; 0 plays without waiting.",
+    "recording.record": "replay and --record do not go together: what is played is recorded already.",
+    "fail.recording_over": "The recording is over; it holds no answer to this.",
+    "hint.recording_over": "Leave with Ctrl+Q and start tui-chat to ask a model.",
+    "fail.recording_cut": "The recording stops here, in the middle of the answer.",
+    "hint.recording_cut": "What it holds is shown; record it again to have the rest.",
     "store.set_aside": "{fault} It is kept as {bad}, and a new one is begun.",
 }
 

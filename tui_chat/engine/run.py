@@ -11,9 +11,21 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tui_chat.domain.ask import Continuation, Way
 from tui_chat.domain.endpoint import key_trouble
-from tui_chat.domain.events import Attempt, Cancelled, Ended, Failed, Learned, Queued, Stamped, Waiting
-from tui_chat.domain.failure import TRIES, Broken, Failure, Kind, failure
+from tui_chat.domain.events import (
+    Attempt,
+    Cancelled,
+    Ended,
+    Failed,
+    Learned,
+    Queued,
+    Stamped,
+    Text,
+    Thinking,
+    Waiting,
+)
+from tui_chat.domain.failure import BROKEN_OFF, TRIES, Broken, Failure, Kind, failure
 from tui_chat.domain.words import say
 from tui_chat.engine.guard import Guard, Interrupted
 from tui_chat.engine.offers import nearest, offers
@@ -28,6 +40,12 @@ if TYPE_CHECKING:
     from tui_chat.engine.ports import Engine
 
     Listener = Callable[[Stamped], None]
+
+MAX_RESUMES = 2
+"""How often one run takes up a broken answer unasked."""
+LOADING_S = 2.0
+"""Between two looks at whether a model has been loaded."""
+LOADING_LIMIT_S = 600.0
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +63,12 @@ class Run:
         self._began = engine.clock.now()
         self._work: Guard[Outcome] | None = None
         self._stop: Outcome | None = None
-        self._received = False
+        self._codec = engine.codec_for(ask.endpoint.dialect)
+        so_far = ask.continuation or Continuation("")
+        self._said = [so_far.text]
+        self._thought = [so_far.reasoning]
+        self.place = so_far.place
+        """Where the server's stream may be read on, if it keeps one."""
 
     @property
     def age(self) -> float:
@@ -90,6 +113,13 @@ class Run:
                 log.exception("a listener broke at the end of the run of %s", self.ask.model)
 
     def _emit(self, event: RunEvent) -> None:
+        match event:
+            case Text(text):
+                self._said.append(text)
+            case Thinking(text):
+                self._thought.append(text)
+            case _:
+                pass
         self._listener(Stamped(self.lane, self.age, event))
 
     async def _in_slot(self, slots: asyncio.Semaphore | None) -> Outcome:
@@ -101,47 +131,88 @@ class Run:
             return await self._attempts()
 
     async def _attempts(self) -> Outcome:
-        """Try until an outcome stands: a success, a failure that another try cannot mend, or no tries left."""
+        """Try until an outcome stands: a success, a failure that another try cannot mend, or no tries left.
+
+        Before the first token a try may be repeated. After it an answer is only ever gone on with: unasked by an
+        exact way and at most twice, or by any way where the Ask is for the rest of an answer.
+        """
         endpoint = self.ask.endpoint
-        codec = self._engine.codec_for(endpoint.dialect)
         refused = self._engine.knowledge.refused(endpoint.name, self.ask.model)
         total = endpoint.timeouts.total
         total_at = self._clock.now() + total if total else math.inf
-        learned = 0
-        number = 0
+        going_on = self._by_best_way(self.ask.continuation, refused)
+        if self.ask.continuation is not None and going_on is None:
+            return Failed(failure(Kind.BAD_REQUEST, say("fail.no_way")))
+        number = resumes = tries = 0
+        broke: Failure | None = None
         while True:
             number += 1
-            self._emit(Attempt(number))
-            result = key_trouble(endpoint) or await self._attempt(refused, total_at)
+            self._emit(Attempt(number, resumes))
+            stream = Stream(self._engine, replace(self.ask, continuation=going_on), self._emit, total_at)
+            result = key_trouble(endpoint) or await stream.read(self._codec, self._codec.encode(stream.ask, refused))
             if not isinstance(result, Failure):
                 return result
+            self.place = stream.place or self.place
             parameter = result.parameter
-            if parameter in codec.optional and parameter not in refused and not self._received:
+            turned_down = going_on is not None and parameter == going_on.way
+            if parameter in self._codec.optional and parameter not in refused and (turned_down or not stream.received):
                 refused |= {parameter}
-                learned += 1
                 self._learn(parameter)
+                if turned_down:
+                    going_on = self._by_best_way(going_on, refused, unasked=resumes > 0)
+                    if going_on is None:
+                        return Failed(broke or result)
                 continue
-            seconds = result.retry_after
-            if seconds is None:
-                seconds = backoff(endpoint.retry, number - learned, self._clock.chance())
-            in_time = self._clock.now() + seconds < total_at
-            if not in_time or not self._worth_another(result, number - learned):
-                return Failed(await self._explained(result))
+            tries += 1
+            if stream.received:
+                broke, tries = result, 1
+                going_on = self._rest(result, refused) if resumes < MAX_RESUMES else None
+                if going_on is None:
+                    return Failed(result)
+                resumes += 1
+            elif not self._worth_another(result, tries):
+                return Failed(broke or await self._explained(result))
+            seconds = self._pause(result, tries)
+            if self._clock.now() + seconds >= total_at:
+                return Failed(broke or await self._explained(result))
             self._emit(Waiting(seconds, result))
             await self._clock.sleep(seconds)
 
-    async def _attempt(self, refused: frozenset[str], total_at: float) -> Outcome | Failure:
-        codec = self._engine.codec_for(self.ask.endpoint.dialect)
-        stream = Stream(self._engine, self.ask, self._emit, total_at)
-        try:
-            return await stream.read(codec, codec.encode(self.ask, refused))
-        finally:
-            self._received = self._received or stream.received
+    def _pause(self, trouble: Failure, tries: int) -> float:
+        """Seconds to wait before the next try."""
+        if trouble.retry_after is not None:
+            return trouble.retry_after
+        if trouble.kind is Kind.LOADING:
+            return LOADING_S
+        return backoff(self.ask.endpoint.retry, tries, self._clock.chance())
 
     def _worth_another(self, trouble: Failure, tries: int) -> bool:
-        allowed = min(self.ask.endpoint.retry.attempts, TRIES.get(trouble.kind, tries + 1))
         patient = trouble.retry_after is None or trouble.retry_after <= PATIENCE_S
-        return trouble.retryable and not self._received and patient and tries < allowed
+        if not trouble.retryable or not patient:
+            return False
+        if trouble.kind is Kind.LOADING:
+            # Loading takes as long as it takes; the patience for a first token bounds it.
+            return self.age < (self.ask.endpoint.timeouts.first_token or LOADING_LIMIT_S)
+        return tries < min(self.ask.endpoint.retry.attempts, TRIES.get(trouble.kind, tries + 1))
+
+    def _rest(self, trouble: Failure, refused: frozenset[str]) -> Continuation | None:
+        """How to go on, unasked, with an answer that broke off."""
+        if trouble.kind not in BROKEN_OFF or not trouble.retryable:
+            return None
+        so_far = Continuation("".join(self._said), "".join(self._thought), self.place)
+        return self._by_best_way(so_far, refused, unasked=True)
+
+    def _by_best_way(
+        self, so_far: Continuation | None, refused: frozenset[str], *, unasked: bool = False
+    ) -> Continuation | None:
+        """The continuation by the best way that is left; unasked only by an exact one."""
+        if so_far is None:
+            return None
+        for way in self._codec.ways(self.ask):
+            possible = so_far.place is not None if way is Way.STREAM else bool(so_far.text)
+            if possible and way not in refused and (way.exact or not unasked):
+                return replace(so_far, way=way)
+        return None
 
     def _learn(self, parameter: str) -> None:
         fact = Learned(self.ask.endpoint.name, self.ask.model, parameter)

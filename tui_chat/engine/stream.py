@@ -15,6 +15,7 @@ from tui_chat.domain.events import (
     Connected,
     Faulted,
     Progress,
+    Seam,
     Stopped,
     Text,
     Thinking,
@@ -25,12 +26,13 @@ from tui_chat.domain.failure import Broken, Kind, failure
 from tui_chat.domain.words import say
 from tui_chat.engine.guard import Guard, Interrupted
 from tui_chat.engine.offers import read_all
+from tui_chat.wire.resume import Join
 from tui_chat.wire.retry import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tui_chat.domain.ask import Ask
+    from tui_chat.domain.ask import Ask, Place
     from tui_chat.domain.events import RunEvent, StreamEvent
     from tui_chat.domain.failure import Failure
     from tui_chat.engine.clock import Timer
@@ -44,21 +46,25 @@ SETTLE_S = 5.0
 """After a finish reason: how long usage and the end mark are waited for."""
 DRAIN_S = 0.1
 """After the end mark: how long the end of the body is waited for, so that the connection can be used again."""
-BLOCKED_REASONS = frozenset({"content_filter"})
+BLOCKED_REASONS = frozenset({"content_filter", "refusal"})
+"""finish_reasons that, without a word of answer, mean that there is none."""
 
 
 class Stream:
     """Reads one answer; `read` once, then look at what came."""
 
     def __init__(self, engine: Engine, ask: Ask, emit: Callable[[RunEvent], None], total_at: float) -> None:
+        self.ask = ask
         self.received = False
         """A token of either kind came."""
+        self.place: Place | None = None
+        """Where to read on, should the line break."""
+        self._join = _join(ask)
         self._answered = False
         self._finished: Stopped | None = None
         self._over_at: float | None = None
         """When the answer is whole: how long its tail is waited for."""
         self._engine = engine
-        self._ask = ask
         self._emit = emit
         self._size = 0
         self._sent = self._heard = engine.clock.now()
@@ -80,6 +86,7 @@ class Stream:
             trouble = None
         finally:
             self._disarm()
+            self._flush()
         return self._judged(trouble)
 
     def _judged(self, trouble: Failure | None) -> Completed | Failure:
@@ -92,7 +99,7 @@ class Stream:
         return Completed(reason)
 
     async def _consume(self, codec: Codec, request: Request) -> None:
-        async with self._engine.transport.open(self._ask.endpoint, request) as answer:
+        async with self._engine.transport.open(self.ask.endpoint, request) as answer:
             self._emit(Connected(answer.status, _request_id(answer), answer.connect_s, answer.via))
             try:
                 if answer.status != 200:
@@ -102,36 +109,44 @@ class Stream:
                 self._disarm()  # no deadline disturbs the closing
 
     async def _follow(self, codec: Codec, answer: Answer) -> None:
-        decoder = codec.decoder(self._ask.endpoint, answer.headers.get("content-type", "").lower())
+        decoder = codec.decoder(self.ask.endpoint, answer.headers.get("content-type", "").lower())
         drained = False
-        async with aclosing(answer.chunks()) as chunks:
-            async for chunk in chunks:
-                self._size += len(chunk)
-                if self._size > REPLY_LIMIT:
-                    raise Broken(failure(Kind.PROTOCOL, say("fail.reply_too_large", limit=REPLY_LIMIT // MIB)))
-                self._take(decoder.feed(chunk))
-                if decoder.done and not drained:
-                    drained = True
-                    self._whole(DRAIN_S)
+        try:
+            async with aclosing(answer.chunks()) as chunks:
+                async for chunk in chunks:
+                    self._size += len(chunk)
+                    if self._size > REPLY_LIMIT:
+                        raise Broken(failure(Kind.PROTOCOL, say("fail.reply_too_large", limit=REPLY_LIMIT // MIB)))
+                    self._take(decoder.feed(chunk))
+                    self.place = decoder.place
+                    if decoder.done and not drained:
+                        drained = True
+                        self._whole(DRAIN_S)
+        except BaseException:
+            # The line broke, or was cut: what the decoder still held back is text that was received.
+            self._take(event for event in decoder.finish() if isinstance(event, (Text, Thinking)))
+            raise
         self._take(decoder.finish())
 
     async def _refusal(self, codec: Codec, answer: Answer) -> Failure:
         body = await read_all(answer, ERROR_BODY_LIMIT)
-        found = codec.error(self._ask.endpoint, answer.status, answer.headers, body)
+        found = codec.error(self.ask.endpoint, answer.status, answer.headers, body)
         return replace(found, retry_after=retry_after(answer.headers, self._engine.clock.wall()))
 
     def _take(self, events: Iterable[StreamEvent]) -> None:
         for event in events:
             match event:
-                case Text() | Thinking():
-                    first, self.received = not self.received, True
-                    self._answered = self._answered or isinstance(event, Text)
-                    self._hear()
-                    if first:
-                        self._arm()
+                case Text(text):
+                    self._token()
+                    self._answered = True
+                    self._say(text)
+                    continue
+                case Thinking():
+                    self._token()
                 case Usage() | Timings() | Progress():
                     self._hear()
                 case Stopped():
+                    self._flush()
                     self._finished = event
                     self._whole(SETTLE_S)
                 case _:
@@ -139,6 +154,34 @@ class Stream:
             self._emit(event)
             if isinstance(event, Faulted):
                 raise Broken(event.failure)
+
+    def _token(self) -> None:
+        first, self.received = not self.received, True
+        self._hear()
+        if first:
+            self._arm()
+
+    def _say(self, text: str) -> None:
+        """Pass a piece of the answer on; after a break, first find where it joins."""
+        if self._join is not None:
+            text = self._join.feed(text)
+            if self._join.restarted:
+                raise Broken(failure(Kind.PROTOCOL, say("fail.restarted"), parameter=self._join.way))
+            if not self._join.joined:
+                return
+            self._emit(Seam(self._join.dropped))
+            self._join = None
+        if text:
+            self._emit(Text(text))
+
+    def _flush(self) -> None:
+        """What was held back to find the joint is part of the answer after all."""
+        join, self._join = self._join, None
+        if join is not None and self._answered and not join.restarted:
+            rest = join.finish()
+            self._emit(Seam(join.dropped))
+            if rest:
+                self._emit(Text(rest))
 
     def _hear(self) -> None:
         self._heard = self._engine.clock.now()
@@ -171,7 +214,7 @@ class Stream:
         """(when, why) of the earliest deadline; no cause where the answer is whole and only its tail is missing."""
         if self._over_at is not None:
             return self._over_at, None
-        limits = self._ask.endpoint.timeouts
+        limits = self.ask.endpoint.timeouts
         if self.received:
             pause = (_deadline(self._heard, limits.idle), Kind.IDLE_TIMEOUT, "fail.idle", limits.idle)
         else:
@@ -179,6 +222,11 @@ class Stream:
             pause = (_deadline(self._sent, first), Kind.FIRST_TOKEN_TIMEOUT, "fail.first_token", first)
         when, kind, words, seconds = min(pause, (self._total_at, Kind.TOTAL_TIMEOUT, "fail.total", limits.total))
         return when, failure(kind, say(words, seconds=seconds))
+
+
+def _join(ask: Ask) -> Join | None:
+    going_on = ask.continuation
+    return None if going_on is None or going_on.way is None else Join(going_on.text, going_on.way)
 
 
 def _deadline(since: float, limit: float) -> float:

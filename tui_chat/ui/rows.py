@@ -34,6 +34,9 @@ STYLES = (
 
 Palette = dict[str, Style]
 
+MARKER = 12
+"""Characters in which an item's number is sure to have ended: nine digits, three spaces before them."""
+
 _console = Console(width=10_000, color_system=None, legacy_windows=False)
 """Gives rich's wrapping the tab size and nothing else."""
 
@@ -99,17 +102,34 @@ class Block:
         self._tail = visible(raw[:-1] if held else raw)
         layout = MarkdownLayout(self._palette, self._width)
         blocks = parse(self._tail)
-        if len(blocks) > 1:
-            start = block_start(blocks[-1])
-            for block in blocks[:-1]:
-                self._frozen += self._spaced(layout.block(block))
-            self._tail = "\n".join(self._tail.split("\n")[start:])
+        opened = self._first_open(blocks)
+        if opened > 0:
+            self._frozen += self._stacked(layout, blocks[:opened])
+            self._tail = "\n".join(self._tail.split("\n")[block_start(blocks[opened]) :])
             blocks = parse(self._tail)
-        self._tail_rows = [row for block in blocks for row in self._spaced(layout.block(block))]
+        self._tail_rows = self._stacked(layout, blocks)
 
-    def _spaced(self, rows: list[Strip]) -> list[Strip]:
-        """A block's rows, set off from the block above."""
-        return [Strip.blank(0), *rows] if rows and self._frozen else rows
+    def _first_open(self, blocks: Sequence[SyntaxTreeNode]) -> int:
+        """Place of the first block that more text may still change.
+
+        That is the last one, or the one above it while the last line is not whole: `2` may become an item of the list
+        above, and three backticks the beginning of a line of text.
+        """
+        last = len(blocks) - 1
+        *above, line = self._tail.split("\n")
+        if last > 0 and block_start(blocks[last]) == len(above) and (above[-1].strip() or len(line) <= MARKER):
+            return last - 1
+        return last
+
+    def _stacked(self, layout: MarkdownLayout, blocks: Sequence[SyntaxTreeNode]) -> list[Strip]:
+        """The rows of these blocks, each set off from the block above."""
+        rows: list[Strip] = []
+        for block in blocks:
+            drawn = layout.block(block)
+            if drawn and (rows or self._frozen):
+                rows.append(Strip.blank(0))
+            rows += drawn
+        return rows
 
 
 @cache
@@ -136,7 +156,8 @@ class MarkdownLayout:
 
     def block(self, node: SyntaxTreeNode) -> list[Strip]:
         """The block's rows, set in by the margin of a turn's body."""
-        return [_indent(strip(line)) for line in self._lines(node, self._width)]
+        lines = self._lines(node, self._width)
+        return [_indent(strip(part)) for line in lines for part in wrap(line, self._width, fold=True)]
 
     def _lines(self, node: SyntaxTreeNode, width: int) -> list[Text]:
         match node.type:
@@ -234,7 +255,8 @@ class MarkdownLayout:
         palette = self._palette
         match node.type:
             case "text" | "text_special" | "html_inline":
-                out.append(node.content, style)
+                # A character reference may stand for what `visible` has not seen.
+                out.append(visible(node.content), style)
             case "softbreak" | "hardbreak":
                 out.append("\n", style)
             case "code_inline":
@@ -246,7 +268,7 @@ class MarkdownLayout:
             case "link":
                 self._link(node, style, out)
             case "image":
-                out.append(f"[{node.content or 'image'}]", style + palette["link"])
+                out.append(f"[{visible(node.content) or 'image'}]", style + palette["link"])
                 out.append(f" {visible_line(str(node.attrs.get('src', '')), 200)}", palette["dim"])
             case _:
                 out.append(node.content, style)

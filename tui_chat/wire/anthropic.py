@@ -20,20 +20,23 @@ from tui_chat.domain.events import Skipped, Stopped, Text, Thinking, Usage
 from tui_chat.domain.failure import Kind
 from tui_chat.domain.words import say
 from tui_chat.wire.codec import ModelInfo
-from tui_chat.wire.errors import http_failure
+from tui_chat.wire.counts import tokens
+from tui_chat.wire.errors import http_failure, read_body
+from tui_chat.wire.refusals import WORDS_READ, Parameter, refused_parameter
 from tui_chat.wire.request import get, no_models, post, turns
 from tui_chat.wire.resume import refused_way
-from tui_chat.wire.stream_decoder import SAMPLE, AnswerDecoder, Reader, token_count, typed
+from tui_chat.wire.stream_decoder import SAMPLE, AnswerDecoder, Reader, typed
 from tui_chat.wire.surrogates import PairJoiner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tui_chat.domain.ask import Ask
+    from tui_chat.domain.ask import Ask, Settings
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import StreamEvent
     from tui_chat.domain.failure import Failure
     from tui_chat.wire.codec import Decoder, Refused, Request
+    from tui_chat.wire.errors import ErrorBody
 
 VERSION = "2023-06-01"
 DONE = "[DONE]"
@@ -67,16 +70,24 @@ CACHED_TURNS = 2
 _VERSIONED = re.compile(r"/v\d+[a-z0-9]*$")
 _CLAUDE = re.compile(r"claude(?:-[a-z]+)*-(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))?", re.IGNORECASE)
 
-_REFUSING = re.compile(
-    r"not (currently )?(supported|permitted|allowed|available|enabled)|n[o']t (support|accept)|unsupported|deprecated"
-    r"|unexpected|unrecognized|unknown|cannot both|only be set to|unset when",
-    re.IGNORECASE,
+PARAMETERS = (
+    Parameter("cache_control", ("prompt caching",), unasked=True),
+    Parameter("temperature"),
+    Parameter("top_p"),
+    Parameter("stop", ("stop_sequences",)),
+    Parameter(
+        "reasoning_effort",
+        (
+            *("thinking", "thinking.type", "thinking: extra", "adaptive thinking", "extended thinking"),
+            *("output_config", "effort parameter"),
+        ),
+    ),
 )
-_NAMES = re.compile(
-    r"(?P<cache_control>cache_control|prompt caching)|(?P<output_config>output_config|\beffort\b)"
-    r"|(?P<thinking>thinking)|(?P<temperature>temperature)|(?P<top_p>top_p)|(?P<stop_sequences>stop_sequences)",
-    re.IGNORECASE,
+CONFLICTS = (
+    (re.compile(r"temperature.{0,40} only be set to 1", re.IGNORECASE), "temperature"),
+    (re.compile(r"temperature.{0,40}top_p.{0,40} cannot both|top_p.{0,80} unset when", re.IGNORECASE), "top_p"),
 )
+"""What an error says of a parameter that is refused beside another one."""
 
 
 class _Usage(msgspec.Struct):
@@ -135,14 +146,7 @@ _model_lists = msgspec.json.Decoder(_ModelList)
 class Anthropic:
     """The codec of the dialect; it holds no state."""
 
-    optional: tuple[str, ...] = (
-        "cache_control",
-        "output_config",
-        "thinking",
-        "temperature",
-        "top_p",
-        "stop_sequences",
-    )
+    optional: tuple[str, ...] = (*(p.name for p in PARAMETERS), Way.TRAILING)
 
     def encode(self, ask: Ask, refused: Refused) -> Request:
         return post(ask, _url(ask.endpoint, "/messages"), _headers(ask.endpoint), _body(ask, refused))
@@ -157,8 +161,8 @@ class Anthropic:
 
     def error(self, endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         found = http_failure(endpoint, status, headers, body)
-        refusing = found.kind is Kind.BAD_REQUEST and status in (400, 422)
-        return replace(found, parameter=_refused_parameter(found.message)) if refusing else found
+        turned_down = _turned_down(read_body(body)) if found.kind is Kind.BAD_REQUEST else None
+        return replace(found, parameter=turned_down)
 
     def models_request(self, endpoint: Endpoint) -> Request:
         return get(endpoint, _url(endpoint, "/models?limit=1000"), _headers(endpoint))
@@ -246,7 +250,9 @@ class EventReader(Reader):
         match piece:
             case _Piece(type="text_delta" | "text", text=str(text)) if text := self._text.feed(text):
                 out.append(Text(text))
-            case _Piece(type="thinking_delta" | "thinking", thinking=str(thought)) if thought := self._thought.feed(thought):
+            case _Piece(type="thinking_delta" | "thinking", thinking=str(thought)) if thought := self._thought.feed(
+                thought
+            ):
                 out.append(Thinking(thought))
             case _:
                 pass
@@ -304,14 +310,15 @@ def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
     if settings.system and settings.system.strip():
         body["system"] = [_block(settings.system, cached="cache_control" not in refused)]
     body["messages"] = _turns(ask, refused)
-    body |= {name: value for name, value in _thinking(ask, limit).items() if name not in refused}
-    sampling = _sampling(ask, thinks=_is_on(settings.extra_body.get("thinking", body.get("thinking"))))
-    return body | {name: value for name, value in sampling.items() if name not in refused}
+    if "reasoning_effort" not in refused:
+        body |= _thinking(ask, limit)
+    thinks = _is_on(settings.extra_body.get("thinking", body.get("thinking")))
+    return body | _sampling(settings, refused, thinks=thinks)
 
 
 def _turns(ask: Ask, refused: Refused) -> list[dict[str, Any]]:
     """The messages; the last of the user's are marked, so that the next question finds all before it in the cache."""
-    messages = turns(ask)
+    messages = turns(ask, refused)
     users = [place for place, message in enumerate(messages) if message.role == "user"]
     marked = () if "cache_control" in refused else users[-CACHED_TURNS:]
     last = len(messages) - 1
@@ -361,26 +368,24 @@ def _is_on(thinking: Any) -> bool:
     return isinstance(thinking, dict) and "disabled" not in thinking.values()
 
 
-def _sampling(ask: Ask, *, thinks: bool) -> dict[str, Any]:
-    settings = ask.settings
+def _sampling(settings: Settings, refused: Refused, *, thinks: bool) -> dict[str, Any]:
+    """What the API takes of the settings; while the model thinks it takes no temperature, and hardly a top_p."""
     sampling: dict[str, Any] = {}
-    if settings.temperature is not None and not thinks:
+    if settings.temperature is not None and not thinks and "temperature" not in refused:
         sampling["temperature"] = settings.temperature
-    if settings.top_p is not None and (settings.top_p >= LEAST_TOP_P or not thinks):
+    if settings.top_p is not None and not (thinks and settings.top_p < LEAST_TOP_P) and "top_p" not in refused:
         sampling["top_p"] = settings.top_p
-    if stop := [text for text in settings.stop if text.strip()]:
+    if (stop := [text for text in settings.stop if text.strip()]) and "stop" not in refused:
         sampling["stop_sequences"] = stop
     return sampling
 
 
-def _refused_parameter(message: str) -> str | None:
-    """The droppable parameter that an error turns down; a value out of its range is not its parameter's fault."""
-    if not _REFUSING.search(message) or refused_way(message) is not None:
-        return None
-    names = [found.lastgroup for found in _NAMES.finditer(message)]
-    if "cannot both" in message:
-        return names[-1] if names else None
-    return names[0] if names else None
+def _turned_down(error: ErrorBody) -> str | None:
+    """The droppable parameter, or the way to go on, that an error refuses."""
+    words = error.message[:WORDS_READ]
+    if refused_way(words) is Way.TRAILING:
+        return Way.TRAILING
+    return next((name for said, name in CONFLICTS if said.search(words)), refused_parameter(error, PARAMETERS))
 
 
 def _grown(before: _Usage, told: _Usage) -> _Usage:
@@ -394,7 +399,7 @@ def _grown(before: _Usage, told: _Usage) -> _Usage:
 
 
 def _larger(before: int | None, told: int | None) -> int | None:
-    return max((count for count in (before, token_count(told)) if count is not None), default=None)
+    return max((count for count in (before, tokens(told)) if count is not None), default=None)
 
 
 def _usage(counted: _Usage) -> Usage:

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from tui_chat.domain.ask import Way
-from tui_chat.domain.events import Faulted, Skipped, Stopped, Text, Thinking, Timings, Usage
+from tui_chat.domain.events import Faulted, Skipped, Stopped, Text, Thinking
 from tui_chat.domain.failure import Kind, failure
 from tui_chat.domain.words import say
 from tui_chat.wire.codec import ModelInfo
-from tui_chat.wire.counts import amount, measure, seconds, tokens
 from tui_chat.wire.errors import http_failure, read_body, read_error, stream_failure
+from tui_chat.wire.openai_figures import FIGURES, Figures, figure_events
 from tui_chat.wire.refusals import SAMPLING, Parameter, refused_parameter
 from tui_chat.wire.request import bearer, get, no_models, post
 from tui_chat.wire.resume import GO_ON, openai_ways, refused_way
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.events import StreamEvent
     from tui_chat.domain.failure import Failure
     from tui_chat.wire.codec import Decoder, Refused, Request
+    from tui_chat.wire.errors import ErrorBody
 
 DONE = "[DONE]"
 NO_REASON = (None, "", "null")
@@ -48,6 +48,18 @@ FAILING_REASONS = {
     "insufficient_system_resource": Kind.OVERLOADED,
 }
 """finish_reasons that say the answer broke off (OpenRouter, GLM, vLLM, DeepSeek)."""
+PARAMETERS = (Parameter("stream_options", ("include_usage", "stream_options.include_usage"), unasked=True), *SAMPLING)
+WAYS = (Way.PREFIX, Way.CONTINUE, Way.TRAILING)
+"""Ways of going on that a server may turn down."""
+DEEPSEEK = "api.deepseek.com"
+"""It takes up a prefix at another address only."""
+
+_RENAMED = re.compile(
+    r"max_tokens.*(unsupported|not supported|instead).*max_completion_tokens"
+    r"|max_tokens.*max_completion_tokens.*(unsupported|not supported|instead)"
+    r"|max_completion_tokens.*(unsupported|not supported|instead).*max_tokens",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class _Delta(msgspec.Struct):
@@ -55,6 +67,8 @@ class _Delta(msgspec.Struct):
     reasoning_content: str | None = None
     reasoning: str | None = None
     refusal: str | None = None
+    tool_calls: Any = None
+    function_call: Any = None
 
 
 class _Choice(msgspec.Struct):
@@ -65,53 +79,13 @@ class _Choice(msgspec.Struct):
     error: Any = None
 
 
-class _Chunk(msgspec.Struct):
+class _Chunk(Figures):
+    """A chunk with the figures beside the text."""
+
     choices: list[_Choice] | None = None
     error: Any = None
     detail: Any = None
     object: Any = None
-
-
-class _InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
-class _CostParts(msgspec.Struct):
-    total_cost: Decimal | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
-    prompt_cache_hit_tokens: int | None = None
-    cost: Decimal | _CostParts | None = None
-    """USD: one amount (OpenRouter), or parts with their total (Perplexity)."""
-
-
-class _Timings(msgspec.Struct):
-    prompt_ms: float | None = None
-    predicted_ms: float | None = None
-    predicted_per_second: float | None = None
-
-
-class _Groq(msgspec.Struct):
-    usage: _Usage | None = None
-    error: str | None = None
-
-
-class _FullChunk(_Chunk):
-    """A chunk with the figures beside the text."""
-
-    usage: _Usage | None = None
-    timings: _Timings | None = None
-    x_groq: _Groq | None = None
 
 
 class _Model(msgspec.Struct):
@@ -126,7 +100,7 @@ class _ModelList(msgspec.Struct):
     data: list[Any] | None
 
 
-_full_chunks = msgspec.json.Decoder(_FullChunk, strict=False)
+_chunks = msgspec.json.Decoder(_Chunk, strict=False)
 _model_lists = msgspec.json.Decoder(_ModelList | list[Any])
 
 
@@ -170,6 +144,9 @@ class ChunkReader(Reader):
         self._content = PairJoiner()
         self._reasoning = PairJoiner()
         self._think = ThinkSplitter()
+        self._tools = ToolCalls()
+        self._spoke = False
+        """Text of the model came, or a refusal."""
         self._refused = False
 
     def read(self, data: str, out: list[StreamEvent]) -> None:
@@ -193,7 +170,16 @@ class ChunkReader(Reader):
             out.append(Thinking(thought))
         if content := self._content.finish():
             out += self._think.feed(content)
-        return out + self._think.finish()
+        out += self._think.finish()
+        if lines := self._tools.finish():
+            out.append(Text("\n\n" * self._spoke + "\n".join(lines)))
+        return out
+
+    def error(self, data: str) -> Failure:
+        return self._failure(read_body(data))
+
+    def _failure(self, error: ErrorBody) -> Failure:
+        return _with_parameter(stream_failure(self.endpoint, error), error)
 
     def _end(self, out: list[StreamEvent]) -> None:
         out += self.finish()
@@ -217,8 +203,7 @@ class ChunkReader(Reader):
         fault = self._fault(chunk, choices, reason, data)
         if fault is not None or reason is not None:
             out += self.finish()
-        if isinstance(chunk, _FullChunk):
-            out += _figures(chunk)
+        out += figure_events(chunk)
         if fault is not None:
             self.over = True
             out.append(Faulted(fault))
@@ -236,20 +221,20 @@ class ChunkReader(Reader):
         if thought and (thought := self._reasoning.feed(thought)):
             out.append(Thinking(thought))
         if content and (content := self._content.feed(content)):
+            self._spoke = True
             out += self._think.feed(content)
+        self._tools.feed(delta.tool_calls or delta.function_call)
         if delta.refusal:
-            self._refused = True
+            self._refused = self._spoke = True
             out += self.finish()
             out.append(Text(well_formed(delta.refusal)))
 
     def _fault(self, chunk: _Chunk, choices: list[_Choice], reason: str | None, data: str) -> Failure | None:
-        groq = chunk.x_groq if isinstance(chunk, _FullChunk) else None
-        told = chunk.error or (groq and groq.error) or next((c.error for c in choices if c.error), None)
+        told = chunk.error or (chunk.x_groq and chunk.x_groq.error) or next((c.error for c in choices if c.error), None)
         if told:
-            error = read_error({"error": told}) or read_body(data)
-            return stream_failure(self.endpoint, error)
+            return self._failure(read_error({"error": told}) or read_body(data))
         if chunk.object == "error" or (chunk.detail and not choices):
-            return stream_failure(self.endpoint, read_body(data))
+            return self.error(data)
         if reason in FAILING_REASONS:
             return failure(FAILING_REASONS[reason], say("fail.finish", reason=reason))
         return None
@@ -262,45 +247,85 @@ def _decode(data: str) -> tuple[_Chunk, str]:
     ValueError or RecursionError.
     """
     try:
-        return _full_chunks.decode(data), ""
+        return _chunks.decode(data), ""
     except msgspec.DecodeError:
         value = loose_json(data)
     try:
-        return msgspec.convert(value, _FullChunk, strict=False), ""
+        return msgspec.convert(value, _Chunk, strict=False), ""
     except msgspec.ValidationError as error:
-        return msgspec.convert(value, _Chunk, strict=False), str(error)
+        return msgspec.convert(_without_figures(value), _Chunk, strict=False), str(error)
+
+
+def _without_figures(value: Any) -> Any:
+    match value:
+        case {**fields}:
+            return {key: inner for key, inner in cast("dict[str, Any]", fields).items() if key not in FIGURES}
+        case _:
+            return value
+
+
+def _url(ask: Ask) -> str:
+    endpoint, going_on = ask.endpoint, ask.continuation
+    if going_on is not None and going_on.way is Way.PREFIX and endpoint.host == DEEPSEEK:
+        return endpoint.origin + "/beta/chat/completions"
+    return endpoint.base_url.rstrip("/") + "/chat/completions"
 
 
 def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
     settings = ask.settings
-    messages = [{"role": m.role, "content": m.text} for m in ask.messages]
-    if settings.system:
-        messages.insert(0, {"role": "system", "content": settings.system})
-    body: dict[str, Any] = {"model": ask.model, "messages": messages, "stream": ask.stream}
+    body: dict[str, Any] = {"model": ask.model, "messages": _messages(ask), "stream": ask.stream}
     if ask.stream and "stream_options" not in refused:
         body["stream_options"] = {"include_usage": True}
     if settings.max_tokens is not None:
         # Newer OpenAI models refuse max_tokens and take the same number under its second name.
         body["max_completion_tokens" if "max_tokens" in refused else "max_tokens"] = settings.max_tokens
     for name in ("temperature", "top_p", "seed", "reasoning_effort"):
-        if (value := getattr(settings, name)) is not None:
+        if name not in refused and (value := getattr(settings, name)) is not None:
             body[name] = value
-    if settings.stop:
+    if settings.stop and "stop" not in refused:
         body["stop"] = list(settings.stop)
+    if ask.continuation is not None and ask.continuation.way is Way.CONTINUE and ask.continuation.text:
+        body |= {"continue_final_message": True, "add_generation_prompt": False}
     return body
 
 
-_RENAMED = re.compile(r"unsupported|not supported|instead", re.IGNORECASE)
+def _messages(ask: Ask) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = [{"role": m.role, "content": m.text} for m in ask.messages]
+    if ask.settings.system:
+        messages.insert(0, {"role": "system", "content": ask.settings.system})
+    going_on = ask.continuation
+    if going_on is None or not (going_on.text or _takes_reasoning(ask)):
+        return messages
+    messages.append({"role": "assistant", "content": going_on.text})
+    match going_on.way:
+        case Way.PREFIX:
+            messages[-1]["prefix"] = True
+            if _takes_reasoning(ask):
+                messages[-1]["reasoning_content"] = going_on.reasoning
+        case Way.CONTINUE | Way.TRAILING:
+            pass
+        case _:
+            messages.append({"role": "user", "content": GO_ON})
+    return messages
 
 
-def _refused_parameter(found: Failure) -> str | None:
-    """The droppable parameter that an error speaks of, by its `param` or by its words."""
-    words = f"{found.parameter or ''} {found.message}"
-    if "stream_options" in words or "include_usage" in words:
-        return "stream_options"
-    if "max_tokens" in words and "max_completion_tokens" in found.message and _RENAMED.search(found.message):
-        return "max_tokens"
-    return None
+def _takes_reasoning(ask: Ask) -> bool:
+    """True when the reasoning so far can be gone on from too: DeepSeek takes it beside the prefix."""
+    going_on = ask.continuation
+    prefixed = going_on is not None and going_on.way is Way.PREFIX and bool(going_on.reasoning)
+    return prefixed and ask.endpoint.host == DEEPSEEK
+
+
+def _with_parameter(found: Failure, error: ErrorBody) -> Failure:
+    """The failure with what may be left out of the request, or the way that may be changed, to make it succeed."""
+    if found.kind not in (Kind.BAD_REQUEST, Kind.SERVER):
+        return replace(found, parameter=None)
+    refused = refused_parameter(error, PARAMETERS)
+    if refused is None and _RENAMED.search(error.message):
+        refused = "max_tokens"
+    if refused is None and found.kind is Kind.BAD_REQUEST:
+        refused = refused_way(error.words)
+    return replace(found, parameter=refused)
 
 
 def _parts(parts: list[Any]) -> tuple[str, str]:
@@ -319,34 +344,6 @@ def _parts(parts: list[Any]) -> tuple[str, str]:
             case _:
                 pass
     return text, thought
-
-
-def _figures(chunk: _FullChunk) -> list[StreamEvent]:
-    out: list[StreamEvent] = []
-    usage = chunk.usage or (chunk.x_groq and chunk.x_groq.usage)
-    if usage is not None and (counted := _usage(usage)) != Usage():
-        out.append(counted)
-    if chunk.timings is not None:
-        out.append(_timings(chunk.timings))
-    return out
-
-
-def _usage(usage: _Usage) -> Usage:
-    input_details, output_details = usage.prompt_tokens_details, usage.completion_tokens_details
-    cached = input_details.cached_tokens if input_details else None
-    return Usage(
-        input=tokens(usage.prompt_tokens),
-        cached=tokens(usage.prompt_cache_hit_tokens if cached is None else cached),
-        cache_write=tokens(input_details.cache_write_tokens if input_details else None),
-        reasoning=tokens(output_details.reasoning_tokens if output_details else None),
-        output=tokens(usage.completion_tokens),
-        cost=amount(usage.cost.total_cost if isinstance(usage.cost, _CostParts) else usage.cost),
-    )
-
-
-def _timings(timings: _Timings) -> Timings:
-    rate = measure(timings.predicted_per_second)
-    return Timings(seconds(timings.prompt_ms), seconds(timings.predicted_ms), rate)
 
 
 def _model(entry: Any) -> ModelInfo | None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tui_chat.domain.ask import Message, Way
 from tui_chat.domain.endpoint import Secret
 from tui_chat.domain.failure import Broken, Kind, failure
 from tui_chat.domain.words import say
 from tui_chat.wire.codec import Request
 from tui_chat.wire.errors import read_body
+from tui_chat.wire.resume import GO_ON
 from tui_chat.wire.surrogates import well_formed
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.ask import Ask
     from tui_chat.domain.endpoint import Endpoint
+    from tui_chat.wire.codec import Refused
 
 
 def post(ask: Ask, url: str, headers: Mapping[str, str | Secret], body: Mapping[str, Any]) -> Request:
@@ -39,6 +42,23 @@ def get(endpoint: Endpoint, url: str, headers: Mapping[str, str | Secret]) -> Re
 def bearer(endpoint: Endpoint) -> dict[str, str | Secret]:
     """The key as most servers want it."""
     return {"Authorization": Secret(f"Bearer {endpoint.key.reveal()}")} if endpoint.key else {}
+
+
+def turns(ask: Ask, refused: Refused) -> list[Message]:
+    """The messages, with what came of a broken answer; the roles take turns and none is blank: some servers insist."""
+    messages = list(ask.messages)
+    if (partial := ask.continuation) is not None and partial.text.strip():
+        messages.append(Message("assistant", partial.text))
+        if partial.way is not Way.TRAILING or Way.TRAILING in refused:
+            messages.append(Message("user", GO_ON))
+    merged: list[Message] = []
+    for message in messages:
+        if not message.text.strip():
+            continue
+        if merged and merged[-1].role == message.role:
+            message = Message(message.role, f"{merged.pop().text}\n\n{message.text}")
+        merged.append(message)
+    return merged
 
 
 def json_body(body: Mapping[str, Any]) -> bytes:

@@ -37,6 +37,8 @@ REFUSALS = (
 )
 """What the words of a 400 say about the way that was tried."""
 
+RESTART = 24
+"""Characters from the beginning of the answer that, when they come again, show that the server began anew."""
 MIN_OVERLAP = 12
 """Characters that must agree before a repetition is taken for one: shorter agreements are mere chance."""
 
@@ -63,8 +65,11 @@ class Join:
     """
 
     def __init__(self, before: str, way: Way) -> None:
+        self.way = way
         self.dropped = 0
         """Characters of repetition left out."""
+        self.restarted = False
+        """The server has begun another answer: its text starts like the one before, then says something else."""
         self._before = before
         self._starts = [0] if way.exact else list(range(max(0, len(before) - 4000), len(before)))
         """Where in the text before a repetition may have begun, as far as what has come agrees with it."""
@@ -86,7 +91,8 @@ class Join:
             return self._cut(len(self._before) - complete[0])
         if self._starts:
             return ""
-        return self._cut(0)
+        self.restarted = _common(self._before, self._held) >= RESTART
+        return "" if self.restarted else self._cut(0)
 
     def finish(self) -> str:
         """What was held back when the stream ended."""
@@ -105,3 +111,8 @@ class Join:
             return held
         self.dropped = overlap
         return held[overlap:]
+
+
+def _common(one: str, other: str) -> int:
+    """Characters that two texts have in common at their beginning."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

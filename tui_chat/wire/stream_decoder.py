@@ -35,8 +35,6 @@ MALFORMED_IN_A_ROW = 3
 """So many unreadable events on end mean that this is no such stream."""
 SAMPLE = 200
 """Characters of a malformed event that are kept to be looked at."""
-MOST_TOKENS = 10**12
-"""What lies beyond is no count of one reply."""
 EARLY_ERROR = 64 * 1024
 """An error that is no event is looked for in so many characters, while the line is still open."""
 
@@ -296,8 +294,3 @@ def typed(data: str, decode: Callable[[str], T], kind: type[T]) -> T:
         return decode(data)
     except msgspec.DecodeError:
         return msgspec.convert(loose_json(data), kind, strict=False)
-
-
-def token_count(count: int | None) -> int | None:
-    """A counter as far as it is one."""
-    return count if count is not None and 0 <= count <= MOST_TOKENS else None

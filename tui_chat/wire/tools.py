@@ -37,6 +37,15 @@ class ToolCalls:
         self._calls: list[_Call] = []
 
     def feed(self, piece: Any) -> None:
+        """A list of pieces, or one."""
+        match piece:
+            case [*pieces]:
+                for inner in pieces:
+                    self._take(inner)
+            case _:
+                self._take(piece)
+
+    def _take(self, piece: Any) -> None:
         match piece:
             case {"function": {**function}}:
                 self._feed(function, _text(piece.get("id")), piece.get("index"))
