@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING
 
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.endpoint import Endpoint, Secret, Timeouts
-from tui_chat.domain.failure import ConfigError, StoreError, UsageError
+from tui_chat.domain.failure import ConfigError, RecordingError, StoreError, UsageError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import find_price
 from tui_chat.domain.words import say
-from tui_chat.engine.clock import SystemClock
-from tui_chat.engine.offers import offers
+from tui_chat.engine.clock import ScaledClock, SystemClock, VirtualClock
+from tui_chat.engine.doctor import Doctor
+from tui_chat.engine.offers import check_key, offers
 from tui_chat.engine.ports import Engine
+from tui_chat.engine.recorder import LastExchange, RecordingClock, RecordingTransport, Tape
+from tui_chat.engine.replay import Player, ReplayEngine, played_endpoint
 from tui_chat.engine.session import Session, Target
 from tui_chat.store import config as configuration
+from tui_chat.store import recordings
 from tui_chat.store.learned import LearnedFacts
 from tui_chat.store.logfile import start_log
 from tui_chat.store.paths import log_file, shipped_themes, user_themes
@@ -28,15 +32,18 @@ from tui_chat.store.state import load_state, remember
 from tui_chat.wire.dialects import DIALECTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from tui_chat.demo.server import DemoServer
+    from tui_chat.domain.checkup import Check
+    from tui_chat.domain.failure import Failure
     from tui_chat.engine.ports import Answer, Transport
     from tui_chat.net.transport import HttpTransport
     from tui_chat.store.config import Config
     from tui_chat.wire.codec import ModelInfo, Request
+    from tui_chat.wire.recording import AskLine
 
 DEMO = configuration.DEMO
 PROBE = Timeouts(connect=1.0, first_token=2.0)
@@ -87,17 +94,56 @@ class LazyTransport:
         return self._transport
 
 
+class Recordings:
+    """What is recorded of an engine: into a file from the start, or the newest reply alone, to be saved later."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.problems: list[str] = []
+        self.tell: Callable[[str], None] = self.problems.append
+        """Hears of a file that cannot be written; at first, `problems` keeps it."""
+        self._tape = tape
+        self._file: recordings.RecordingFile | None = None
+        self._last: LastExchange | None = None
+
+    def begin(self, path: Path) -> None:
+        """Record everything from now on. Raises UsageError where another kind of file would be overwritten."""
+        self._file = recordings.RecordingFile(path, self._tape.header(), lambda text: self.tell(text))
+        self._tape.sinks.append(self._file)
+
+    def keep_last(self) -> None:
+        """Keep the exchanges of the newest reply in memory."""
+        self._last = LastExchange()
+        self._tape.sinks.append(self._last)
+
+    def save_last(self, path: Path) -> bool:
+        """Write them to a file; False when there are none. Raises StoreError."""
+        if self._last is None or not self._last.lines:
+            return False
+        recordings.save(path, self._tape.header(), self._last.lines)
+        return True
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
 class House:
     """Everything a face needs, put together from one environment."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self.env = env
-        self.config: Config = configuration.load(env)
+        self.config: Config = configuration.load(env, DIALECTS)
         self.state = load_state(env)
         self.transport = LazyTransport()
-        self.engine = Engine(self.transport, DIALECTS.__getitem__, SystemClock(), LearnedFacts(env))
+        clock, facts = SystemClock(), LearnedFacts(env)
+        self._tape = Tape(clock, facts)
+        self.recordings = Recordings(self._tape)
+        recording = RecordingTransport(self.transport, self._tape, clock)
+        self.engine = Engine(recording, DIALECTS.__getitem__, RecordingClock(clock, self._tape), facts)
         self._demo: DemoServer | None = None
         self._keys: set[Secret] = set()
+        self._checked: set[tuple[str, Secret | None]] = set()
+        """Origins, and the keys that they are known to take."""
 
     @property
     def config_file(self) -> Path:
@@ -113,18 +159,42 @@ class House:
 
     def problems(self) -> tuple[str, ...]:
         """One line for each mistake in the user's files."""
-        return (*map(str, self.config.problems), *self.state.problems)
+        return (*map(str, self.config.problems), *self.state.problems, *self.recordings.problems)
 
     def start_log(self) -> None:
         """Log warnings and faults to a file; keys that are used meanwhile are blotted out of it."""
         start_log(self.log_file, self._keys)
 
     def session(self, target: Target) -> Session:
-        return Session(self.engine, target)
+        session = Session(self.engine, target)
+        self._tape.follow(session)
+        return session
+
+    def play(self, path: Path, speed: float) -> Player:
+        """What plays a recording; from now on nothing is sent anywhere. `speed` 0: without waiting.
+
+        Raises StoreError when the file cannot be read, RecordingError when there is nothing to play.
+        """
+        recording = recordings.load(path)
+        if not recording.questions:
+            message = say("recording.no_question", file=path, count=recording.others)
+            raise RecordingError(f"{message} {recording.note}".strip())
+        for question in recording.questions:
+            if question.asked.dialect not in DIALECTS:
+                raise RecordingError(say("recording.dialect", file=path, dialect=question.asked.dialect))
+        parts = ReplayEngine.on(ScaledClock(SystemClock(), speed) if speed else VirtualClock())
+        self.engine = Engine(parts.transport, DIALECTS.__getitem__, parts.clock, parts.knowledge)
+        session = Session(self.engine, self._played(recording.questions[0].asked))
+        return Player(session, parts, recording, self._played)
+
+    def _played(self, asked: AskLine) -> Target:
+        """Whom a recorded question went to; it is priced as it would be now."""
+        return self.target(played_endpoint(asked), asked.model, asked.settings.settings, stream=asked.stream)
 
     async def close(self) -> None:
-        """Close every connection, and the demo server."""
+        """Close every connection, the demo server and the recording."""
         await self.transport.close()
+        self.recordings.close()
         if self._demo is not None:
             await self._demo.close()
 
@@ -182,12 +252,25 @@ class House:
     def keep_key(self, name: str, key: str) -> Endpoint:
         """Keep a key in the user's own folder and use it from now on. Raises ConfigError, StoreError."""
         save_key(self.env, name, key)
-        self.config = configuration.load(self.env)
+        self.config = configuration.load(self.env, DIALECTS)
         return self.endpoint(name)
 
     async def offers(self, endpoint: Endpoint) -> list[ModelInfo]:
         """The models that an endpoint offers; raises Broken."""
         return await offers(self.engine, endpoint)
+
+    async def check_key(self, endpoint: Endpoint) -> Failure | None:
+        """What would keep a first message from being answered; asks each endpoint once, and never this computer's own.
+
+        One that failed is asked again the next time.
+        """
+        which = (endpoint.origin, endpoint.key)
+        if endpoint.local or which in self._checked:
+            return None
+        trouble = await check_key(self.engine, endpoint)
+        if trouble is None:
+            self._checked.add(which)
+        return trouble
 
     # targets
 
@@ -203,6 +286,29 @@ class House:
 
         The target's model is empty where nothing names one. Raises ConfigError, and NoEndpoint when there is none.
         """
+        name, model, settings = self._chosen(choice)
+        endpoint = self.endpoint(name)
+        return self.target(endpoint, model or endpoint.default_model or "", settings, stream=choice.stream)
+
+    def doctor(self, choice: Choice, listener: Callable[[Check], None]) -> Doctor:
+        """The checkup of the endpoint that a question would go to; may block while a key command runs.
+
+        A key that cannot be had is among its findings. Raises ConfigError where there is no such endpoint.
+        """
+        from tui_chat.net.probe import NetProbe
+
+        name, model, _ = self._chosen(choice)
+        fault = None
+        try:
+            endpoint = self.endpoint(name)
+        except ConfigError as error:
+            if name not in self.config.endpoints:
+                raise
+            endpoint, fault = self.config.endpoints[name], str(error)
+        return Doctor(self.engine, NetProbe(), endpoint, model or endpoint.default_model or "", fault, listener)
+
+    def _chosen(self, choice: Choice) -> tuple[str, str | None, Settings]:
+        """Endpoint, model where something names one, and settings. Raises ConfigError, NoEndpoint."""
         default = self.config.default
         profile_name = choice.profile or default.profile
         profile = self.config.profile(profile_name) if profile_name else None
@@ -218,10 +324,8 @@ class House:
         name = next((endpoint for endpoint, _ in ways if endpoint), None)
         if name is None:
             raise NoEndpoint(say("config.none", variables=", ".join(self.variables()), file=self.config_file))
-        endpoint = self.endpoint(name)
         # A model goes with the endpoint that it was named for, or with any where none was named.
-        model = next((model for place, model in ways if model and place in (None, name)), None)
-        return self.target(endpoint, model or endpoint.default_model or "", settings, stream=choice.stream)
+        return name, next((model for place, model in ways if model and place in (None, name)), None), settings
 
     def _flagged(self, choice: Choice) -> tuple[str | None, str | None]:
         """Endpoint and model as flagged; `-m X/Y` names both when X is an endpoint and -e is absent."""
@@ -270,11 +374,15 @@ class House:
 
 
 @asynccontextmanager
-async def house(env: Mapping[str, str], *, demo: bool = False) -> AsyncGenerator[House, None]:
-    """A House that closes behind itself; with `demo`, its built-in endpoint runs."""
+async def house(
+    env: Mapping[str, str], *, demo: bool = False, record: Path | None = None
+) -> AsyncGenerator[House, None]:
+    """A House that closes behind itself; with `demo`, its built-in endpoint runs, with `record` all is recorded."""
     built = House(env)
     built.start_log()
     try:
+        if record is not None:
+            built.recordings.begin(record)
         if demo:
             await built.start_demo()
         yield built

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.conftest import KEY, point_to
 from tests.cli.test_ask import ask_object
 from tests.kit.program import COMMAND, Done, Program
-from tests.kit.serving import Canned, canned_server, demo_server
+from tests.kit.serving import Asked, Canned, canned_server, demo_server
 from tui_chat.demo.server import DemoServer
 
 CLOSED_PORT = "http://127.0.0.1:9/v1"
@@ -37,16 +37,32 @@ def test_cut_at_the_limit_is_done(program: Program, demo: DemoServer) -> None:
     one_line(done, "length")
 
 
-def test_a_broken_stream_keeps_its_text_and_fails(program: Program, demo: DemoServer) -> None:
-    done = program.run("ask", "-m", "demo-drop", "long 200")
-    assert done.code == 1
-    assert done.out.rstrip("\n") == demo.log[-1].text_sent
-    one_line(done)
-    value = ask_object(program.run("ask", "-m", "demo-drop", "long 200", "--json"))
-    assert value["state"] == "failed"
-    assert value["text"] == demo.log[-1].text_sent
-    assert value["error"]["kind"] in ("reset", "truncated")
+def test_a_broken_stream_keeps_its_text_and_fails(program: Program) -> None:
+    body = b'data: {"choices":[{"index":0,"delta":{"content":"half an "}}]}\n\n'
+
+    def once(asked: Asked) -> Canned:
+        """Breaks off, and refuses to go on from there."""
+        if json.loads(asked.body)["messages"][-1]["role"] == "assistant":
+            return Canned(b'{"error": {"message": "The last message must be the user\'s."}}', 400)
+        return Canned(body, content_type="text/event-stream")
+
+    with canned_server(once) as server:
+        point_to(program, server.base_url)
+        done = program.run("ask", "-m", "x", "hi")
+        value = ask_object(program.run("ask", "-m", "x", "hi", "--json"))
+    assert (done.code, done.out) == (1, "half an \n")
+    assert all(line.startswith("tui-chat: ") for line in done.err.splitlines())
+    assert (value["state"], value["text"]) == ("failed", "half an ")
+    assert value["error"]["kind"] in ("truncated", "bad_request")
     assert value["usage"]["exact"] is False
+
+
+def test_a_reset_is_failed_or_gone_on_from(program: Program, demo: DemoServer) -> None:
+    value = ask_object(program.run("ask", "-m", "demo-drop", "echo " + "word " * 90, "--json"))
+    if value["state"] == "failed":
+        assert value["error"]["kind"] in ("reset", "truncated")
+    else:
+        assert value["text"].split() == ["word"] * 90
 
 
 def test_refusals_are_waited_out(program: Program, demo: DemoServer) -> None:

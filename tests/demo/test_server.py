@@ -311,6 +311,11 @@ async def test_drop_resets_in_the_middle_of_a_word_each_time(server: DemoServer,
     assert rest[0].isalpha()
 
 
+async def test_drop_refuses_to_go_on_unasked(client: httpx.AsyncClient) -> None:
+    refused = await client.post("/chat/completions", json=body("hello", "demo-drop", continue_final_message=True))
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "continue_final_message")
+
+
 async def test_drop_resets_a_whole_answer_too(client: httpx.AsyncClient) -> None:
     with pytest.raises(httpx.ReadError):
         await ask(client, "hello", "demo-drop")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,9 +18,11 @@ from tests.kit import (
     Pause,
     Recorder,
     Script,
+    ScriptedTransport,
     Stage,
     cut,
     delta,
+    engine,
     event,
     refusal,
     said,
@@ -36,9 +39,11 @@ from tui_chat.engine.stream import DRAIN_S, SETTLE_S
 from tui_chat.wire.openai_chat import OpenAIChat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
+    from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import Outcome, Stamped
+    from tui_chat.wire.codec import Request
 
 ONCE = RetryPolicy(attempts=1)
 OVERLOAD = event({"error": {"message": "Overloaded", "type": "overloaded_error"}})
@@ -157,6 +162,29 @@ async def test_a_reply_has_a_limit(monkeypatch: pytest.MonkeyPatch, finish: byte
         assert "2 MiB" in outcome.failure.message
 
 
+class SlowToClose(ScriptedTransport):
+    @asynccontextmanager
+    async def open(self, endpoint: Endpoint, request: Request) -> AsyncGenerator[Any, None]:
+        async with super().open(endpoint, request) as answer:
+            try:
+                yield answer
+            finally:
+                await self.clock.sleep(30)
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [(refusal(401), Kind.AUTH), ([said("x"), OVERLOAD], Kind.OVERLOADED), ([said("x")], Kind.TRUNCATED)],
+)
+async def test_no_deadline_disturbs_the_closing(script: Script, kind: Kind) -> None:
+    stage = Stage(timeouts=Timeouts(first_token=10, idle=10, total=15))
+    tools = engine(SlowToClose(stage.clock, script), stage.clock)
+    outcome = await stage.clock.finish(Run(tools, stage.ask(), stage.recorder).go())
+    assert isinstance(outcome, Failed)
+    assert outcome.failure.kind is kind
+    assert stage.clock.now() == 30
+
+
 async def test_an_error_body_without_end_is_cut() -> None:
     stage = Stage([Head(500), *[b"x" * 300_000] * 9, HANG], retry=ONCE)
     outcome = await stage.play()
@@ -172,7 +200,7 @@ async def test_a_whole_answer_where_a_stream_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"<!doctype html><title>Login</title>", gzip.compress(b"data: x"), b"", b"{}", b"null"]
+    "body", [b"<!doctype html><title>Login</title>", gzip.compress(b"data: x", mtime=0), b"", b"{}", b"null"]
 )
 async def test_what_is_no_stream_is_no_success(body: bytes) -> None:
     assert isinstance(await Stage([Head(200, {}), body], retry=ONCE).play(), Failed)

@@ -112,7 +112,7 @@ class ScriptedTransport:
         """Bodies whose generator was begun and not closed."""
         self.cancelled_twice = 0
         """Answers that more than one cancellation reached: httpx leaks the connection of such a one."""
-        self._clock = clock
+        self.clock = clock
 
     @asynccontextmanager
     async def open(self, endpoint: Endpoint, request: Request) -> AsyncGenerator[ScriptedAnswer, None]:
@@ -142,7 +142,7 @@ class ScriptedTransport:
     async def carry_out(self, step: Step) -> None:
         match step:
             case Pause(seconds):
-                await self._clock.sleep(seconds)
+                await self.clock.sleep(seconds)
             case Hang():
                 await asyncio.get_running_loop().create_future()
             case Cut(trouble):

@@ -277,9 +277,9 @@ async def test_a_header_that_cannot_be_sent_is_not_quoted(value: str, transport:
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [
-        (b"gzip", gzip.compress(b"data: hello\n\n")),
+        (b"gzip", gzip.compress(b"data: hello\n\n", mtime=0)),
         (b"identity", b"data: hello\n\n"),
-        (b"GZIP", gzip.compress(b"data: hello\n\n")),
+        (b"GZIP", gzip.compress(b"data: hello\n\n", mtime=0)),
     ],
 )
 async def test_a_body_compressed_although_it_should_not_be(
@@ -294,6 +294,9 @@ async def test_a_body_compressed_although_it_should_not_be(
 
 async def test_what_a_cut_hides_is_left_to_the_dialect(transport: HttpTransport) -> None:
     """A body without length, and one of gzip, look complete wherever they end: only the dialect's end mark tells."""
-    for head, body in ((b"", b"data: hel"), (b"Content-Encoding: gzip\r\n", gzip.compress(b"data: hello\n\n")[:-9])):
+    for head, body in (
+        (b"", b"data: hel"),
+        (b"Content-Encoding: gzip\r\n", gzip.compress(b"data: hello\n\n", mtime=0)[:-9]),
+    ):
         async with SocketServer(sends(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body)) as server:
             assert await fetch(transport, endpoint(base_url=server.base_url))

@@ -53,6 +53,17 @@ def ask(terminal: Terminal, text: str) -> None:
     terminal.press("enter")
 
 
+def erase(terminal: Terminal) -> None:
+    """Empty the composer."""
+
+    def empty() -> bool:
+        if "Message " not in terminal.lines[-2]:
+            terminal.press("backspace")
+        return "Message " in terminal.lines[-2]
+
+    terminal.wait(empty)
+
+
 def assert_left_clean(terminal: Terminal) -> None:
     """The terminal is as it was before the program."""
     last = {}
@@ -120,8 +131,7 @@ def test_a_message_typed_meanwhile_waits_its_turn(demo: Terminal) -> None:
     demo.wait("queued 2: echo the third")
     demo.press("alt+up")
     demo.wait_gone("queued 2")
-    demo.press(*["backspace"] * len("echo the third"))
-    demo.wait("Message demo-fast")
+    erase(demo)
     demo.press("esc")
     demo.wait_gone("queued 1")
     demo.wait(lambda: demo.text.count("◆ demo-fast") == 2 and "done ·" in demo.text)
@@ -241,10 +251,12 @@ def test_hostile_names_and_errors_are_harmless(tmp_path: Path) -> None:
             ready(terminal)
             ask(terminal, "hello")
             terminal.wait("✗ evil␛]52;c;ZGVtbw==␛\\␛[2J")
-            terminal.press(*["backspace"] * 5)
+            terminal.wait("back in the composer")
+            erase(terminal)
             ask(terminal, "page")
             terminal.wait("web page")
-            terminal.press(*["backspace"] * 4)
+            terminal.wait("back in the composer")
+            erase(terminal)
             terminal.press("f2")
             terminal.wait("Choose a model")
             terminal.wait("evil␛]52;c;ZGVtbw==␛\\␛[2J␛c")
@@ -253,10 +265,11 @@ def test_hostile_names_and_errors_are_harmless(tmp_path: Path) -> None:
             terminal.wait_gone("[red]plain[/bold]")
             terminal.press("enter")
             terminal.wait_gone("Choose a model")
+            terminal.wait("Message evil␛]52;c;ZGVtbw==␛\\␛[2J")
             assert "evil␛]52;c;ZGVtbw==␛\\␛[2J" in terminal.lines[0]
-            terminal.send(f"/model {PAYLOAD.replace(chr(27), '').replace(chr(127), '')}-typed")
+            terminal.send("/model typed\u009b2J\u202ename")
             terminal.press("enter")
-            terminal.wait("-typed")
+            terminal.wait(lambda: "openai/typed" in terminal.lines[0])
             terminal.press("ctrl+q")
             assert terminal.wait_exit() == 0
             assert_harmless(terminal)
@@ -314,7 +327,7 @@ def test_a_fault_of_our_own_is_one_line_and_a_log(tmp_path: Path, fault: str) ->
         said = b"".join(token[0] for token in tokens(after) if token["text"]).decode()
         log = tmp_path / ".local" / "share" / "tui-chat" / "tui-chat.log"
         assert said.count("KeyError") == 1
-        assert said.startswith("tui-chat stopped")
+        assert said.startswith("tui-chat: A fault in the program")
         assert str(log) in said
         assert "Traceback" not in said
         assert KEY.encode() not in terminal.raw

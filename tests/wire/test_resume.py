@@ -25,6 +25,8 @@ CASES = {
     "too short to be a repetition": (Way.ASK, BEFORE, "the la-di-da", "the la-di-da", 0),
     "ends inside a repetition": (Way.ASK, BEFORE, "fox jumps", "fox jumps", 0),
     "the longest overlap counts": (Way.ASK, "abcabcabcabcabcabc", "abcabcabcabcabcabcX", "X", 18),
+    "white space at the end comes again": (Way.TRAILING, BEFORE + " \n", " \nzy dog.", "zy dog.", 2),
+    "white space at the end does not come again": (Way.TRAILING, BEFORE + " ", "zy dog.", "zy dog.", 0),
     "nothing before": (Way.CONTINUE, "", "all of it", "all of it", 0),
 }
 

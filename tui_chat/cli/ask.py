@@ -7,25 +7,19 @@ import os
 import stat
 import sys
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import click
 
 from tui_chat.cli.common import Common, common
-from tui_chat.cli.exits import ExitCode, exit_of, exit_of_kind
-from tui_chat.cli.output import Answer, OutputLost, complain, print_json
-from tui_chat.cli.results import ask_object, figures_line, unsent_object
+from tui_chat.cli.exits import ExitCode, exit_of_kind
+from tui_chat.cli.output import complain, print_json
+from tui_chat.cli.results import unsent_object
 from tui_chat.cli.running import opened, run_until_signal
-from tui_chat.domain import events
+from tui_chat.cli.telling import Teller
 from tui_chat.domain.ask import Settings
-from tui_chat.domain.draft import Phase
-from tui_chat.domain.failure import Broken, Failure, Kind, UsageError, failure
-from tui_chat.domain.figures import seconds, usd
+from tui_chat.domain.failure import Broken, Failure, Kind, UsageError
 from tui_chat.domain.words import say
 from tui_chat.wiring import Choice, NoEndpoint
-
-if TYPE_CHECKING:
-    from tui_chat.engine.session import Session
 
 
 @click.command("ask", short_help="Ask one question and print the answer as it streams.")
@@ -71,83 +65,10 @@ async def _ask(
             return _unsent(None, choice, as_json=as_json)
         if cap is not None and target.price is None:
             raise UsageError(say("usage.cap_without_price", model=target.model))
-        teller = Teller(built.session(target), cap, quiet=as_json)
-        await teller.ask(question)
+        session = built.session(target)
+        teller = Teller(session, cap, quiet=as_json)
+        await teller.tell(lambda: session.submit(question))
         return teller.report(as_json=as_json, stats=stats)
-
-
-class Teller:
-    """Listens to a session and tells what it hears: the answer to stdout, everything else to stderr."""
-
-    def __init__(self, session: Session, cap: Decimal | None, *, quiet: bool) -> None:
-        self._session = session
-        self._cap = cap
-        self._answer = None if quiet else Answer()
-        self._ended = asyncio.Event()
-        self._lost: OutputLost | None = None
-        session.listeners.append(self._hear)
-
-    async def ask(self, question: str) -> None:
-        """Ask and wait for the end; a cancellation ends the reply, and its text stays."""
-        self._session.submit(question)
-        try:
-            await self._ended.wait()
-        except asyncio.CancelledError:
-            await self._session.close()
-
-    def report(self, *, as_json: bool, stats: bool) -> ExitCode:
-        """Print what comes after the answer; the exit code. Raises OutputLost, also for what was lost before."""
-        if self._lost is not None:
-            raise self._lost
-        reply = self._session.reply
-        assert reply is not None
-        if self._answer is not None:
-            self._answer.end()
-        if as_json:
-            print_json(ask_object(reply))
-        trouble = reply.draft.failure
-        if trouble is not None:
-            complain(trouble.line)
-        elif reply.draft.phase is Phase.COMPLETED and reply.draft.finish_reason == "length":
-            complain(say("turn.length"))
-        if stats:
-            complain(figures_line(reply))
-        return exit_of(reply.draft)
-
-    def _hear(self, event: events.SessionEvent) -> None:
-        if not isinstance(event, events.RunHeard):
-            return
-        match event.stamped.event:
-            case events.Text(text):
-                self._tell(text)
-            case events.Waiting(wait, trouble):
-                complain(say("ask.waiting", message=trouble.message, seconds=seconds(wait)))
-            case events.Learned(_, _, refused):
-                complain(say("ask.learned", parameter=refused))
-            case events.Ended():
-                self._ended.set()
-                return
-            case _:
-                pass
-        self._watch_cost()
-
-    def _tell(self, text: str) -> None:
-        if self._answer is None or self._lost is not None:
-            return
-        try:
-            self._answer.write(text)
-        except OutputLost as lost:
-            self._lost = lost
-            self._session.cancel()
-
-    def _watch_cost(self) -> None:
-        reply = self._session.reply
-        if self._cap is None or reply is None:
-            return
-        cost = reply.cost(reply.stats())
-        if cost.usd is not None and cost.usd > self._cap:
-            message = say("fail.budget", cost=usd(cost.usd), cap=usd(self._cap))
-            self._session.cancel(failure(Kind.BUDGET, message))
 
 
 def _unsent(trouble: Failure | None, choice: Choice, *, as_json: bool) -> ExitCode:

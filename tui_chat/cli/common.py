@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,7 @@ class Common:
     model: str | None = None
     profile: str | None = None
     demo: bool = False
+    record: Path | None = None
 
     def under(self, later: Common) -> Common:
         """These options with `later` laid over them."""
@@ -26,6 +28,7 @@ class Common:
             model=later.model or self.model,
             profile=later.profile or self.profile,
             demo=later.demo or self.demo,
+            record=later.record or self.record,
         )
 
 
@@ -40,13 +43,20 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         model: str | None,
         profile: str | None,
         demo: bool,
+        record: Path | None,
         **rest: Any,
     ) -> Any:
         before = ctx.find_object(Common) or Common()
-        ctx.obj = before.under(Common(endpoint, model, profile, demo))
+        ctx.obj = before.under(Common(endpoint, model, profile, demo, record))
         return ctx.invoke(command, common=ctx.obj, **rest)
 
     for option in (
+        click.option(
+            "--record",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Write what is asked and answered to FILE.",
+        ),
         click.option("--demo", is_flag=True, help="Start the built-in endpoint for this run and ask it by default."),
         click.option("-p", "--profile", metavar="PROFILE", help="A profile of config.toml."),
         click.option("-m", "--model", metavar="MODEL", help="The model; ENDPOINT/MODEL names both."),

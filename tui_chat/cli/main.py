@@ -21,6 +21,8 @@ from tui_chat.domain.words import say
 COMMANDS = {
     "ask": "Ask one question and print the answer as it streams.",
     "models": "List the models that endpoints offer; this also tests the key.",
+    "doctor": "Check endpoints step by step, or with --terminal the terminal.",
+    "replay": "Play a recording made with --record.",
     "demo-server": "Run the built-in endpoint in the foreground.",
 }
 """Every command with its line in --help; its module is imported when it is called."""

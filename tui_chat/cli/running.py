@@ -26,11 +26,12 @@ async def opened(common: Common) -> AsyncGenerator[House, None]:
 
     Raises ConfigError when config.toml cannot be read at all: what it would have chosen is not known.
     """
-    async with house(os.environ, demo=common.demo) as built:
+    async with house(os.environ, demo=common.demo, record=common.record) as built:
         if built.config.unreadable:
             raise ConfigError(built.config.unreadable)
         for problem in built.problems():
             complain(problem)
+        built.recordings.tell = complain
         yield built
 
 

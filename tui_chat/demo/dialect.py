@@ -52,6 +52,8 @@ class ChatRequest(msgspec.Struct):
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
     seed: int | None = None
     stop: str | list[str] | None = None
+    continue_final_message: bool = False
+    """vLLM's parameter for going on with a last message of the assistant's."""
 
     @property
     def token_limit(self) -> int | None:

@@ -184,6 +184,10 @@ class DemoServer:
         prompt = prompt_tokens(request, model)
         if model.fault is Fault.FLAKY:
             self._refuse_twice(request)
+        if model.fault is Fault.DROP and request.continue_final_message:
+            # So that the break stays visible: a client may go on with it only where its user says so.
+            message = "Unrecognized request argument supplied: continue_final_message"
+            raise HttpError(HTTPStatus.BAD_REQUEST, message, param="continue_final_message")
         if model.fault is Fault.DROP and continues(request):
             model = replace(model, fault=Fault.NONE)
         headers = self._request_id()

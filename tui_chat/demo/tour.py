@@ -96,6 +96,7 @@ KEYS = Topic(
 | Ctrl+J | makes a new line |
 | Esc | stops the reply and keeps what came |
 | F5 | asks again, as another version |
+| F6 | goes on with a reply that broke off |
 | Alt+Left, Alt+Right | walk through the versions |
 | F2 | picks the model |
 | Alt+Up | takes a queued message back |
@@ -132,7 +133,7 @@ CANCEL = Topic(
     body="""\
 - What came so far **stays** in the conversation.
 - The connection is closed at once, so that the server can stop writing, too.
-- You can go straight on: send the next message, or press F5 to ask again.
+- You can go straight on: send the next message, press F6 to let the reply go on, or F5 to ask again.
 
 ## Try it
 
@@ -234,7 +235,7 @@ MODELS = Topic(
 - **demo-slow**: the wait before the first word, and a calm rate after it.
 - **demo-reasoning**: thoughts and answer are kept apart.
 - **demo-flaky**: two refusals, then success, without a key pressed.
-- **demo-drop**: the text that came is kept, and the reply is not taken for a complete one.
+- **demo-drop**: the text that came is kept, and the reply is not taken for a complete one. F6 goes on with it.
 - **demo-stall**: the line is alive but no words come. Esc ends it.
 - **demo-garbage**: control codes appear as visible symbols and do nothing.
 
@@ -292,6 +293,8 @@ tui-chat
 | Provider | Variable |
 |---|---|
 | OpenAI | `OPENAI_API_KEY` |
+| Anthropic | `ANTHROPIC_API_KEY` |
+| Google Gemini | `GEMINI_API_KEY` |
 | DeepSeek | `DEEPSEEK_API_KEY` |
 | OpenRouter | `OPENROUTER_API_KEY` |
 | Groq | `GROQ_API_KEY` |
@@ -312,6 +315,7 @@ Describe it in `config.toml`:
 
 ```toml
 [endpoints.work]
+dialect = "openai-chat"    # or anthropic, gemini, openai-responses
 base_url = "https://gateway.example/v1"
 api_key_env = "WORK_KEY"   # the name of a variable
 ```

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.ask import Message
+from tui_chat.domain.draft import Phase
 
 if TYPE_CHECKING:
-    from tui_chat.domain.ask import Role
-    from tui_chat.domain.draft import Phase
+    from tui_chat.domain.ask import Place, Role
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.meter import Stats
     from tui_chat.domain.pricing import Cost
@@ -29,6 +29,15 @@ class Result:
     skipped: int
     stats: Stats
     cost: Cost
+    seams: tuple[int, ...] = ()
+    """Where in the text the answer was taken up again, in characters."""
+    place: Place | None = None
+    """Where the server's own stream may be read on."""
+
+    @property
+    def broken_off(self) -> bool:
+        """True when there may be more to come: cut, cancelled, or stopped at the token limit."""
+        return self.phase in (Phase.FAILED, Phase.CANCELLED) or self.finish_reason == "length"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,12 @@ class Conversation:
     def finish(self, node_id: str, text: str, reasoning: str, result: Result) -> Node:
         """Fill in a reply that has ended."""
         node = replace(self.nodes[node_id], text=text, reasoning=reasoning, result=result)
+        self.nodes[node_id] = node
+        return node
+
+    def reopen(self, node_id: str) -> Node:
+        """Take a reply up again: it has no result until it ends anew."""
+        node = replace(self.nodes[node_id], result=None)
         self.nodes[node_id] = node
         return node
 

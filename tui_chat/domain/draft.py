@@ -51,9 +51,9 @@ class Phase(StrEnum):
 
 
 class Draft:
-    """Text, reasoning and state of one run; each event is folded in O(1)."""
+    """Text, reasoning and state of one run; each event is folded in O(1). A resumed reply begins with what it had."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str = "", reasoning: str = "") -> None:
         self.phase = Phase.QUEUED
         self.attempts = 0
         self.finish_reason: str | None = None
@@ -64,8 +64,10 @@ class Draft:
         """(when it ends, how long it is), in seconds of the run, while backing off."""
         self.skipped = 0
         self.request_id: str | None = None
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
+        self.seams: list[int] = []
+        """Where in the text the answer was taken up again, in characters."""
+        self._text = [text] if text else []
+        self._reasoning = [reasoning] if reasoning else []
 
     @property
     def text(self) -> str:
@@ -115,7 +117,9 @@ class Draft:
                 )
             case Ended(outcome):
                 self._end(outcome)
-            case Seam() | Learned():
+            case Seam():
+                self.seams.append(len(self.text))
+            case Learned():
                 pass
             case _:
                 assert_never(event)

@@ -54,11 +54,33 @@ class SystemClock:
         return asyncio.get_running_loop().call_later(seconds, callback)
 
 
-class ScaledClock:
+class ClockOver:
+    """A clock that shows another one; what differs is overridden."""
+
+    def __init__(self, inner: Clock) -> None:
+        self._inner = inner
+
+    def now(self) -> float:
+        return self._inner.now()
+
+    def wall(self) -> float:
+        return self._inner.wall()
+
+    def chance(self) -> float:
+        return self._inner.chance()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        return self._inner.call_later(seconds, callback)
+
+
+class ScaledClock(ClockOver):
     """A clock on which `speed` seconds pass in one second of the clock below it; `speed` is above 0."""
 
     def __init__(self, inner: Clock, speed: float) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._speed = speed
         self._began = inner.now()
         self._began_wall = inner.wall()
@@ -68,9 +90,6 @@ class ScaledClock:
 
     def wall(self) -> float:
         return self._began_wall + self.now()
-
-    def chance(self) -> float:
-        return self._inner.chance()
 
     async def sleep(self, seconds: float) -> None:
         await self._inner.sleep(seconds / self._speed)

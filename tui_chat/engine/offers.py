@@ -12,7 +12,10 @@ from tui_chat.domain.words import say
 from tui_chat.engine.guard import Guard, Interrupted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tui_chat.domain.endpoint import Endpoint
+    from tui_chat.domain.failure import Failure
     from tui_chat.engine.ports import Answer, Engine
     from tui_chat.wire.codec import ModelInfo
 
@@ -20,15 +23,22 @@ LIMIT_S = 10.0
 BODY_LIMIT = 16 * 1024 * 1024
 
 
-async def offers(engine: Engine, endpoint: Endpoint) -> list[ModelInfo]:
+KEY_TROUBLE = frozenset({Kind.AUTH, Kind.PERMISSION})
+NO_WAY = frozenset(
+    {Kind.DNS, Kind.REFUSED, Kind.RESET, Kind.TLS, Kind.PROXY, Kind.CONNECT_TIMEOUT, Kind.FIRST_TOKEN_TIMEOUT}
+)
+"""Failures of the network: a message would meet them too."""
+
+
+async def offers(engine: Engine, endpoint: Endpoint, hear: Callable[[Answer], None] | None = None) -> list[ModelInfo]:
     """The endpoint's model list, asked within 10 s, or its first-token limit if shorter; raises Broken.
 
-    This is also how a key is checked.
+    This is also how a key is checked. `hear` gets the answer, whatever its status, when its headers are here.
     """
     trouble = key_trouble(endpoint)
     if trouble is not None:
         raise Broken(trouble)
-    work = Guard(_ask(engine, endpoint))
+    work = Guard(_ask(engine, endpoint, hear))
     seconds = min(LIMIT_S, endpoint.timeouts.first_token or LIMIT_S)
     late = failure(Kind.FIRST_TOKEN_TIMEOUT, say("fail.no_answer", seconds=seconds))
     timer = engine.clock.call_later(seconds, lambda: work.interrupt(late))
@@ -56,9 +66,23 @@ async def read_all(answer: Answer, limit: int) -> bytes:
     return bytes(body[:limit])
 
 
-async def _ask(engine: Engine, endpoint: Endpoint) -> list[ModelInfo]:
+async def check_key(engine: Engine, endpoint: Endpoint) -> Failure | None:
+    """What stands between a message and this endpoint: its key is missing or refused, or no way leads there.
+
+    None as well where the server answers and merely has no list of models: then a message may still be answered.
+    """
+    try:
+        await offers(engine, endpoint)
+    except Broken as broken:
+        return broken.failure if broken.failure.kind in KEY_TROUBLE | NO_WAY else None
+    return None
+
+
+async def _ask(engine: Engine, endpoint: Endpoint, hear: Callable[[Answer], None] | None) -> list[ModelInfo]:
     codec = engine.codec_for(endpoint.dialect)
     async with engine.transport.open(endpoint, codec.models_request(endpoint)) as answer:
+        if hear is not None:
+            hear(answer)
         body = await read_all(answer, BODY_LIMIT)
         if answer.status != 200:
             raise Broken(codec.error(endpoint, answer.status, answer.headers, body))

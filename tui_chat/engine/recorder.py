@@ -6,9 +6,12 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tui_chat import __version__
 from tui_chat.domain.events import Cancelled, Completed, Ended, Failed, RunHeard, Submitted
 from tui_chat.domain.failure import Broken
+from tui_chat.engine.clock import ClockOver
 from tui_chat.wire.blot import Blotter, clean_body, clean_headers, clean_url, known_keys
 from tui_chat.wire.recording import (
     AnswerLine,
@@ -17,6 +20,7 @@ from tui_chat.wire.recording import (
     ChunkLine,
     EndedLine,
     EndLine,
+    RecordedSettings,
     RequestLine,
     header,
 )
@@ -28,11 +32,11 @@ if TYPE_CHECKING:
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import Outcome, SessionEvent
     from tui_chat.domain.failure import Failure
-    from tui_chat.engine.clock import Clock, Timer
-    from tui_chat.engine.ports import Answer, Transport
+    from tui_chat.engine.clock import Clock
+    from tui_chat.engine.ports import Answer, Knowledge, Transport
     from tui_chat.engine.session import Session
     from tui_chat.wire.codec import Request
-    from tui_chat.wire.recording import Header, Line
+    from tui_chat.wire.recording import Header, How, Line
 
     Sink = Callable[[Line], None]
 
@@ -43,9 +47,10 @@ REPLY_LIMIT = 64 * 1024 * 1024
 class Tape:
     """Numbers and times what happens and hands it to the sinks, which never raise; without a sink it costs nothing."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, knowledge: Knowledge) -> None:
         self.sinks: list[Sink] = []
         self._clock = clock
+        self._knowledge = knowledge
         self._began = clock.now()
         self._began_wall = clock.wall()
         self._asks = 0
@@ -74,7 +79,7 @@ class Tape:
 
     def follow(self, session: Session) -> None:
         """Note each question of a session, and how its reply ended."""
-        asks: dict[str, int] = {}
+        asks: dict[str, tuple[int, Blotter]] = {}
 
         def hear(event: SessionEvent) -> None:
             if not self.running:
@@ -82,40 +87,53 @@ class Tape:
             match event:
                 case Submitted(_, node) if session.reply is not None:
                     self._asks += 1
-                    asks[node.id] = self._asks
-                    self.write(_ask_line(self._asks, self.at, session.reply.ask))
+                    blotter = Blotter(known_keys(session.reply.ask.endpoint))
+                    asks[node.id] = self._asks, blotter
+                    self.write(self._ask_line(session.reply.ask, blotter))
                 case RunHeard(node, stamped) if isinstance(stamped.event, Ended) and node in asks:
-                    blotter = Blotter(known_keys(session.target.endpoint))
-                    self.write(_ended_line(asks.pop(node), stamped.at, stamped.event.outcome, blotter))
+                    number, blotter = asks.pop(node)
+                    self.write(_ended_line(number, stamped.at, stamped.event.outcome, blotter))
                 case _:
                     pass
 
         session.listeners.append(hear)
 
+    def _ask_line(self, ask: Ask, blotter: Blotter) -> AskLine:
+        endpoint = ask.endpoint
+        settings = RecordedSettings.of(ask.settings)
+        if settings.system is not None:
+            settings = msgspec.structs.replace(settings, system=blotter.text(settings.system))
+        so_far = ask.continuation
+        if so_far is not None:
+            so_far = replace(so_far, text=blotter.text(so_far.text), reasoning=blotter.text(so_far.reasoning))
+        return AskLine(
+            ask=self._asks,
+            at=self.at,
+            endpoint=endpoint.name,
+            dialect=endpoint.dialect,
+            base_url=clean_url(endpoint.base_url, blotter),
+            model=ask.model,
+            messages=tuple(replace(message, text=blotter.text(message.text)) for message in ask.messages),
+            settings=settings,
+            stream=ask.stream,
+            continuation=so_far,
+            refused=tuple(sorted(self._knowledge.refused(endpoint.name, ask.model))),
+            timeouts=endpoint.timeouts,
+            retry=endpoint.retry,
+        )
 
-class RecordingClock:
+
+class RecordingClock(ClockOver):
     """A clock whose random numbers are recorded."""
 
     def __init__(self, inner: Clock, tape: Tape) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._tape = tape
-
-    def now(self) -> float:
-        return self._inner.now()
-
-    def wall(self) -> float:
-        return self._inner.wall()
 
     def chance(self) -> float:
         value = self._inner.chance()
         self._tape.write(ChanceLine(value))
         return value
-
-    async def sleep(self, seconds: float) -> None:
-        await self._inner.sleep(seconds)
-
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        return self._inner.call_later(seconds, callback)
 
 
 class RecordingTransport:
@@ -171,8 +189,12 @@ class RecordedAnswer:
         async with aclosing(self._inner.chunks()) as pieces:
             try:
                 async for piece in pieces:
-                    self._exchange.chunk(piece)
-                    yield piece
+                    at = self._exchange.at
+                    try:
+                        yield piece
+                    finally:
+                        # Written once it was read, so that writing delays no token.
+                        self._exchange.chunk(at, piece)
             except Broken as broken:
                 self._exchange.end("broken", broken.failure)
                 raise
@@ -189,7 +211,9 @@ class LastExchange:
     def __call__(self, line: Line) -> None:
         match line:
             case AskLine():
-                self.lines, self._left = [line], self._limit
+                self.lines.clear()
+                self.lines.append(line)
+                self._left = self._limit
             case _ if not self.lines or self._left < 0:
                 pass
             case ChunkLine():
@@ -226,49 +250,31 @@ class _Exchange:
     def answered(self, answer: Answer) -> None:
         self._answered = True
         headers = clean_headers(answer.headers, self._blotter)
-        connect_s = None if answer.connect_s is None else _rounded(answer.connect_s)
-        self._tape.write(AnswerLine(self._number, self._at, answer.status, headers, connect_s, answer.via))
+        self._tape.write(AnswerLine(self._number, self.at, answer.status, headers, answer.connect_s, answer.via))
 
-    def chunk(self, piece: bytes) -> None:
+    def chunk(self, at: float, piece: bytes) -> None:
         piece = self._blotter.cut(piece)
         if piece:
-            self._tape.write(ChunkLine.of(self._number, self._at, piece))
+            self._tape.write(ChunkLine.of(self._number, at, piece))
 
     def refused(self, failure: Failure) -> None:
         """The request came to nothing; what breaks after the answer is told where it is read."""
         if not self._answered:
             self.end("broken", failure)
 
-    def end(self, how: str, failure: Failure | None = None) -> None:
+    def end(self, how: How, failure: Failure | None = None) -> None:
         """The exchange is over; the first word on it stands."""
         if self._over:
             return
         self._over = True
         if rest := self._blotter.rest():
-            self._tape.write(ChunkLine.of(self._number, self._at, rest))
-        self._tape.write(EndLine(self._number, self._at, how, _clean(failure, self._blotter)))
+            self._tape.write(ChunkLine.of(self._number, self.at, rest))
+        self._tape.write(EndLine(self._number, self.at, how, _clean(failure, self._blotter)))
 
     @property
-    def _at(self) -> float:
+    def at(self) -> float:
+        """Seconds since the request."""
         return _rounded(self._clock.now() - self._sent)
-
-
-def _ask_line(number: int, at: float, ask: Ask) -> AskLine:
-    endpoint, settings = ask.endpoint, ask.settings
-    blotter = Blotter(known_keys(endpoint))
-    return AskLine(
-        number,
-        at,
-        endpoint.name,
-        endpoint.dialect,
-        clean_url(endpoint.base_url, blotter),
-        ask.model,
-        tuple(replace(message, text=blotter.text(message.text)) for message in ask.messages),
-        None if settings.system is None else blotter.text(settings.system),
-        ask.stream,
-        endpoint.timeouts,
-        endpoint.retry,
-    )
 
 
 def _ended_line(number: int, at: float, outcome: Outcome, blotter: Blotter) -> EndedLine:

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui_chat.domain.ask import Settings
+from tui_chat.domain.conversation import Result
+from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import Endpoint
-from tui_chat.domain.events import Ended, RunHeard, Submitted
+from tui_chat.domain.events import Ended, RunHeard, Submitted, Usage
 from tui_chat.domain.failure import Broken, Failure, Kind
+from tui_chat.domain.meter import Meter
+from tui_chat.domain.pricing import cost
 from tui_chat.domain.words import say
-from tui_chat.engine.session import Target
+from tui_chat.engine.clock import ClockOver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 
-    from tui_chat.domain.events import SessionEvent
-    from tui_chat.engine.clock import Clock, Timer
-    from tui_chat.engine.session import Reply, Session
-    from tui_chat.wire.codec import Request
-    from tui_chat.wire.recording import AnswerLine, AskLine, Exchange, Question
+    from tui_chat.domain.ask import Continuation
+    from tui_chat.domain.events import Learned, SessionEvent
+    from tui_chat.engine.clock import Clock
+    from tui_chat.engine.session import Reply, Session, Target
+    from tui_chat.wire.codec import Refused, Request
+    from tui_chat.wire.recording import AnswerLine, AskLine, Exchange, Question, Recording
 
+MICROSECOND = 1e-6
+"""To which times are recorded: what has the time of the end came before it."""
 PATIENCE_S = 1.0
 """How long past its recorded end an answer stays open that the client left: what made it leave then does so again."""
 
 
-class ReplayClock:
+class ReplayClock(ClockOver):
     """A clock with the wall time and the random numbers of a recording."""
 
     def __init__(self, inner: Clock) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._offset = 0.0
         self._chances: list[float] = []
 
@@ -38,20 +45,11 @@ class ReplayClock:
         self._offset = wall - self._inner.now()
         self._chances = list(chances)
 
-    def now(self) -> float:
-        return self._inner.now()
-
     def wall(self) -> float:
         return self._offset + self._inner.now()
 
     def chance(self) -> float:
         return self._chances.pop(0) if self._chances else self._inner.chance()
-
-    async def sleep(self, seconds: float) -> None:
-        await self._inner.sleep(seconds)
-
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        return self._inner.call_later(seconds, callback)
 
 
 class ReplayTransport:
@@ -93,9 +91,39 @@ class ReplayedAnswer:
         self.via = line.via
         self._playback = playback
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        async for piece in self._playback.chunks():
-            yield piece
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        return self._playback.chunks()
+
+
+class RecordedFacts:
+    """What was known when a question was asked. What was learned then is learned again, for as long as it is played."""
+
+    def __init__(self) -> None:
+        self._refused: Refused = frozenset()
+
+    def load(self, refused: Iterable[str]) -> None:
+        self._refused = frozenset(refused)
+
+    def refused(self, endpoint: str, model: str) -> Refused:
+        return self._refused
+
+    def learn(self, fact: Learned) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayEngine:
+    """The parts of an engine that play."""
+
+    transport: ReplayTransport
+    clock: ReplayClock
+    knowledge: RecordedFacts
+
+    @classmethod
+    def on(cls, clock: Clock) -> ReplayEngine:
+        """Parts that play at the pace of this clock."""
+        shown = ReplayClock(clock)
+        return cls(ReplayTransport(shown), shown, RecordedFacts())
 
 
 class Player:
@@ -104,22 +132,25 @@ class Player:
     def __init__(
         self,
         session: Session,
-        transport: ReplayTransport,
-        clock: ReplayClock,
-        began: float,
-        questions: Sequence[Question],
+        engine: ReplayEngine,
+        recording: Recording,
+        target: Callable[[AskLine], Target],
     ) -> None:
-        """`began`: epoch seconds at which the recording was begun. The session's own conversation is still empty."""
+        """The session's conversation is still empty; `target` says whom a question goes to, and at what price."""
         self.session = session
-        self._transport = transport
-        self._clock = clock
-        self._began = began
-        self._left = list(questions)
+        self._engine = engine
+        self._recording = recording
+        self._target = target
+        self._left = list(recording.questions)
         self._due: Question | None = None
         self._playing: str | None = None
         self._alone = False
         session.listeners.append(self._hear)
-        self._tell_history(questions[0].asked)
+        self._tell_history(recording.questions[0].asked)
+
+    @property
+    def recording(self) -> Recording:
+        return self._recording
 
     @property
     def left(self) -> int:
@@ -134,10 +165,14 @@ class Player:
     def play_next(self) -> None:
         """Ask the next question, which has to be there."""
         question = self._due = self._left.pop(0)
-        self.session.target = target(question.asked, self.session.target)
-        if self._asked_again(question) and self.session.retry():
-            return
-        self.session.submit(question.text)
+        self.session.target = self._target(question.asked)
+        if question.asked.continuation is not None:
+            self._tell_broken(question.asked, question.asked.continuation)
+            again = self.session.resume()
+        else:
+            again = self._asked_again(question) and self.session.retry()
+        if not again:
+            self.session.submit(question.text)
 
     def _asked_again(self, question: Question) -> bool:
         conversation = self.session.conversation
@@ -150,6 +185,18 @@ class Player:
         for message in asked.messages[:-1]:
             node = self.session.conversation.add(parent, message.role, message.text, model=asked.model)
             parent = node.id
+
+    def _tell_broken(self, asked: AskLine, so_far: Continuation) -> None:
+        """The part of an answer that the rest was asked for, unless it is there already."""
+        there = self.session.resumable
+        if there is not None and there.text == so_far.text:
+            return
+        conversation = self.session.conversation
+        question = conversation.add(conversation.head, "user", asked.messages[-1].text)
+        node = conversation.add(question.id, "assistant", "", endpoint=asked.endpoint, model=asked.model)
+        unknown = cost(Usage(), None, exact=False)
+        result = Result(Phase.FAILED, None, _cut(), 0, Meter().stats(0.0), unknown, place=so_far.place)
+        conversation.finish(node.id, so_far.text, so_far.reasoning, result)
 
     def _hear(self, event: SessionEvent) -> None:
         match event:
@@ -166,11 +213,12 @@ class Player:
         """Put the recorded answers in for a question of the recording; any other finds none."""
         due = self._due
         if due is None or due.text != text:
-            self._transport.load(())
+            self._engine.transport.load(())
             return
         self._due, self._playing = None, node
-        self._transport.load(due.exchanges)
-        self._clock.load(self._began + due.asked.at, due.chances)
+        self._engine.transport.load(due.exchanges)
+        self._engine.knowledge.load(due.asked.refused)
+        self._engine.clock.load(self._recording.at + due.asked.at, due.chances)
         if self.session.reply is not None:
             self._end_as_recorded(due, self.session.reply)
 
@@ -187,7 +235,7 @@ class Player:
             if self.session.reply is reply:
                 self.session.cancel(ended.failure)
 
-        self._clock.call_later(ended.at, end)
+        self._engine.clock.call_later(ended.at + MICROSECOND, end)
 
 
 class _Playback:
@@ -229,16 +277,11 @@ class _Playback:
         await self._clock.sleep(max(0.0, self._began + at - self._clock.now()))
 
 
-def endpoint(asked: AskLine) -> Endpoint:
+def played_endpoint(asked: AskLine) -> Endpoint:
     """The endpoint as recorded, which needs no key any more."""
     return Endpoint(asked.endpoint, asked.base_url, asked.dialect, timeouts=asked.timeouts, retry=asked.retry)
 
 
-def target(asked: AskLine, like: Target | None = None) -> Target:
-    """Whom a question went to; the price is that of `like` where the model is the same."""
-    price = like.price if like is not None and (like.endpoint.name, like.model) == (asked.endpoint, asked.model) else None
-    return Target(endpoint(asked), asked.model, Settings(system=asked.system), price, asked.stream)
-
-
 def _cut() -> Failure:
-    return Failure(Kind.PROTOCOL, say("fail.recording_cut"), say("hint.recording_cut"))
+    """Not to be tried again or gone on with: nothing follows."""
+    return Failure(Kind.TRUNCATED, say("fail.recording_cut"), say("hint.recording_cut"))

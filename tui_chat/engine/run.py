@@ -35,7 +35,7 @@ from tui_chat.wire.retry import PATIENCE_S, backoff, clock_time
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tui_chat.domain.ask import Ask
+    from tui_chat.domain.ask import Ask, Place
     from tui_chat.domain.events import Outcome, RunEvent
     from tui_chat.engine.ports import Engine
 
@@ -152,7 +152,7 @@ class Run:
             result = key_trouble(endpoint) or await stream.read(self._codec, self._codec.encode(stream.ask, refused))
             if not isinstance(result, Failure):
                 return result
-            self.place = stream.place or self.place
+            self._keep_place(stream.place)
             parameter = result.parameter
             turned_down = going_on is not None and parameter == going_on.way
             if parameter in self._codec.optional and parameter not in refused and (turned_down or not stream.received):
@@ -163,6 +163,13 @@ class Run:
                     if going_on is None:
                         return Failed(broke or result)
                 continue
+            if going_on is not None and going_on.way is Way.STREAM and not stream.received and not result.retryable:
+                # The server keeps that stream no longer; without a word received the question is simply asked again.
+                self.place = None
+                going_on = self._by_best_way(replace(going_on, place=None), refused, unasked=resumes > 0)
+                if going_on is None and self._said != [""]:
+                    return Failed(broke or result)
+                continue
             tries += 1
             if stream.received:
                 broke, tries = result, 1
@@ -172,11 +179,20 @@ class Run:
                 resumes += 1
             elif not self._worth_another(result, tries):
                 return Failed(broke or await self._explained(result))
+            elif going_on is None and self.place is not None:
+                going_on = self._by_best_way(Continuation("", place=self.place), refused, unasked=True)
             seconds = self._pause(result, tries)
             if self._clock.now() + seconds >= total_at:
                 return Failed(broke or await self._explained(result))
             self._emit(Waiting(seconds, result))
             await self._clock.sleep(seconds)
+
+    def _keep_place(self, place: Place | None) -> None:
+        """Note where to read on; a stream that was taken up again does not say its name a second time."""
+        if place is None:
+            return
+        stream = place.stream or (self.place.stream if self.place is not None else "")
+        self.place = replace(place, stream=stream) if stream else None
 
     def _pause(self, trouble: Failure, tries: int) -> float:
         """Seconds to wait before the next try."""

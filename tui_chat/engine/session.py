@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui_chat.domain.ask import Ask
+from tui_chat.domain.ask import Ask, Continuation
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Draft, Phase
 from tui_chat.domain.events import Ended, Failed, QueueChanged, Returned, RunHeard, Submitted
@@ -44,12 +44,19 @@ class Target:
 class Reply:
     """One assistant turn with its run: the draft and the meter that listen to it."""
 
-    def __init__(self, node: Node, question: Node, target: Target, messages: tuple[Message, ...]) -> None:
+    def __init__(
+        self, node: Node, question: Node, target: Target, messages: tuple[Message, ...], before: Result | None = None
+    ) -> None:
         self.node = node
         self.question = question
         self.target = target
-        self.ask = Ask(target.endpoint, target.model, messages, target.settings, target.stream)
-        self.draft = Draft()
+        self._before = before
+        """How a reply that is taken up again had ended."""
+        rest = Continuation(node.text, node.reasoning, before.place) if before is not None else None
+        self.ask = Ask(target.endpoint, target.model, messages, target.settings, target.stream, rest)
+        self.draft = Draft(node.text, node.reasoning)
+        if before is not None:
+            self.draft.seams += before.seams
         self.meter = Meter(prompt_bytes(self.ask))
         self.lane: Lane | None = None
 
@@ -66,11 +73,22 @@ class Reply:
         return self.meter.stats(self.age)
 
     def cost(self, stats: Stats) -> Cost:
-        return cost(stats.usage, self.target.price, exact=stats.exact)
+        """What the reply costs, with what it had cost before it was taken up again."""
+        now = cost(stats.usage, self.target.price, exact=stats.exact)
+        return now if self._before is None else total((self._before.cost, now))
 
     def result(self) -> Result:
         stats, draft = self.stats(), self.draft
-        return Result(draft.phase, draft.finish_reason, draft.failure, draft.skipped, stats, self.cost(stats))
+        return Result(
+            phase=draft.phase,
+            finish_reason=draft.finish_reason,
+            failure=draft.failure,
+            skipped=draft.skipped,
+            stats=stats,
+            cost=self.cost(stats),
+            seams=tuple(draft.seams),
+            place=self.lane.run.place if self.lane is not None else None,
+        )
 
 
 class Session:
@@ -115,6 +133,21 @@ class Session:
         self._start(question)
         return True
 
+    @property
+    def resumable(self) -> Node | None:
+        """The newest reply in chat, if it broke off with some text and can be taken up again."""
+        path = self.conversation.path()
+        node = path[-1] if path and not self.running else None
+        return node if node is not None and node.text and node.result is not None and node.result.broken_off else None
+
+    def resume(self) -> bool:
+        """Go on with the newest reply from where it broke off, by any way there is; False when it is whole."""
+        node = self.resumable
+        if node is None or node.parent is None:
+            return False
+        self._run(self.conversation.nodes[node.parent], self.conversation.reopen(node.id), node.result)
+        return True
+
     def take_back(self) -> str | None:
         """Remove the message that was queued last, and return it."""
         if not self.queue:
@@ -152,9 +185,12 @@ class Session:
 
     def _start(self, question: Node) -> None:
         target = self.target
-        messages = self.conversation.messages(question.id)
         node = self.conversation.add(question.id, "assistant", "", endpoint=target.endpoint.name, model=target.model)
-        reply = self.reply = Reply(node, question, target, messages)
+        self._run(question, node)
+
+    def _run(self, question: Node, node: Node, before: Result | None = None) -> None:
+        messages = self.conversation.messages(question.id)
+        reply = self.reply = Reply(node, question, self.target, messages, before)
         reply.lane = start(self._engine, {"main": reply.ask}, lambda stamped: self._hear(reply, stamped))[0]
         self._tell(Submitted(question, node))
 

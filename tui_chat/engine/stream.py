@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.failure import Failure
     from tui_chat.engine.clock import Timer
     from tui_chat.engine.ports import Answer, Engine
-    from tui_chat.wire.codec import Codec, Request
+    from tui_chat.wire.codec import Codec, Decoder, Request
 
 MIB = 1024 * 1024
 REPLY_LIMIT = 64 * MIB
@@ -117,23 +117,24 @@ class Stream:
                     self._size += len(chunk)
                     if self._size > REPLY_LIMIT:
                         raise Broken(failure(Kind.PROTOCOL, say("fail.reply_too_large", limit=REPLY_LIMIT // MIB)))
-                    self._take(decoder.feed(chunk))
-                    self.place = decoder.place
+                    self._take(decoder, decoder.feed(chunk))
                     if decoder.done and not drained:
                         drained = True
                         self._whole(DRAIN_S)
         except BaseException:
             # The line broke, or was cut: what the decoder still held back is text that was received.
-            self._take(event for event in decoder.finish() if isinstance(event, (Text, Thinking)))
+            self._take(decoder, [event for event in decoder.finish() if isinstance(event, (Text, Thinking))])
             raise
-        self._take(decoder.finish())
+        self._take(decoder, decoder.finish())
 
     async def _refusal(self, codec: Codec, answer: Answer) -> Failure:
         body = await read_all(answer, ERROR_BODY_LIMIT)
+        asked = retry_after(answer.headers, self._engine.clock.wall())
         found = codec.error(self.ask.endpoint, answer.status, answer.headers, body)
-        return replace(found, retry_after=retry_after(answer.headers, self._engine.clock.wall()))
+        return replace(found, retry_after=asked if asked is not None else found.retry_after)
 
-    def _take(self, events: Iterable[StreamEvent]) -> None:
+    def _take(self, decoder: Decoder, events: Iterable[StreamEvent]) -> None:
+        self.place = decoder.place
         for event in events:
             match event:
                 case Text(text):
@@ -226,7 +227,9 @@ class Stream:
 
 def _join(ask: Ask) -> Join | None:
     going_on = ask.continuation
-    return None if going_on is None or going_on.way is None else Join(going_on.text, going_on.way)
+    if going_on is None or going_on.way is None or not going_on.text:
+        return None
+    return Join(going_on.text, going_on.way)
 
 
 def _deadline(since: float, limit: float) -> float:

@@ -98,7 +98,7 @@ class HttpTransport:
         plain = endpoint.local and endpoint.origin.startswith("http:")
         which = (plain, endpoint.ca_file)
         if which not in self._trust:
-            self._trust[which] = _new_trust(endpoint.ca_file, plain=plain)
+            self._trust[which] = new_trust(endpoint.ca_file, plain=plain)
         return self._trust[which]
 
 
@@ -189,14 +189,19 @@ class ConnectTrace:
 
 def proxy_for(endpoint: Endpoint) -> str | None:
     """The proxy that requests to this endpoint go through, without its credentials."""
-    proxy = endpoint.proxy
-    if proxy is None and not endpoint.local and not urllib.request.proxy_bypass(endpoint.host):
-        proxies = urllib.request.getproxies()
-        proxy = proxies.get(endpoint.base_url.partition(":")[0]) or proxies.get("all")
+    proxy = proxy_url(endpoint)
     if proxy is None:
         return None
     scheme, mark, rest = proxy.partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
+
+
+def proxy_url(endpoint: Endpoint) -> str | None:
+    """The proxy with its credentials: the endpoint's own, else that of the environment, which is for the way out."""
+    if endpoint.proxy is not None or endpoint.local or urllib.request.proxy_bypass(endpoint.host):
+        return endpoint.proxy
+    proxies = urllib.request.getproxies()
+    return proxies.get(endpoint.base_url.partition(":")[0]) or proxies.get("all")
 
 
 def _new_client(endpoint: Endpoint, trust: ssl.SSLContext) -> httpx.AsyncClient:
@@ -218,7 +223,8 @@ def _new_client(endpoint: Endpoint, trust: ssl.SSLContext) -> httpx.AsyncClient:
         ) from error
 
 
-def _new_trust(ca_file: str | None, *, plain: bool) -> ssl.SSLContext:
+def new_trust(ca_file: str | None, *, plain: bool) -> ssl.SSLContext:
+    """Whom a connection trusts: `ca_file`, else SSL_CERT_FILE, else the usual authorities. Raises Broken."""
     if plain and ca_file is None:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:

@@ -20,7 +20,7 @@ class Action:
     slash: str = ""
     """The command that does the same, without its slash."""
     footer: str = ""
-    """When the footer shows it: always, running, idle, or never."""
+    """When the footer shows it: always, running, idle, resumable, or never."""
     takes: bool = False
     """True when the command takes the rest of its line."""
     in_composer: bool = False
@@ -45,11 +45,13 @@ ACTIONS = (
     Action("newline", "ctrl+j,shift+enter,ctrl+enter", footer="always", in_composer=True),
     Action("cancel", "escape", slash="cancel", footer="running"),
     Action("retry", "f5,alt+r", slash="retry", footer="idle"),
+    Action("resume", "f6", slash="resume", footer="resumable"),
     Action("previous_version", "alt+left"),
     Action("next_version", "alt+right"),
     Action("take_back", "alt+up", slash="unqueue"),
     Action("model", "f2", slash="model", footer="always", takes=True),
     Action("copy", slash="copy"),
+    Action("record", slash="record", takes=True),
     Action("system", slash="system", takes=True),
     Action("theme", slash="theme", takes=True),
     Action("page_up", "pageup"),
@@ -72,9 +74,10 @@ def bindings() -> list[Binding]:
     ]
 
 
-def footer(*, running: bool) -> list[Action]:
+def footer(*, running: bool, resumable: bool) -> list[Action]:
     """The actions that the footer shows now."""
-    return [a for a in ACTIONS if a.footer in ("always", "running" if running else "idle")]
+    shown = {"always", "running" if running else "idle", "resumable" if resumable else "always"}
+    return [a for a in ACTIONS if a.footer in shown]
 
 
 def parse_slash(text: str) -> tuple[Action | None, str, str] | None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from tui_chat.domain.endpoint import Endpoint
+    from tui_chat.engine.replay import Player
     from tui_chat.engine.session import Session, Target
     from tui_chat.wiring import Choice, House
 
@@ -46,12 +47,14 @@ class TuiChat(App[None]):
     ENABLE_COMMAND_PALETTE = True
     NOTIFICATION_TIMEOUT = 6.0
 
-    def __init__(self, house: House, choice: Choice, *, demo: bool = False) -> None:
+    def __init__(self, house: House, choice: Choice, *, demo: bool = False, player: Player | None = None) -> None:
+        """With a player, its recording is played in the place of a chat with the endpoint of `choice`."""
         super().__init__(driver_class=Driver)
         self.house = house
         self.fps = house.config.ui.fps
         self._choice = choice
         self._demo = demo
+        self._player = player
         self._hostile = HostileFilter()
         self._session: Session | None = None
         loaded = themes.load(house.theme_folders)
@@ -89,6 +92,11 @@ class TuiChat(App[None]):
 
     async def on_mount(self) -> None:
         self._listen_to_signals()
+        self.house.recordings.tell = self._tell
+        if self._player is not None:
+            self._play(self._player)
+            return
+        self.house.recordings.keep_last()
         if self._demo:
             await self.house.start_demo()
         try:
@@ -108,6 +116,19 @@ class TuiChat(App[None]):
     def _open_chat(self, target: Target) -> None:
         self._session = self.house.session(target)
         self.push_screen(ChatScreen(self._session, tuple(self._problems)))
+
+    def _play(self, player: Player) -> None:
+        recording = player.recording
+        self._session = player.session
+        self._problems.insert(0, recording.note or say("recording.playing", file=recording.name))
+        self.push_screen(ChatScreen(self._session, tuple(self._problems)))
+        self.call_after_refresh(player.play_all)
+
+    def _tell(self, text: str) -> None:
+        """Show what has gone wrong beside the conversation."""
+        for screen in self.screen_stack:
+            if isinstance(screen, ChatScreen):
+                screen.notice(text)
 
     def _warm_up(self) -> None:
         """Import the HTTP client once the first screen stands, beside the loop."""
@@ -146,7 +167,7 @@ class TuiChat(App[None]):
         except OSError:
             line = say("crash.line_nolog", error=name)
         if not self._exit_renderables:
-            self._exit_renderables.append(Text(line))
+            self._exit_renderables.append(Text(f"tui-chat: {line}"))
         self._close_messages_no_wait()
 
     def panic(self, *renderables: object) -> None:

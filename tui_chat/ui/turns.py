@@ -37,7 +37,7 @@ def turns(conversation: Conversation, reply: Reply | None) -> list[Turn]:
                 head=head(conversation, node, live),
                 text=node.text if live is None else live.draft.text,
                 thinking=node.reasoning if live is None else live.draft.reasoning,
-                notes=notes(node.result, empty=not node.text) if node.result is not None else (),
+                notes=notes(node.result, node.text) if node.result is not None else (),
             )
         )
     return out
@@ -86,21 +86,26 @@ def ended_state(result: Result) -> str:
     return " · ".join(parts)
 
 
-def notes(result: Result, *, empty: bool) -> tuple[Note, ...]:
-    """The lines under a reply that did not simply end well."""
-    out: list[Note] = []
+def notes(result: Result, text: str) -> tuple[Note, ...]:
+    """The lines under a reply that did not simply end well; `text` is all of it."""
+    out = [Note(say("turn.seam", after=_before(text, seam))) for seam in result.seams]
     match result.phase:
         case Phase.FAILED if result.failure is not None:
             out += failure_notes(result.failure)
-            if not empty:
+            if text:
                 out.append(Note(say("turn.failed_kept")))
         case Phase.CANCELLED:
-            out.append(Note(say("turn.cancelled_empty" if empty else "turn.cancelled"), "warning"))
+            out.append(Note(say("turn.cancelled" if text else "turn.cancelled_empty"), "warning"))
         case _:
-            out += reason_notes(result.finish_reason, empty=empty)
+            out += reason_notes(result.finish_reason, empty=not text)
     if result.skipped:
         out.append(Note(say("turn.skipped", count=result.skipped), "warning"))
     return tuple(out)
+
+
+def _before(text: str, seam: int) -> str:
+    """The last words before a seam."""
+    return visible_line(text[max(0, seam - 24) : seam])
 
 
 def failure_notes(failure: Failure) -> list[Note]:

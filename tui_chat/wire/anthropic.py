@@ -318,7 +318,7 @@ def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
 
 def _turns(ask: Ask, refused: Refused) -> list[dict[str, Any]]:
     """The messages; the last of the user's are marked, so that the next question finds all before it in the cache."""
-    messages = turns(ask, refused)
+    messages = turns(ask)
     users = [place for place, message in enumerate(messages) if message.role == "user"]
     marked = () if "cache_control" in refused else users[-CACHED_TURNS:]
     last = len(messages) - 1

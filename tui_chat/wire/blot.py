@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 import msgspec
 
@@ -87,10 +87,8 @@ def clean_headers(headers: Mapping[str, str | Secret], blotter: Blotter) -> dict
 def clean_url(url: str, blotter: Blotter) -> str:
     """The URL without user name and password, and with `…` for a key among its parameters."""
     parts = urlsplit(url)
-    query = parts.query
-    if any(SECRET_NAME.search(name) for name, _ in parse_qsl(query)):
-        pairs = parse_qsl(query, keep_blank_values=True)
-        query = urlencode([(n, BLOT if SECRET_NAME.search(n) else v) for n, v in pairs], safe=BLOT)
+    pairs = [pair.partition("=") for pair in parts.query.split("&")]
+    query = "&".join(n + mark + (BLOT if SECRET_NAME.search(n) else v) for n, mark, v in pairs)
     netloc = parts.netloc.rpartition("@")[2]
     return blotter.text(urlunsplit((parts.scheme, netloc, parts.path, query, "")))
 

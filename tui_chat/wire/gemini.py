@@ -8,6 +8,7 @@ QuotaFailure, RetryInfo). There is no end mark: a stream is whole when a finish 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -237,7 +238,7 @@ class ResponseReader(Reader):
         reason = next((c.finishReason for c in candidates if c.finishReason not in NO_REASON), None)
         blocked = response.promptFeedback
         if response.error:
-            self.break_off(self.error(data), out)
+            self.break_off(self.error(json.dumps({"error": response.error})), out)
         elif reason is not None:
             self._stop(reason, out)
         elif blocked is not None and blocked.blockReason not in NO_REASON and not candidates:
@@ -303,15 +304,18 @@ def _key(endpoint: Endpoint) -> dict[str, str | Secret]:
 def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
     contents: list[dict[str, Any]] = [
         {"role": "user" if message.role == "user" else "model", "parts": [{"text": message.text}]}
-        for message in turns(ask, refused)
+        for message in turns(ask)
     ]
     system = ask.settings.system
     if not system or not system.strip():
         return {"contents": contents}
-    instruction = {"parts": [{"text": system}]}
+    instruction = {"text": system}
     if "systemInstruction" not in refused:
-        return {"systemInstruction": instruction, "contents": contents}
-    return {"contents": [{"role": "user", **instruction}, *contents]}
+        return {"systemInstruction": {"parts": [instruction]}, "contents": contents}
+    if not contents or contents[0]["role"] != "user":
+        contents.insert(0, {"role": "user", "parts": []})
+    contents[0]["parts"].insert(0, instruction)
+    return {"contents": contents}
 
 
 def _generation(ask: Ask, refused: Refused) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from tui_chat.domain.ask import Message, Place, Way
+from tui_chat.domain.ask import Place, Way
 from tui_chat.domain.events import Faulted, Progress, Skipped, Stopped, Text, Thinking, Usage
 from tui_chat.domain.failure import Kind, failure
 from tui_chat.domain.words import say
@@ -23,8 +23,7 @@ from tui_chat.wire.counts import amount, tokens
 from tui_chat.wire.errors import http_failure, read_body, read_error, stream_failure
 from tui_chat.wire.openai_chat import OpenAIChat
 from tui_chat.wire.refusals import SAMPLING, Parameter, refused_parameter
-from tui_chat.wire.request import bearer, get, post
-from tui_chat.wire.resume import GO_ON
+from tui_chat.wire.request import bearer, get, post, turns
 from tui_chat.wire.stream_decoder import SAMPLE, AnswerDecoder, Reader, loose_json, typed
 from tui_chat.wire.surrogates import PairJoiner, well_formed
 from tui_chat.wire.think import ThinkSplitter
@@ -33,7 +32,7 @@ from tui_chat.wire.tools import tool_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tui_chat.domain.ask import Ask
+    from tui_chat.domain.ask import Ask, Message
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import StreamEvent
     from tui_chat.domain.failure import Failure
@@ -225,12 +224,8 @@ class ResponsesReader(Reader):
             out.append(Progress("queued"))
 
     def _mark(self, event: _Event) -> None:
-        """What is held back counts as not read: a server that is asked to go on sends it again."""
-        number = event.sequence_number
-        if self.over or not self._kept:
-            return
-        if isinstance(number, int) and not (self._text.waiting or self._reasoning.waiting):
-            self.place = Place(self._stream, number)
+        if self._kept and not self.over and isinstance(event.sequence_number, int):
+            self.place = Place(self._stream, event.sequence_number)
 
     def _say(self, text: str, out: list[StreamEvent]) -> None:
         if text := self._text.feed(text):
@@ -344,7 +339,7 @@ def _without(ask: Ask, names: Refused) -> Ask:
 def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
     settings = ask.settings
     background = _in_background(ask, refused)
-    body: dict[str, Any] = {"model": ask.model, "input": [_item(m) for m in _messages(ask)], "stream": ask.stream}
+    body: dict[str, Any] = {"model": ask.model, "input": [_item(m) for m in turns(ask)], "stream": ask.stream}
     if settings.system:
         body["instructions"] = settings.system
     if background:
@@ -361,13 +356,6 @@ def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
         if "reasoning.summary" not in refused:
             body["reasoning"]["summary"] = "auto"
     return body
-
-
-def _messages(ask: Ask) -> Iterator[Message]:
-    yield from ask.messages
-    if ask.continuation is not None and ask.continuation.text:
-        yield Message("assistant", ask.continuation.text)
-        yield Message("user", GO_ON)
 
 
 def _item(message: Message) -> dict[str, Any]:

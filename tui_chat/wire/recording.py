@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from tui_chat.domain.ask import Message
+from tui_chat.domain.ask import Continuation, Message, Settings
 from tui_chat.domain.endpoint import RetryPolicy, Timeouts
 from tui_chat.domain.failure import Failure, RecordingError
 from tui_chat.domain.words import say
@@ -24,6 +24,7 @@ VERSION = 1
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+How = Literal["whole", "closed", "broken"]
 Number = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -41,6 +42,26 @@ class _Line(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
     pass
 
 
+class RecordedSettings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """domain.ask.Settings without the extra body, which stands in the requests."""
+
+    system: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    reasoning_effort: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> RecordedSettings:
+        return cls(*(getattr(settings, name) for name in cls.__struct_fields__))
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(**msgspec.structs.asdict(self))
+
+
 class AskLine(_Line, frozen=True, tag="ask", omit_defaults=False):
     """A question begins; the requests after this line are its own, up to the next question."""
 
@@ -52,8 +73,12 @@ class AskLine(_Line, frozen=True, tag="ask", omit_defaults=False):
     base_url: str
     model: str
     messages: Annotated[tuple[Message, ...], msgspec.Meta(min_length=1)]
-    system: str | None = None
+    settings: RecordedSettings = RecordedSettings()
     stream: bool = True
+    continuation: Continuation | None = None
+    """Set when the rest of an answer was asked for."""
+    refused: tuple[str, ...] = ()
+    """Request parameters, and ways of going on, that the endpoint was known to refuse."""
     timeouts: Timeouts = Timeouts()
     retry: RetryPolicy = RetryPolicy()
 
@@ -113,7 +138,7 @@ class EndLine(_Line, frozen=True, tag="end"):
 
     exchange: Number
     at: Seconds
-    how: Literal["whole", "closed", "broken"]
+    how: How
     """The body came to its end; the client left off reading; `failure` put an end to it."""
     failure: Failure | None = None
 

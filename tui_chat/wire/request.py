@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.ask import Ask
     from tui_chat.domain.endpoint import Endpoint
-    from tui_chat.wire.codec import Refused
 
 
 def post(ask: Ask, url: str, headers: Mapping[str, str | Secret], body: Mapping[str, Any]) -> Request:
@@ -44,12 +43,12 @@ def bearer(endpoint: Endpoint) -> dict[str, str | Secret]:
     return {"Authorization": Secret(f"Bearer {endpoint.key.reveal()}")} if endpoint.key else {}
 
 
-def turns(ask: Ask, refused: Refused) -> list[Message]:
+def turns(ask: Ask) -> list[Message]:
     """The messages, with what came of a broken answer; the roles take turns and none is blank: some servers insist."""
     messages = list(ask.messages)
     if (partial := ask.continuation) is not None and partial.text.strip():
         messages.append(Message("assistant", partial.text))
-        if partial.way is not Way.TRAILING or Way.TRAILING in refused:
+        if partial.way is not Way.TRAILING:
             messages.append(Message("user", GO_ON))
     merged: list[Message] = []
     for message in messages:

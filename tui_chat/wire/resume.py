@@ -108,7 +108,9 @@ class Join:
     def _cut(self, overlap: int) -> str:
         held, self._held, self._joined = self._held, "", True
         if overlap < min(MIN_OVERLAP, len(self._before)):
-            return held
+            # Where white space at the end was not sent along, as Claude wants it, the model writes it again.
+            end = self._before[len(self._before.rstrip()) :]
+            overlap = len(end) if self.way is Way.TRAILING and end and held.startswith(end) else 0
         self.dropped = overlap
         return held[overlap:]
 

@@ -30,8 +30,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return milliseconds / 1000
     value = headers.get("retry-after", "")
     seconds = _number(value)
-    if seconds is None and (until := _date(value)) is not None:
-        seconds = until - (_date(headers.get("date", "")) or now)
+    if seconds is None and (until := http_date(value)) is not None:
+        seconds = until - (http_date(headers.get("date", "")) or now)
     return seconds if seconds is not None and 0 < seconds < LONGEST_S else None
 
 
@@ -54,7 +54,8 @@ def _number(value: str) -> float | None:
     return number if 0 <= number < LONGEST_S else None
 
 
-def _date(value: str) -> float | None:
+def http_date(value: str) -> float | None:
+    """A date as HTTP writes it, in epoch seconds; None when it is none."""
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

@@ -264,7 +264,7 @@ class WholeDecoder:
             return stream_failure(self._reader.endpoint, error)
         if error.shaped:
             return self._reader.error(text)
-        if text.startswith(("{", "[")) and not text.endswith(("}", "]")):
+        if (closing := {"{": "}", "[": "]"}.get(text[0])) and not text.endswith(closing):
             return failure(Kind.TRUNCATED, say("fail.truncated"))
         return failure(Kind.PROTOCOL, say(self._reader.no_answer) if fault is None else say("fail.json", fault=fault))
 

@@ -25,11 +25,6 @@ class PairJoiner:
     def __init__(self) -> None:
         self._half = ""
 
-    @property
-    def waiting(self) -> bool:
-        """True while half of a pair is held back."""
-        return bool(self._half)
-
     def feed(self, text: str) -> str:
         """The piece, without a first half at its end, which waits for the second."""
         text, self._half = self._half + text, ""

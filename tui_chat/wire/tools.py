@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tui_chat.domain.words import say
@@ -15,7 +15,11 @@ class _Call:
     id: str
     index: int | None
     name: str = ""
-    arguments: str = ""
+    pieces: list[str] = field(default_factory=list[str])
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.pieces)
 
     def complete(self) -> bool:
         try:
@@ -65,7 +69,7 @@ class ToolCalls:
         call = self._call(identity, place, name)
         call.name = call.name or name
         if arguments is not None:
-            call.arguments += arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+            call.pieces.append(arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False))
 
     def _call(self, identity: str, index: int | None, name: str) -> _Call:
         known = next((c for c in self._calls if identity and c.id == identity), None)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on, work
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_chat.domain import events, figures
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import key_in_the_open
-from tui_chat.domain.failure import Broken, TuiChatError
+from tui_chat.domain.failure import Broken, Kind, StoreError, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from tui_chat.engine.session import Session
     from tui_chat.ui.app import TuiChat
 
+TELLING = frozenset({Kind.AUTH, Kind.PERMISSION, Kind.DNS, Kind.REFUSED, Kind.TLS, Kind.PROXY, Kind.CONNECT_TIMEOUT})
+"""What a look at the model list says about the endpoint itself; an API without such a list is none of it."""
 WIDE = 110
 """Columns from which the figures stand beside the transcript."""
 NOTICE_S = 6.0
@@ -79,6 +84,18 @@ class ChatScreen(Screen[None]):
         if not self.session.target.model:
             self._find_model()
 
+        self._check_endpoint()
+
+    @work(exclusive=True, group="check", exit_on_error=False)
+    async def _check_endpoint(self) -> None:
+        """Ask the endpoint for its models, so that a bad key or a dead server shows before the first message."""
+        await asyncio.to_thread(self.app.house.transport.warm_up)
+        try:
+            await self.app.house.offers(self.session.target.endpoint)
+        except Broken as broken:
+            if broken.failure.kind in TELLING:
+                self.notice(broken.failure.line)
+
     @work(exit_on_error=False)
     async def _find_model(self) -> None:
         """Nothing names a model: take the one that offers itself, else have the user choose."""
@@ -109,6 +126,8 @@ class ChatScreen(Screen[None]):
                         pass
                     case events.Ended():
                         self._end()
+                    case events.Learned(_, _, refused):
+                        self.notice(say("ask.learned", parameter=refused))
                     case _:
                         self._tick()
             case events.QueueChanged(texts):
@@ -123,7 +142,7 @@ class ChatScreen(Screen[None]):
         reply = self.session.reply
         if reply is not None and reply.node.result is not None:
             node = reply.node
-            below = notes(reply.node.result, empty=not node.text)
+            below = notes(reply.node.result, node.text)
             self.transcript.dress(node.id, head(self.session.conversation, node, None), below)
         self._show_queue(tuple(self.session.queue))
 
@@ -180,6 +199,12 @@ class ChatScreen(Screen[None]):
         elif not self.session.retry():
             self.notice(say("status.nothing"))
 
+    def action_resume(self) -> None:
+        if self.session.running:
+            self.notice(say("status.running"))
+        elif not self.session.resume():
+            self.notice(say("status.whole"))
+
     def action_previous_version(self) -> None:
         self._walk(-1)
 
@@ -226,6 +251,7 @@ class ChatScreen(Screen[None]):
             self.session.target = self.app.house.target(picked.endpoint, picked.model, self.session.target.settings)
             self.app.house.remember(picked.endpoint, picked.model)
             self.retarget()
+            self._check_endpoint()
             self.notice(say("status.model", endpoint=picked.endpoint.name, model=visible_line(picked.model, 60)))
 
     def action_copy(self) -> None:
@@ -235,6 +261,20 @@ class ChatScreen(Screen[None]):
             self.notice(say("status.copied", count=f"{len(replies[-1]):,}"))
         else:
             self.notice(say("status.nothing_to_copy"))
+
+    def action_record(self, argument: str = "") -> None:
+        """Save the exchanges of the newest reply, from which it can be played again."""
+        if not argument:
+            self.composer.put("/record ")
+            self.notice(say("recording.usage"))
+            return
+        file = Path(argument).expanduser()
+        try:
+            saved = self.app.house.recordings.save_last(file)
+        except (StoreError, RuntimeError) as error:
+            self.notice(str(error))
+            return
+        self.notice(say("recording.saved", file=file) if saved else say("recording.nothing"))
 
     def action_system(self, argument: str = "") -> None:
         target = self.session.target
@@ -299,7 +339,8 @@ class ChatScreen(Screen[None]):
         if settings.system:
             parts.append(f"system: {visible_line(settings.system, 40)}")
         self._title.update(Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"))
-        self.composer.placeholder = say("composer.hint", model=model) if model else say("composer.none")
+        # As a plain string it would be read as markup.
+        self.composer.placeholder = Content(say("composer.hint", model=model) if model else say("composer.none"))
         self._tick()
 
     def _grow(self, node: str, text: str, thinking: str) -> None:
@@ -357,7 +398,7 @@ class ChatScreen(Screen[None]):
 
     def _show_keys(self) -> None:
         text = Text(no_wrap=True, overflow="ellipsis")
-        for action in footer(running=self.session.running):
+        for action in footer(running=self.session.running, resumable=self.session.resumable is not None):
             text.append(f"{action.key} ", "bold")
             text.append(f"{action.label}   ")
         self._keys.update(text, layout=False)

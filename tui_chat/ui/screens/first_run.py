@@ -53,7 +53,7 @@ class FirstRun(ModalScreen[Endpoint | None]):
 
     def _offer_ways(self) -> None:
         self._label_for = ""
-        self.workers.cancel_node(self)
+        self.workers.cancel_node(self)  # pyright: ignore[reportUnknownMemberType]  # a worker's result is no matter here
         self.query_one("#intro", Static).update(say("first.intro"))
         self.query_one("#help", Static).update(say("first.keys"))
         self.query_one("#key", Input).display = False

@@ -1,0 +1,99 @@
+"""A reply told on the command line, as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tui_chat.cli.exits import ExitCode, exit_of
+from tui_chat.cli.output import Answer, OutputLost, complain, print_json
+from tui_chat.cli.results import ask_object, figures_line
+from tui_chat.domain import events
+from tui_chat.domain.draft import Phase
+from tui_chat.domain.failure import Kind, failure
+from tui_chat.domain.figures import seconds, usd
+from tui_chat.domain.words import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+    from tui_chat.engine.session import Session
+
+
+class Teller:
+    """Listens to a session and tells what it hears: the answer to stdout, everything else to stderr."""
+
+    def __init__(self, session: Session, cap: Decimal | None, *, quiet: bool) -> None:
+        self.interrupted = False
+        self._session = session
+        self._cap = cap
+        self._answer = None if quiet else Answer()
+        self._ended = asyncio.Event()
+        self._lost: OutputLost | None = None
+        session.listeners.append(self._hear)
+
+    async def tell(self, ask: Callable[[], object]) -> None:
+        """Ask and wait for the end; a cancellation ends the reply, and its text stays."""
+        ask()
+        try:
+            await self._ended.wait()
+        except asyncio.CancelledError:
+            self.interrupted = True
+            await self._session.close()
+        finally:
+            self._session.listeners.remove(self._hear)
+
+    def report(self, *, as_json: bool, stats: bool) -> ExitCode:
+        """Print what comes after the answer; the exit code. Raises OutputLost, also for what was lost before."""
+        if self._lost is not None:
+            raise self._lost
+        reply = self._session.reply
+        assert reply is not None
+        if self._answer is not None:
+            self._answer.end()
+        if as_json:
+            print_json(ask_object(reply))
+        trouble = reply.draft.failure
+        if trouble is not None:
+            complain(trouble.line)
+        elif reply.draft.phase is Phase.COMPLETED and reply.draft.finish_reason == "length":
+            complain(say("ask.length"))
+        if stats:
+            complain(figures_line(reply))
+        return exit_of(reply.draft)
+
+    def _hear(self, event: events.SessionEvent) -> None:
+        if not isinstance(event, events.RunHeard):
+            return
+        match event.stamped.event:
+            case events.Text(text):
+                self._tell(text)
+            case events.Waiting(wait, trouble):
+                complain(say("ask.waiting", message=trouble.message, seconds=seconds(wait)))
+            case events.Learned(_, _, refused):
+                complain(say("ask.learned", parameter=refused))
+            case events.Ended():
+                self._ended.set()
+                return
+            case _:
+                pass
+        self._watch_cost()
+
+    def _tell(self, text: str) -> None:
+        if self._answer is None or self._lost is not None:
+            return
+        try:
+            self._answer.write(text)
+        except OutputLost as lost:
+            self._lost = lost
+            self._session.cancel()
+
+    def _watch_cost(self) -> None:
+        reply = self._session.reply
+        if self._cap is None or reply is None:
+            return
+        cost = reply.cost(reply.stats())
+        if cost.usd is not None and cost.usd > self._cap:
+            message = say("fail.budget", cost=usd(cost.usd), cap=usd(self._cap))
+            self._session.cancel(failure(Kind.BUDGET, message))
