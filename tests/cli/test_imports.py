@@ -7,7 +7,9 @@ import subprocess
 
 import pytest
 
-from tests.kit.program import COMMAND, Program
+from tests.kit.program import COMMAND, ROOT, Program
+
+KNOWN = ROOT / "tests" / "fixtures" / "known.rec"
 
 
 def imported(program: Program, *args: str) -> tuple[int, set[str]]:
@@ -37,6 +39,8 @@ def imported(program: Program, *args: str) -> tuple[int, set[str]]:
         (["models", "--help"], {"textual", "httpx", "rich"}),
         (["--demo", "ask", "echo hi"], {"textual", "markdown_it"}),
         (["--demo", "models"], {"textual", "markdown_it"}),
+        (["replay", "--help"], {"textual", "httpx", "rich"}),
+        (["replay", str(KNOWN), "--speed", "0"], {"textual", "httpx", "rich", "markdown_it"}),
     ],
 )
 def test_a_command_imports_no_more_than_it_needs(program: Program, arguments: list[str], kept_out: set[str]) -> None:

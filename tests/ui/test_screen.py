@@ -447,7 +447,9 @@ async def test_the_text_comes_back_when_nothing_arrived(env: dict[str, str]) -> 
             assert "back in the composer" in chat.status
             chat.screen.composer.put("something newer")
             await chat.press("f5")
-            await chat.until(lambda: len(server.asked) == 2 and not chat.screen.session.running)
+            await chat.until(
+                lambda: sum(a.method == "POST" for a in server.asked) == 2 and not chat.screen.session.running
+            )
             assert chat.written == "something newer"
 
 

@@ -25,6 +25,7 @@ from tui_chat.domain.events import (
     Usage,
     Waiting,
 )
+from tui_chat.domain.failure import Kind
 
 if TYPE_CHECKING:
     from tui_chat.domain.events import RunEvent, Stamped
@@ -106,15 +107,15 @@ class Draft:
             case Queued():
                 self.phase = Phase.QUEUED
             case Attempt(n):
-                self.attempts, self.phase, self.waiting = n, Phase.CONNECTING, None
-            case Connected(_, request_id):
-                self.phase, self.request_id = Phase.PROCESSING, request_id
+                # A look at whether the model has been loaded by now is not a new beginning.
+                self.phase = Phase.LOADING if self.phase is Phase.LOADING else Phase.CONNECTING
+                self.attempts, self.waiting = n, None
+            case Connected(status, request_id):
+                self.phase = Phase.PROCESSING if status == 200 else self.phase
+                self.request_id = request_id
             case Waiting(seconds, failure):
-                self.phase, self.waiting, self.failure = (
-                    Phase.WAITING,
-                    (stamped.at + seconds, seconds),
-                    failure,
-                )
+                self.phase = Phase.LOADING if failure.kind is Kind.LOADING else Phase.WAITING
+                self.waiting, self.failure = (stamped.at + seconds, seconds), failure
             case Ended(outcome):
                 self._end(outcome)
             case Seam():

@@ -129,7 +129,7 @@ class Meter:
                 self._connect_s, self._warm, self._data_at = connect_s, connect_s is None, at
                 self._sent = min(at, self._sent + (connect_s or 0.0))
                 self._accepted = self._accepted or status == 200
-            case Timings() | Progress() | Stopped():
+            case Timings() | Progress(phase="loading" | "prompt") | Stopped():
                 self._data_at = at
             case Ended():
                 self._resume_clock(at)

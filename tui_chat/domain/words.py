@@ -441,6 +441,7 @@ ENGLISH: dict[str, str] = {
     "recording.no_question": "{file} holds no question to play, only {count} other requests.",
     "recording.dialect": "{file} speaks the dialect “{dialect}”, which this version does not know. Update tui-chat.",
     "recording.exists": "{file} exists and is no recording; name another file.",
+    "recording.no_folder": "{file} cannot be written: there is no folder {folder}.",
     "recording.taken": "{file} exists already; name another file.",
     "recording.lost": "The recording cannot be written to {file}: {reason}. The conversation goes on without it.",
     "recording.nothing": "There is no reply to record yet.",

@@ -26,6 +26,7 @@ from tui_chat.domain.failure import Broken, Kind, failure
 from tui_chat.domain.words import say
 from tui_chat.engine.guard import Guard, Interrupted
 from tui_chat.engine.offers import read_all
+from tui_chat.wire.blot import Blotter, known_keys
 from tui_chat.wire.resume import Join
 from tui_chat.wire.retry import retry_after
 
@@ -61,6 +62,8 @@ class Stream:
         """Where to read on, should the line break."""
         self._join = _join(ask)
         self._answered = False
+        self._told_progress = False
+        """What the server does before the first token has been told."""
         self._finished: Stopped | None = None
         self._over_at: float | None = None
         """When the answer is whole: how long its tail is waited for."""
@@ -118,6 +121,7 @@ class Stream:
                     if self._size > REPLY_LIMIT:
                         raise Broken(failure(Kind.PROTOCOL, say("fail.reply_too_large", limit=REPLY_LIMIT // MIB)))
                     self._take(decoder, decoder.feed(chunk))
+                    self._tell_queue(decoder)
                     if decoder.done and not drained:
                         drained = True
                         self._whole(DRAIN_S)
@@ -131,7 +135,11 @@ class Stream:
         body = await read_all(answer, ERROR_BODY_LIMIT)
         asked = retry_after(answer.headers, self._engine.clock.wall())
         found = codec.error(self.ask.endpoint, answer.status, answer.headers, body)
-        return replace(found, retry_after=asked if asked is not None else found.retry_after)
+        return self._cleaned(replace(found, retry_after=asked if asked is not None else found.retry_after))
+
+    def _cleaned(self, found: Failure) -> Failure:
+        """The failure without the key, which some servers quote."""
+        return replace(found, message=Blotter(known_keys(self.ask.endpoint)).text(found.message))
 
     def _take(self, decoder: Decoder, events: Iterable[StreamEvent]) -> None:
         self.place = decoder.place
@@ -146,6 +154,9 @@ class Stream:
                     self._token()
                 case Usage() | Timings() | Progress():
                     self._hear()
+                    self._told_progress = self._told_progress or isinstance(event, Progress)
+                case Faulted(trouble):
+                    event = Faulted(self._cleaned(trouble))
                 case Stopped():
                     self._flush()
                     self._finished = event
@@ -155,6 +166,12 @@ class Stream:
             self._emit(event)
             if isinstance(event, Faulted):
                 raise Broken(event.failure)
+
+    def _tell_queue(self, decoder: Decoder) -> None:
+        """Keep-alives alone: the server has the question and no word yet. They are no data, and move no deadline."""
+        if decoder.comments and not (self._told_progress or self.received or self._finished):
+            self._told_progress = True
+            self._emit(Progress("queued"))
 
     def _token(self) -> None:
         first, self.received = not self.received, True

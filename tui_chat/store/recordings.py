@@ -61,9 +61,15 @@ class RecordingFile:
 
 def save(path: Path, header: Header, lines: Iterable[Line]) -> None:
     """Write a recording at once. Raises StoreError, also when there is such a file already."""
-    if path.exists():
-        raise StoreError(say("recording.taken", file=path))
-    write_private(path, b"".join(map(encode, (header, *lines))))
+    try:
+        if path.exists():
+            raise StoreError(say("recording.taken", file=path))
+        if not path.parent.is_dir():
+            raise StoreError(say("recording.no_folder", file=path, folder=path.parent))
+        write_private(path, b"".join(map(encode, (header, *lines))))
+    except ValueError as error:
+        # A name that no file can have.
+        raise StoreError(say("store.write", path=path, reason=error)) from error
 
 
 def load(path: Path) -> Recording:

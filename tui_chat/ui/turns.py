@@ -20,6 +20,7 @@ PHASE_STYLES = {
     Phase.CANCELLED: "warning",
     Phase.FAILED: "error",
     Phase.WAITING: "warning",
+    Phase.LOADING: "warning",
     Phase.STREAMING: "good",
     Phase.THINKING: "good",
 }
@@ -59,12 +60,12 @@ def head(conversation: Conversation, node: Node, live: Reply | None) -> Head:
 def live_state(reply: Reply) -> str:
     """`● streaming · attempt 2 of 4 · 3.2 s`, or the countdown while waiting to retry."""
     draft, stats = reply.draft, reply.stats()
-    if draft.waiting is not None and draft.failure is not None:
+    if draft.phase is Phase.WAITING and draft.waiting is not None and draft.failure is not None:
         left = max(0, round(draft.waiting[0] - stats.elapsed_s))
         reason = visible_line(draft.failure.message, 60)
         return "◌ " + say("state.retry_in", attempt=draft.attempts, reason=reason, seconds=left)
     parts = [f"● {say(f'state.{draft.phase}')}"]
-    if draft.attempts > 1:
+    if draft.attempts > 1 and draft.phase is not Phase.LOADING:
         attempts = max(draft.attempts, reply.target.endpoint.retry.attempts)
         parts.append(say("state.attempt", attempt=draft.attempts, attempts=attempts))
     parts.append(show.seconds(stats.elapsed_s))

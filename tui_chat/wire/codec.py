@@ -49,6 +49,11 @@ class Decoder(Protocol):
         """Where to read on, should the line break; None where the server does not keep its streams."""
         ...
 
+    @property
+    def comments(self) -> int:
+        """How many keep-alives came that are no data."""
+        ...
+
     def feed(self, data: bytes) -> list[StreamEvent]: ...
 
     def finish(self) -> list[StreamEvent]:

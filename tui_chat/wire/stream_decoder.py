@@ -99,6 +99,10 @@ class AnswerDecoder:
     def place(self) -> Place | None:
         return self._reader.place
 
+    @property
+    def comments(self) -> int:
+        return self._inner.comments if isinstance(self._inner, StreamDecoder) else 0
+
     def feed(self, data: bytes) -> list[StreamEvent]:
         if self._inner is None:
             data = data.lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -125,6 +129,10 @@ class StreamDecoder:
         self._events = 0
         self._malformed = 0
         self._foreign = ""
+
+    @property
+    def comments(self) -> int:
+        return self._sse.comments
 
     def feed(self, data: bytes) -> list[StreamEvent]:
         out: list[StreamEvent] = []
