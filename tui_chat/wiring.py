@@ -15,7 +15,7 @@ from tui_chat.domain.failure import ConfigError, RecordingError, StoreError, Usa
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import find_price
 from tui_chat.domain.words import say
-from tui_chat.engine.clock import ScaledClock, SystemClock, VirtualClock
+from tui_chat.engine.clock import ScaledClock, SystemClock
 from tui_chat.engine.doctor import Doctor
 from tui_chat.engine.offers import check_key, offers
 from tui_chat.engine.ports import Engine
@@ -182,7 +182,7 @@ class House:
         for question in recording.questions:
             if question.asked.dialect not in DIALECTS:
                 raise RecordingError(say("recording.dialect", file=path, dialect=question.asked.dialect))
-        parts = ReplayEngine.on(ScaledClock(SystemClock(), speed) if speed else VirtualClock())
+        parts = ReplayEngine.on(ScaledClock(SystemClock(), speed))
         self.engine = Engine(parts.transport, DIALECTS.__getitem__, parts.clock, parts.knowledge)
         session = Session(self.engine, self._played(recording.questions[0].asked))
         return Player(session, parts, recording, self._played)

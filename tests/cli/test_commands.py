@@ -132,7 +132,7 @@ def test_version_and_help(program: Program) -> None:
     version = program.run("--version")
     assert (version.code, version.err) == (0, "")
     assert __version__ in version.out
-    for command in ([], ["ask"], ["models"], ["demo-server"]):
+    for command in ([], ["ask"], ["models"], ["doctor"], ["demo-server"]):
         done = program.run(*command, "--help")
         assert (done.code, done.err) == (0, "")
         assert done.out.startswith(f"Usage: {' '.join(['tui-chat', *command])} ")

@@ -65,7 +65,7 @@ def test_lines_for_people(program: Program, demo: DemoServer) -> None:
     assert (done.code, done.err) == (0, "")
     heading, *lines = done.out.splitlines()
     assert heading == f"openai {demo.base_url}"
-    assert [line.split()[:2] for line in lines][0] == ["✓", "key"]
+    assert lines[0].split()[:2] == ["✓", "key"]
     assert [line.split()[1] for line in lines] == [*ENDPOINT_CHECKS]
     assert {line.split()[0] for line in lines} <= {"✓", "–"}
     leads = [re.match(r"  . \w+ +(?:[\d.]+ m?s)? *", line) for line in lines]

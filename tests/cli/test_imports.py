@@ -39,6 +39,8 @@ def imported(program: Program, *args: str) -> tuple[int, set[str]]:
         (["models", "--help"], {"textual", "httpx", "rich"}),
         (["--demo", "ask", "echo hi"], {"textual", "markdown_it"}),
         (["--demo", "models"], {"textual", "markdown_it"}),
+        (["doctor", "--help"], {"textual", "httpx", "rich"}),
+        (["--demo", "doctor"], {"textual", "markdown_it"}),
         (["replay", "--help"], {"textual", "httpx", "rich"}),
         (["replay", str(KNOWN), "--speed", "0"], {"textual", "httpx", "rich", "markdown_it"}),
     ],

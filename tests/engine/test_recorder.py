@@ -35,7 +35,7 @@ from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import Endpoint, RetryPolicy, Secret, Timeouts
 from tui_chat.domain.events import Ended, RunHeard, Text
 from tui_chat.domain.failure import Broken, Kind, failure
-from tui_chat.engine.clock import ScaledClock, SystemClock, VirtualClock
+from tui_chat.engine.clock import ScaledClock, SystemClock
 from tui_chat.engine.ports import Engine
 from tui_chat.engine.recorder import LastExchange, RecordingClock, RecordingTransport, Tape
 from tui_chat.engine.replay import Player, ReplayEngine, ReplayTransport, played_endpoint
@@ -87,6 +87,10 @@ def on_stage(stage: Stage) -> Recorded:
     return Recorded(stage.transport, stage.clock, stage.endpoint, stage.facts)
 
 
+def at_once() -> ScaledClock:
+    return ScaledClock(SystemClock(), 0)
+
+
 def outcome(session: Session) -> Awaitable[object]:
     assert session.reply is not None
     assert session.reply.lane is not None
@@ -116,7 +120,7 @@ def player(recording: Recording, clock: Clock) -> tuple[Player, Held]:
 
 async def played(recording: Recording, clock: Clock | None = None) -> Held:
     """What is heard when a recording is played."""
-    playing, held = player(recording, clock or VirtualClock())
+    playing, held = player(recording, clock or at_once())
     async with asyncio.timeout(20):
         while playing.left:
             playing.play_next()
@@ -407,19 +411,21 @@ async def test_the_figures_of_a_known_recording() -> None:
     assert stats.total_per_s == about(21 / 3.22)
 
 
-async def test_a_faster_replay_shows_the_recorded_times() -> None:
-    held = await played(read(KNOWN.read_bytes(), "known.rec"), ScaledClock(SystemClock(), 20))
-    assert held.session.reply is not None
-    stats = held.session.reply.stats()
-    assert stats.elapsed_s == pytest.approx(3.22, abs=0.8)
-    assert stats.wait_s == pytest.approx(2.0, abs=0.5)
+async def test_the_recorded_times_show_at_any_speed() -> None:
+    recording = read(KNOWN.read_bytes(), "known.rec")
+    began = SystemClock().now()
+    faster = await played(recording, ScaledClock(SystemClock(), 20))
+    assert SystemClock().now() - began >= 3.22 / 20
+    at_once_ = await played(recording)
+    assert_alike(faster, at_once_, within=1e-9)
+    assert_figures_alike(faster.session, at_once_.session, within=1e-9)
 
 
 # asking what was not recorded
 
 
 async def test_a_question_of_ones_own_finds_the_recording_over() -> None:
-    playing, held = player(read(KNOWN.read_bytes(), "known.rec"), VirtualClock())
+    playing, held = player(read(KNOWN.read_bytes(), "known.rec"), at_once())
     playing.play_all()
     held.session.submit("and now?")
     async with asyncio.timeout(5):
@@ -435,7 +441,7 @@ async def test_a_question_of_ones_own_finds_the_recording_over() -> None:
 
 async def test_a_model_list_in_between_uses_up_no_answer() -> None:
     (question,) = read(KNOWN.read_bytes(), "known.rec").questions
-    transport = ReplayTransport(VirtualClock(), question.exchanges)
+    transport = ReplayTransport(at_once(), question.exchanges)
     endpoint = played_endpoint(question.asked)
     with pytest.raises(Broken):
         async with transport.open(endpoint, Request("GET", "https://gateway.example/v1/models", {})):
@@ -444,24 +450,26 @@ async def test_a_model_list_in_between_uses_up_no_answer() -> None:
         assert answer.status == 503
 
 
-# the clocks
+# the clock
 
 
-async def test_virtual_time_passes_while_somebody_sleeps() -> None:
-    clock = VirtualClock()
+@pytest.mark.parametrize("speed", [0, 1000])
+async def test_time_passes_while_somebody_sleeps(speed: float) -> None:
+    clock = ScaledClock(SystemClock(), speed)
     rung: list[tuple[str, float]] = []
     for name, seconds in (("b", 2.0), ("a", 1.0), ("late", 9.0)):
         clock.call_later(seconds, lambda name=name: rung.append((name, clock.now())))
     gone = clock.call_later(1.5, lambda: rung.append(("gone", clock.now())))
     gone.cancel()
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
     assert clock.now() == 0
     await clock.sleep(3)
     assert (clock.now(), rung) == (3, [("a", 1.0), ("b", 2.0)])
 
 
-async def test_a_sleeper_that_a_timer_cancels_wakes_at_that_time() -> None:
-    clock = VirtualClock()
+@pytest.mark.parametrize("speed", [0, 1000])
+async def test_a_sleeper_that_a_timer_cancels_wakes_at_that_time(speed: float) -> None:
+    clock = ScaledClock(SystemClock(), speed)
     task = asyncio.ensure_future(clock.sleep(100))
     clock.call_later(2, task.cancel)
     await asyncio.wait((task,))
@@ -469,14 +477,49 @@ async def test_a_sleeper_that_a_timer_cancels_wakes_at_that_time() -> None:
     assert clock.now() == 2
 
 
-async def test_a_scaled_clock_runs_faster_than_the_one_below() -> None:
-    stage = Stage()
-    clock = ScaledClock(stage.clock, 4)
-    rung: list[float] = []
-    clock.call_later(8, lambda: rung.append(clock.now()))
+async def test_it_runs_faster_than_the_clock_below() -> None:
+    below = Stage().clock
+    clock = ScaledClock(below, 4)
     began = clock.wall()
-    await stage.clock.finish(clock.sleep(12))
-    assert (clock.now(), clock.wall() - began, stage.clock.now(), rung) == (12, 12, 3, [8])
+    task = asyncio.ensure_future(clock.sleep(12))
+    await below.advance(1)
+    assert clock.now() == 4
+    await below.advance(2)
+    assert task.done()
+    assert (clock.now(), clock.wall() - began, below.now()) == (12, 12, 3)
+
+
+async def test_a_sleeper_that_somebody_else_cancels_wakes_at_once() -> None:
+    below = Stage().clock
+    clock = ScaledClock(below, 4)
+    task = asyncio.ensure_future(clock.sleep(12))
+    await below.advance(1)
+    task.cancel()
+    await below.advance(5)
+    assert clock.now() == 4
+
+
+async def test_a_short_delay_is_caught_up_with_and_a_long_one_is_not() -> None:
+    below = Stage().clock
+    clock = ScaledClock(below, 1)
+    await below.advance(0.4)
+    await below.finish(clock.sleep(1))
+    assert (clock.now(), below.now()) == (1, 1)
+    await below.advance(60)
+    await below.finish(clock.sleep(1))
+    assert (clock.now(), below.now()) == (2, 62)
+
+
+async def test_a_timer_outlives_a_sleeper_that_was_waiting_for_it() -> None:
+    below = Stage().clock
+    clock = ScaledClock(below, 1)
+    rung: list[float] = []
+    clock.call_later(5, lambda: rung.append(clock.now()))
+    task = asyncio.ensure_future(clock.sleep(10))
+    await below.advance(1)
+    task.cancel()
+    await below.finish(clock.sleep(10))
+    assert rung == [5]
 
 
 def test_text_events_are_what_the_recording_holds() -> None:

@@ -53,6 +53,14 @@ async def test_kinds_that_wait_for_a_person(kind: Kind) -> None:
     assert stage.recorder.text == "The quick"
 
 
+async def test_a_far_gateway_is_not_trusted_unasked() -> None:
+    far = {"base_url": "https://gateway.example/v1"}
+    assert isinstance(await Stage(BEGUN, **far).play(), Failed)
+    asked = Stage(REST, **far)
+    assert await asked.play(continuation=Continuation("The quick brown fox jum")) == Completed("stop")
+    assert body(asked, 0)["continue_final_message"] is True
+
+
 async def test_reasoning_alone_is_not_gone_on_with() -> None:
     stage = Stage([thought("let me see"), cut()], **LOCAL)
     assert isinstance(await stage.play(), Failed)

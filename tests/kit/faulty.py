@@ -21,13 +21,29 @@ from tests.kit.sockets import LAST_CHUNK, SocketServer, Wire, chunk, sized
 from tests.kit.wire import COMMENT, DONE, error_body, event, stopped, used
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
 PATIENCE_S = 15.0
 """How long the other end may take to acknowledge, or to leave."""
 KEEP_ALIVE_S = 0.05
 WORDS = (
-    *"the a of to and stream line reset socket, again; then? < <b> </b> `x = 1` {} \\n".split(),
+    *(
+        "the",
+        "a",
+        "of",
+        "to",
+        "and",
+        "stream",
+        "line",
+        "reset",
+        "socket,",
+        "then?",
+        "<",
+        "<b>",
+        "</b>",
+        "`x = 1`",
+        "{}",
+    ),
     *("déjà", "đường", "поток", "数据流", "データ", "흐름", "🙂", "👩‍💻", '"quoted"', "\u2028", "\u0085", "\n\n", "\t"),
 )
 RUN = re.compile(r"run (\d+)")
@@ -61,6 +77,16 @@ def prompt(run: int) -> str:
     return f"run {run}"
 
 
+def after(words: Iterable[str], length: int) -> list[str]:
+    """What is left of words without so many characters at their beginning."""
+    rest: list[str] = []
+    for word in words:
+        if len(word) > length:
+            rest.append(word[length:])
+        length = max(0, length - len(word))
+    return rest
+
+
 @dataclass(slots=True)
 class Served:
     """One request, as the server saw it."""
@@ -75,7 +101,7 @@ class Served:
     at: float = 0.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Reply:
     """One answer on its way: the words that are left to say, and where among them the fault comes."""
 
@@ -144,13 +170,15 @@ class Reply:
         return f"{comment}data: {json.dumps(delta, ensure_ascii=self.rng.random() < 0.5)}{end}".encode()
 
     async def acknowledged(self) -> None:
-        """Wait until nothing is under way, and note what the other end has."""
+        """Wait until nothing is under way, and note what the other end has; ConnectionResetError when it has left."""
         transport = self.wire.writer.transport
-        found = self.wire.writer.get_extra_info("socket")
+        connected = self.wire.writer.get_extra_info("socket")
         async with asyncio.timeout(PATIENCE_S):
-            while transport.get_write_buffer_size() or unacknowledged(found):
+            while not (gone := transport.is_closing() or self.wire.reader.at_eof()):
+                if not (transport.get_write_buffer_size() or unacknowledged(connected)):
+                    break
                 await asyncio.sleep(0.001)
-        if transport.is_closing():
+        if gone:
             raise ConnectionResetError
         self.served.text, self.served.reasoning = "".join(self.said), "".join(self.thought)
         self.served.at = asyncio.get_running_loop().time()
@@ -396,8 +424,7 @@ class FaultyServer(SocketServer):
 
     def __init__(self, seed: int, pace: float) -> None:
         super().__init__(self._converse)
-        self.answering = 0
-        """Requests under way."""
+        self.answering: list[Reply] = []
         self.peak = 0
         """Most connections at once."""
         self.faults: Counter[str] = Counter()
@@ -422,14 +449,14 @@ class FaultyServer(SocketServer):
     async def _answer(self, wire: Wire, request: bytes) -> bool:
         reply, fault = self._reply(wire, json.loads(request.partition(b"\r\n\r\n")[2]))
         self.faults[reply.served.fault] += 1
-        self.answering += 1
+        self.answering.append(reply)
         try:
             return await fault.play(reply)
         except TimeoutError:
-            self.complaints.append(f"request {reply.served.id}: the client did not leave ({reply.served.fault})")
+            self.complaints.append(f"request {reply.served.id}: the client did not leave: {reply.served.fault}")
             return False
         finally:
-            self.answering -= 1
+            self.answering.remove(reply)
 
     def _reply(self, wire: Wire, body: dict[str, Any]) -> tuple[Reply, Fault]:
         asked = body["messages"][0]["content"]
@@ -459,10 +486,4 @@ class FaultyServer(SocketServer):
         if not text.startswith(served.before):
             self.complaints.append(f"request {served.id}: asked to go on from what was never said")
             return []
-        rest = list(words)
-        for _ in range(len(words)):
-            if len(text) - len("".join(rest)) >= len(served.before):
-                break
-            rest.pop(0)
-        first = text[len(served.before) : len(text) - len("".join(rest))]
-        return [first, *rest] if first else rest
+        return after(words, len(served.before))

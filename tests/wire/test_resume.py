@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tui_chat.domain.ask import Way
 from tui_chat.domain.endpoint import Endpoint
-from tui_chat.wire.resume import MIN_OVERLAP, Join, openai_ways, refused_way
+from tui_chat.wire.resume import MIN_OVERLAP, MIN_WHOLE, Join, openai_ways, refused_way
 
 EXACT = [way for way in Way if way.exact]
 INEXACT = [way for way in Way if not way.exact]
@@ -18,6 +18,7 @@ CASES = {
     "goes on mid-word": (Way.CONTINUE, BEFORE, "zy dog.", "zy dog.", 0),
     "a chance agreement stays": (Way.CONTINUE, "ha ha ha", "ha ha", "ha ha", 0),
     "an exact way that begins anew": (Way.CONTINUE, BEFORE, BEFORE + "zy dog.", "zy dog.", len(BEFORE)),
+    "a short text that begins anew": (Way.CONTINUE, "half an", "half an hour", " hour", 7),
     "a kept stream is taken as it comes": (Way.STREAM, BEFORE, BEFORE, BEFORE, 0),
     "repeats its last words": (Way.ASK, BEFORE, "fox jumps over the lazy dog.", "zy dog.", 21),
     "repeats everything": (Way.TRAILING, BEFORE, BEFORE + "zy dog.", "zy dog.", len(BEFORE)),
@@ -51,7 +52,7 @@ def test_an_exact_way_changes_no_text_that_does_not_begin_anew(
 ) -> None:
     cut = data.draw(st.integers(0, len(rest)))
     text, dropped = joined(before, way, [rest[:cut], rest[cut:]])
-    if way is Way.STREAM or len(before) < MIN_OVERLAP or not rest.startswith(before):
+    if way is Way.STREAM or len(before) < MIN_WHOLE or not rest.startswith(before):
         assert (text, dropped) == (rest, 0)
 
 

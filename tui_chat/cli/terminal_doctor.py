@@ -92,7 +92,7 @@ class Questioning:
         await tty.push_keys()
         found: dict[str, bytes | None] = {}
         for key in KEYS:
-            question = ERASE_LINE + say("terminal.press", key=key).encode()
+            question = ERASE_LINE + say("terminal.press", key=key).encode() + b" "
             found[key] = await _pressed(tty, question)
             self._learn(keys=dict(found))
 

@@ -29,11 +29,7 @@ class Tty:
 
     def __init__(self) -> None:
         """Raises UsageError when stdin is no terminal."""
-        try:
-            # A description of its own: what is set on it is not set on the shell's.
-            self._fd = os.open(os.ttyname(0), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        except OSError as error:
-            raise UsageError(say("terminal.none")) from error
+        self._fd = _opened()
         self._before: list[Any] = termios.tcgetattr(self._fd)
         self._input = bytearray()
         self._heard = asyncio.Event()
@@ -98,3 +94,18 @@ class Tty:
             asyncio.get_running_loop().remove_reader(self._fd)
         self._input += data
         self._heard.set()
+
+
+def _opened() -> int:
+    """A description of its own of the terminal behind stdin: what is set on it is not set on the shell's."""
+    if not os.isatty(0):
+        raise UsageError(say("terminal.none"))
+    flags = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK
+    try:
+        return os.open(os.ttyname(0), flags)
+    except OSError:
+        # Nameless in a container, or another user's after su.
+        try:
+            return os.open("/dev/tty", flags)
+        except OSError as error:
+            raise UsageError(say("terminal.none")) from error

@@ -215,7 +215,7 @@ ENGLISH: dict[str, str] = {
     # the checkup of a terminal
     "terminal.none": "doctor --terminal needs a terminal to type in; start it from one, without input from elsewhere.",
     "terminal.heading": "terminal {term}",
-    "terminal.press": "Press {key} (Esc skips): ",
+    "terminal.press": "Press {key} (Esc skips):",
     "terminal.term": "{term}, {columns}x{rows}",
     "terminal.small": "Make the window larger: below {columns}x{rows} the screen cannot be whole.",
     "terminal.truecolor": "16 million colours ({source})",

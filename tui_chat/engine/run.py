@@ -218,6 +218,10 @@ class Run:
         so_far = Continuation("".join(self._said), "".join(self._thought), self.place)
         return self._by_best_way(so_far, refused, unasked=True)
 
+    def _sure(self, way: Way) -> bool:
+        """True when the way will take up the very last character: a far gateway may drop the parameter on the way."""
+        return way.exact and (way is not Way.CONTINUE or self.ask.endpoint.local)
+
     def _by_best_way(
         self, so_far: Continuation | None, refused: frozenset[str], *, unasked: bool = False
     ) -> Continuation | None:
@@ -226,7 +230,7 @@ class Run:
             return None
         for way in self._codec.ways(self.ask):
             possible = so_far.place is not None if way is Way.STREAM else bool(so_far.text)
-            if possible and way not in refused and (way.exact or not unasked):
+            if possible and way not in refused and (not unasked or self._sure(way)):
                 return replace(so_far, way=way)
         return None
 

@@ -47,6 +47,10 @@ SETTLE_S = 5.0
 """After a finish reason: how long usage and the end mark are waited for."""
 DRAIN_S = 0.1
 """After the end mark: how long the end of the body is waited for, so that the connection can be used again."""
+LATE_S = 0.1
+"""A timer that rings so late rings in a program that was stopped, or kept from running, over its deadline."""
+GRACE_S = 0.5
+"""What came meanwhile has so long to be read."""
 BLOCKED_REASONS = frozenset({"content_filter", "refusal"})
 """finish_reasons that, without a word of answer, mean that there is none."""
 
@@ -73,6 +77,8 @@ class Stream:
         self._sent = self._heard = engine.clock.now()
         self._total_at = total_at
         self._timer: Timer | None = None
+        self._spared = False
+        """A deadline has passed while the program stood still, and what waits in the socket is read first."""
         self._guard: Guard[None] | None = None
 
     async def read(self, codec: Codec, request: Request) -> Completed | Failure:
@@ -223,8 +229,13 @@ class Stream:
     def _ring(self) -> None:
         """A deadline as it stood when the timer was set; data that came since has moved it."""
         when, cause = self._due()
-        if self._engine.clock.now() < when:
+        late = self._engine.clock.now() - when
+        if late < 0:
+            self._spared = False
             self._arm()
+        elif late > LATE_S and not self._spared:
+            self._spared = True
+            self._timer = self._engine.clock.call_later(GRACE_S, self._ring)
         elif self._guard is not None:
             self._guard.interrupt(cause)
 

@@ -9,11 +9,11 @@ import signal
 import threading
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual.app import App, SystemCommand
-from textual.worker import WorkerFailed
+from textual.worker import Worker, WorkerFailed, WorkerState
 
 from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.words import say
@@ -107,6 +107,12 @@ class TuiChat(App[None]):
             self._problems.insert(0, str(error))
             self.push_screen(FirstRun(self.house, first=True), self._set_up)
         self.call_after_refresh(self._warm_up)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A worker that breaks ends alone; what broke it is in the log."""
+        worker = cast("Worker[object]", event.worker)
+        if event.state is WorkerState.ERROR and worker.error is not None:
+            log.error("a worker broke", exc_info=worker.error)
 
     def _set_up(self, endpoint: Endpoint | None) -> None:
         if endpoint is not None:

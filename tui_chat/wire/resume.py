@@ -37,10 +37,12 @@ REFUSALS = (
 )
 """What the words of a 400 say about the way that was tried."""
 
-RESTART = 24
+RESTART = 12
 """Characters from the beginning of the answer that, when they come again, show that the server began anew."""
 MIN_OVERLAP = 12
 """Characters that must agree before a repetition is taken for one: shorter agreements are mere chance."""
+MIN_WHOLE = 4
+"""The same where all of the text so far comes again."""
 
 
 def openai_ways(endpoint: Endpoint) -> tuple[Way, ...]:
@@ -74,7 +76,7 @@ class Join:
         self._starts = [0] if way.exact else list(range(max(0, len(before) - 4000), len(before)))
         """Where in the text before a repetition may have begun, as far as what has come agrees with it."""
         self._held = ""
-        self._joined = way is Way.STREAM or len(before) < (MIN_OVERLAP if way.exact else 1)
+        self._joined = way is Way.STREAM or len(before) < (MIN_WHOLE if way.exact else 1)
 
     @property
     def joined(self) -> bool:
