@@ -15,7 +15,6 @@ from tests.kit import (
     COMMENT,
     DONE,
     HANG,
-    PATIENT,
     Head,
     Pause,
     Script,
@@ -50,8 +49,6 @@ EXACT = {"base_url": "http://127.0.0.1:9/v1"}
 DEEPSEEK = {"base_url": "https://api.deepseek.com"}
 KEPT = {"extra_body": {"background": True}}
 """A Responses server that keeps its streams."""
-SLOW = {"timeouts": PATIENT}
-"""For answers of more pieces than the fake clock waits for."""
 LIMITS = Timeouts(first_token=60, idle=20, total=0)
 BEGUN, REST, WHOLE = "The quick brown fox jum", "ps over the lazy dog.", "The quick brown fox jumps over the lazy dog."
 MIB = 1024 * 1024
@@ -99,10 +96,6 @@ def in_each(row: int, name: str, tongues: tuple[Tongue, ...] = TONGUES, /, **tol
     ]
 
 
-def no(status: int, message: str, **fields: object) -> Script:
-    return refusal(status, message, **fields)
-
-
 def google(code: int, status: str, message: str, *details: str) -> Script:
     return [
         Head(code, {"content-type": "application/json"}),
@@ -124,8 +117,7 @@ def usage_chunk(**counts: int) -> bytes:
 
 
 def bytewise(*pieces: bytes) -> Script:
-    data = b"".join(pieces)
-    return [data[i : i + 1] for i in range(len(data))]
+    return [step for piece in pieces for i in range(len(piece)) for step in (piece[i : i + 1], Pause(0.001))]
 
 
 def kept(number: int, text: str) -> bytes:
@@ -141,8 +133,8 @@ QUEUED = sse(responses.event("response.queued", response=responses.response("que
 AZURE = event({"choices": [], "prompt_filter_results": [{"prompt_index": 0}], "model": ""})
 TOO_LONG = "This model's maximum context length is 8192 tokens; your messages have 9000."
 NO_PREFILL = "This model does not support assistant message prefill. The conversation must end with a user message."
-NO_OPTIONS = no(400, "Unrecognized request argument: stream_options", param="stream_options")
-NO_CONTINUE = no(400, "Unrecognized request argument supplied: continue_final_message")
+NO_OPTIONS = refusal(400, "Unrecognized request argument: stream_options", param="stream_options")
+NO_CONTINUE = refusal(400, "Unrecognized request argument supplied: continue_final_message")
 SO_FAR = {"continuation": Continuation("So far ")}
 TIRED = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "insufficient_system_resource"}]})
 GAVE_UP = event({"choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}]})
@@ -193,7 +185,7 @@ CASES: list[Case] = [
     Case(
         row=2,
         name="quota",
-        server=[no(429, "You exceeded your current quota", code="insufficient_quota")],
+        server=[refusal(429, "You exceeded your current quota", code="insufficient_quota")],
         ends=Kind.QUOTA,
         says="top it up",
     ),
@@ -201,7 +193,7 @@ CASES: list[Case] = [
         row=2,
         name="balance",
         at=DEEPSEEK,
-        server=[no(402, "Insufficient Balance")],
+        server=[refusal(402, "Insufficient Balance")],
         ends=Kind.QUOTA,
         says="Insufficient Balance",
     ),
@@ -209,7 +201,7 @@ CASES: list[Case] = [
         row=2,
         name="credits-anthropic",
         at=CLAUDE.endpoint,
-        server=[no(400, "Your credit balance is too low; see billing")],
+        server=[refusal(400, "Your credit balance is too low; see billing")],
         ends=Kind.QUOTA,
     ),
     Case(
@@ -230,7 +222,7 @@ CASES: list[Case] = [
         row=4,
         name="loading",
         at=EXACT,
-        server=[no(503, "Loading model")] * 9 + [OK],
+        server=[refusal(503, "Loading model")] * 9 + [OK],
         tries=10,
         waits=[2.0] * 9,
         seconds=18,
@@ -240,7 +232,7 @@ CASES: list[Case] = [
         row=4,
         name="loading-for-good",
         at=EXACT | {"timeouts": Timeouts(first_token=7)},
-        server=[no(503, "Loading model")] * 5,
+        server=[refusal(503, "Loading model")] * 5,
         ends=Kind.LOADING,
         tries=5,
         seconds=8,
@@ -250,7 +242,7 @@ CASES: list[Case] = [
         5,
         "key-refused",
         at={"key": Secret(KEY), "key_source": "WORK_KEY"},
-        server=[no(401, f"Incorrect API key provided: {KEY}.")],
+        server=[refusal(401, f"Incorrect API key provided: {KEY}.")],
         ends=Kind.AUTH,
         says="WORK_KEY",
     ),
@@ -258,7 +250,7 @@ CASES: list[Case] = [
         5,
         "key-not-allowed",
         at={"key": Secret(KEY)},
-        server=[no(403, f"{KEY} may not")],
+        server=[refusal(403, f"{KEY} may not")],
         ends=Kind.PERMISSION,
         says="… may not",
     ),
@@ -281,14 +273,14 @@ CASES: list[Case] = [
     *in_each(
         6,
         "context",
-        server=[no(400, TOO_LONG, code="context_length_exceeded")],
+        server=[refusal(400, TOO_LONG, code="context_length_exceeded")],
         ends=Kind.CONTEXT_LENGTH,
         says="shorten it",
     ),
     *in_each(
         6,
         "bad-parameter",
-        server=[no(400, "temperature: must be at most 2")],
+        server=[refusal(400, "temperature: must be at most 2")],
         ends=Kind.BAD_REQUEST,
         says="must be at most 2",
     ),
@@ -297,7 +289,7 @@ CASES: list[Case] = [
         row=7,
         name="prefill-refused-chat",
         at=EXACT,
-        server=[NO_CONTINUE, no(400, NO_PREFILL), OK],
+        server=[NO_CONTINUE, refusal(400, NO_PREFILL), OK],
         asks=SO_FAR,
         tries=3,
         seams=1,
@@ -308,7 +300,7 @@ CASES: list[Case] = [
         row=7,
         name="prefill-refused-anthropic",
         at=CLAUDE.endpoint,
-        server=[no(400, NO_PREFILL), CLAUDE.answer()],
+        server=[refusal(400, NO_PREFILL), CLAUDE.answer()],
         asks=SO_FAR | {"model": "claude-sonnet-4-5"},
         tries=2,
         seams=1,
@@ -319,7 +311,7 @@ CASES: list[Case] = [
         row=7,
         name="prefill-refused-gemini",
         at=GEMINI.endpoint,
-        server=[no(400, "Please ensure that the last turn is from the user, not model"), GEMINI.answer()],
+        server=[refusal(400, "Please ensure that the last turn is from the user, not model"), GEMINI.answer()],
         asks=SO_FAR | {"model": "gemini-2.5-flash"},
         tries=2,
         seams=1,
@@ -609,7 +601,6 @@ CASES: list[Case] = [
     Case(
         row=24,
         name="cut-everywhere-chat",
-        at=SLOW,
         server=[
             bytewise(b'data: {"choices":[{"delta":{"content":"\xf0\x9f\x99\x82\xe6\xbc\xa2"}}]}\n\n', stopped(), DONE)
         ],
@@ -619,7 +610,7 @@ CASES: list[Case] = [
     Case(
         row=24,
         name="cut-everywhere-anthropic",
-        at=CLAUDE.endpoint | SLOW,
+        at=CLAUDE.endpoint,
         server=[bytewise(claude.say_text("🙂漢"), CLAUDE.stop("stop"))],
         ends=DONE_WELL,
         text="🙂漢",
@@ -627,7 +618,7 @@ CASES: list[Case] = [
     Case(
         row=24,
         name="cut-everywhere-gemini",
-        at=GEMINI.endpoint | SLOW,
+        at=GEMINI.endpoint,
         server=[bytewise(gemini.sse(gemini.say_text("🙂漢")), GEMINI.stop("stop"))],
         ends=DONE_WELL,
         text="🙂漢",
@@ -635,7 +626,6 @@ CASES: list[Case] = [
     *in_each(
         24,
         "cut-everywhere-escaped",
-        at=SLOW,
         server=lambda t: [bytewise(t.say("🙂漢"), t.stop("stop"))],
         ends=DONE_WELL,
         text="🙂漢",
@@ -650,7 +640,6 @@ CASES: list[Case] = [
     *in_each(
         26,
         "crlf-cut",
-        at=SLOW,
         server=lambda t: [bytewise(b"".join(t.answer()).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))],
         **HELLO,
     ),
@@ -790,7 +779,7 @@ CASES: list[Case] = [
         name="temperature-anthropic",
         at=CLAUDE.endpoint,
         asks={"settings": Settings(temperature=0.5)},
-        server=[no(400, "`temperature` is deprecated for this model."), CLAUDE.answer()],
+        server=[refusal(400, "`temperature` is deprecated for this model."), CLAUDE.answer()],
         tries=2,
         waits=[],
         learned=["temperature"],
@@ -801,7 +790,7 @@ CASES: list[Case] = [
         name="thinking-gemini",
         at=GEMINI.endpoint,
         asks={"model": "gemini-2.5-flash"},
-        server=[no(400, "Thinking is not enabled for models/m"), GEMINI.answer()],
+        server=[refusal(400, "Thinking is not enabled for models/m"), GEMINI.answer()],
         tries=2,
         waits=[],
         learned=["thinkingConfig"],
@@ -811,7 +800,7 @@ CASES: list[Case] = [
         row=34,
         name="store-responses",
         at=RESPONSES.endpoint,
-        server=[no(400, "Unknown parameter: 'store'.", param="store"), RESPONSES.answer()],
+        server=[refusal(400, "Unknown parameter: 'store'.", param="store"), RESPONSES.answer()],
         tries=2,
         waits=[],
         learned=["store"],

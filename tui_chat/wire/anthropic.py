@@ -22,8 +22,9 @@ from tui_chat.domain.words import say
 from tui_chat.wire.codec import ModelInfo
 from tui_chat.wire.counts import tokens
 from tui_chat.wire.errors import http_failure, read_body
+from tui_chat.wire.model_list import read_models
 from tui_chat.wire.refusals import WORDS_READ, Parameter, refused_parameter
-from tui_chat.wire.request import get, no_models, post, turns
+from tui_chat.wire.request import get, post, turns
 from tui_chat.wire.resume import refused_way
 from tui_chat.wire.stream_decoder import SAMPLE, AnswerDecoder, Reader, typed
 from tui_chat.wire.surrogates import PairJoiner
@@ -128,19 +129,8 @@ class _Event(msgspec.Struct):
     error: Any = None
 
 
-class _Model(msgspec.Struct):
-    id: str
-    display_name: str | None = None
-    max_input_tokens: int | None = None
-
-
-class _ModelList(msgspec.Struct):
-    data: list[Any] | None
-
-
 _events = msgspec.json.Decoder(_Event, strict=False)
 _messages = msgspec.json.Decoder(_Message, strict=False)
-_model_lists = msgspec.json.Decoder(_ModelList)
 
 
 class Anthropic:
@@ -168,11 +158,7 @@ class Anthropic:
         return get(endpoint, _url(endpoint, "/models?limit=1000"), _headers(endpoint))
 
     def models(self, body: bytes) -> list[ModelInfo]:
-        try:
-            entries = _model_lists.decode(body).data or []
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise no_models(body, error) from error
-        return [model for entry in entries if (model := _model(entry)) is not None]
+        return read_models(body)
 
 
 class EventReader(Reader):
@@ -410,16 +396,3 @@ def _usage(counted: _Usage) -> Usage:
         cache_write=written,
         output=counted.output_tokens,
     )
-
-
-def _model(entry: Any) -> ModelInfo | None:
-    """A model of the list; an entry without an id is none."""
-    try:
-        model = msgspec.convert(entry, _Model, strict=False)
-    except msgspec.ValidationError:
-        match entry:
-            case {"id": str(name)}:
-                return ModelInfo(name)
-            case _:
-                return None
-    return ModelInfo(model.id, model.display_name, model.max_input_tokens)

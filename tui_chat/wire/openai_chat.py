@@ -19,9 +19,10 @@ from tui_chat.domain.failure import Kind, failure
 from tui_chat.domain.words import say
 from tui_chat.wire.codec import ModelInfo
 from tui_chat.wire.errors import http_failure, read_body, read_error, stream_failure
+from tui_chat.wire.model_list import read_models
 from tui_chat.wire.openai_figures import FIGURES, Figures, figure_events
 from tui_chat.wire.refusals import SAMPLING, Parameter, refused_parameter
-from tui_chat.wire.request import bearer, get, no_models, post
+from tui_chat.wire.request import bearer, get, post
 from tui_chat.wire.resume import GO_ON, openai_ways, refused_way
 from tui_chat.wire.stream_decoder import SAMPLE, AnswerDecoder, Reader, loose_json
 from tui_chat.wire.surrogates import PairJoiner, well_formed
@@ -88,20 +89,7 @@ class _Chunk(Figures):
     object: Any = None
 
 
-class _Model(msgspec.Struct):
-    id: str
-    name: str | None = None
-    context_length: int | None = None
-    max_model_len: int | None = None
-    context_window: int | None = None
-
-
-class _ModelList(msgspec.Struct):
-    data: list[Any] | None
-
-
 _chunks = msgspec.json.Decoder(_Chunk, strict=False)
-_model_lists = msgspec.json.Decoder(_ModelList | list[Any])
 
 
 class OpenAIChat:
@@ -126,12 +114,7 @@ class OpenAIChat:
         return get(endpoint, url, bearer(endpoint))
 
     def models(self, body: bytes) -> list[ModelInfo]:
-        try:
-            found: _ModelList | list[Any] = _model_lists.decode(body)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise no_models(body, error) from error
-        entries = found if isinstance(found, list) else found.data or []
-        return [model for entry in entries if (model := _model(entry)) is not None]
+        return read_models(body)
 
 
 class ChunkReader(Reader):
@@ -344,16 +327,3 @@ def _parts(parts: list[Any]) -> tuple[str, str]:
             case _:
                 pass
     return text, thought
-
-
-def _model(entry: Any) -> ModelInfo | None:
-    """A model of the list; an entry without an id is none."""
-    try:
-        model = msgspec.convert(entry, _Model, strict=False)
-    except msgspec.ValidationError:
-        match entry:
-            case {"id": str(name)}:
-                return ModelInfo(name)
-            case _:
-                return None
-    return ModelInfo(model.id, model.name, model.context_length or model.max_model_len or model.context_window)

@@ -21,6 +21,7 @@ from tui_chat.domain.failure import Kind, failure
 from tui_chat.domain.words import say
 from tui_chat.wire.counts import amount, tokens
 from tui_chat.wire.errors import http_failure, read_body, read_error, stream_failure
+from tui_chat.wire.model_list import read_models
 from tui_chat.wire.openai_chat import OpenAIChat
 from tui_chat.wire.refusals import SAMPLING, Parameter, refused_parameter
 from tui_chat.wire.request import bearer, get, post, turns
@@ -124,7 +125,7 @@ class OpenAIResponses:
         return OpenAIChat().models_request(endpoint)
 
     def models(self, body: bytes) -> list[ModelInfo]:
-        return OpenAIChat().models(body)
+        return read_models(body)
 
 
 class ResponsesReader(Reader):

@@ -17,7 +17,7 @@ from textual.widgets import Static
 from tui_chat.domain import events, figures
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import key_in_the_open
-from tui_chat.domain.failure import Broken, Kind, StoreError, TuiChatError
+from tui_chat.domain.failure import Broken, StoreError, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from tui_chat.engine.session import Session
     from tui_chat.ui.app import TuiChat
 
-TELLING = frozenset({Kind.AUTH, Kind.PERMISSION, Kind.DNS, Kind.REFUSED, Kind.TLS, Kind.PROXY, Kind.CONNECT_TIMEOUT})
-"""What a look at the model list says about the endpoint itself; an API without such a list is none of it."""
 WIDE = 110
 """Columns from which the figures stand beside the transcript."""
 NOTICE_S = 6.0
@@ -88,13 +86,11 @@ class ChatScreen(Screen[None]):
 
     @work(exclusive=True, group="check", exit_on_error=False)
     async def _check_endpoint(self) -> None:
-        """Ask the endpoint for its models, so that a bad key or a dead server shows before the first message."""
+        """Try the key of a far endpoint, so that a refused one shows before the first message is sent."""
         await asyncio.to_thread(self.app.house.transport.warm_up)
-        try:
-            await self.app.house.offers(self.session.target.endpoint)
-        except Broken as broken:
-            if broken.failure.kind in TELLING:
-                self.notice(broken.failure.line)
+        trouble = await self.app.house.check_key(self.session.target.endpoint)
+        if trouble is not None:
+            self.notice(trouble.line)
 
     @work(exit_on_error=False)
     async def _find_model(self) -> None:
