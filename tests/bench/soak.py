@@ -46,7 +46,8 @@ CALM = Timeouts(connect=10, first_token=3, idle=2)
 HURRIED = Timeouts(connect=10, first_token=3, idle=2, total=1)
 TIMERS = (Kind.FIRST_TOKEN_TIMEOUT, Kind.IDLE_TIMEOUT, Kind.TOTAL_TIMEOUT)
 MOMENT_S = 0.5
-"""Where the client itself hangs up: what was acknowledged so long before must have been read."""
+"""Where the client itself hangs up: what was acknowledged so long before, and three turns, must have been read."""
+WATCH_S = 0.05
 STUCK_S = 60.0
 """No run takes so long."""
 MOST_REASONS = 20
@@ -75,10 +76,11 @@ class Try:
     """One attempt as the client heard it; where its text begins and ends in that of the run."""
 
     began: int
+    since: float
     ended: int = 0
     id: str = ""
     at: float = 0.0
-    """When the client was through with it."""
+    """When the client was through with it, and when it had begun."""
     own: bool = False
     """The client ended it: cancelled, or a timer rang."""
 
@@ -94,6 +96,8 @@ class Heard:
         self.late: list[str] = []
         self.resumes = 0
         self.cancelled = False
+        self.patience = 0.0
+        """No try of so few seconds can have been ended by a timer."""
         self.size = 0
         """Characters of text."""
         self.at_first_text: Callable[[], None] | None = None
@@ -104,7 +108,7 @@ class Heard:
         self.draft.fold(stamped)
         match stamped.event:
             case Attempt(_, resumes):
-                self.tries.append(Try(self.size))
+                self.tries.append(Try(self.size, asyncio.get_running_loop().time()))
                 self.resumes = resumes
             case Connected(_, request_id):
                 self.tries[-1].id = request_id or ""
@@ -203,12 +207,12 @@ def check(heard: Heard, served: list[Served], seed: int, report: Report) -> list
     """What is wrong with a run that should be over."""
     wrong = [*_wrong_end(heard), *_wrong_text(heard, seed), *_wrong_outcome(heard, served, seed)]
     for one in served:
-        missing = _missing(heard, one)
+        missing = _missing(heard, one, MOMENT_S + 3 * report.longest_turn)
         if missing:
             wrong.append(missing)
         elif one.text:
             report.acknowledged += len(one.text.encode())
-    return [f"run {heard.number} ({', '.join(s.fault for s in served)}): {words}" for words in wrong]
+    return [f"run {heard.number} ({', '.join(s.fault for s in served)}): {words}; {heard.outcomes}" for words in wrong]
 
 
 def _wrong_end(heard: Heard) -> list[str]:
@@ -244,21 +248,32 @@ def _wrong_outcome(heard: Heard, served: list[Served], seed: int) -> list[str]:
             return ["completed, though the answer was not whole"]
         case [Completed()] if heard.draft.text != canon(seed, heard.number).text:
             return [f"completed with {heard.size} characters of {len(canon(seed, heard.number).text)}"]
-        case [Failed(trouble)] if trouble.kind is Kind.INTERNAL or (whole and trouble.kind not in TIMERS):
+        case [Failed(trouble)] if trouble.kind is Kind.INTERNAL or (whole and not _may_be_late(heard, trouble.kind)):
             return [f"failed: {trouble.kind} {trouble.message}"]
         case _:
             return []
 
 
-def _missing(heard: Heard, served: Served) -> str:
-    """What the server knows to be acknowledged and the client does not have."""
+def _may_be_late(heard: Heard, kind: Kind) -> bool:
+    """A timer ended it; where the rest of a broken answer came too late, the failure is that which broke it."""
+    last = heard.tries[-1]
+    return kind in TIMERS or last.at - last.since >= heard.patience
+
+
+def _missing(heard: Heard, served: Served, moment: float) -> str:
+    """What the server knows to be acknowledged and the client does not have.
+
+    Where the client itself hung up, only what had been there for a moment counts.
+    """
     if not (served.text or served.reasoning):
         return ""
     found = next((one for one in heard.tries if one.id == served.id), None)
-    if found is None:
-        return "" if heard.cancelled else f"request {served.id} was answered, and nobody heard it"
-    if found.own and served.at > found.at - MOMENT_S:
+    # Hung up on before its head was read, it has no name.
+    likely = found or next((one for one in heard.tries if not one.id and one.at > served.at), heard.tries[-1])
+    if likely.own and served.at > likely.at - moment:
         return ""
+    if found is None:
+        return f"request {served.id} was answered, and nobody heard it"
     text = heard.draft.text
     if text[: found.began] != served.before:
         return f"went on from {served.before!r} with {text[: found.began]!r}"
@@ -340,6 +355,7 @@ class Soak:
 
     def _ask(self, heard: Heard) -> Ask:
         limits = self.plan.hurried if self._rng.random() < 0.05 else self.plan.timeouts
+        heard.patience = 0.0 if limits.total else min(limits.first_token, limits.idle)
         retry = RetryPolicy(4, 0.02, 0.2)
         return ask(
             prompt(heard.number),
@@ -354,6 +370,7 @@ class Soak:
         for task in (*stuck, *cancels):
             task.cancel()
         await asyncio.wait((*stuck, *cancels))
+        await asyncio.sleep(2 * WATCH_S)  # a long turn is known by then
         for lane, one in zip(lanes, heard, strict=True):
             lane.cancel()  # too late to change anything
             one.cancelled |= self._over
@@ -399,8 +416,8 @@ class Soak:
         """Peaks, while it lasts."""
         while True:
             before = time.monotonic()
-            await asyncio.sleep(0.05)
-            self.report.longest_turn = max(self.report.longest_turn, time.monotonic() - before - 0.05)
+            await asyncio.sleep(WATCH_S)
+            self.report.longest_turn = max(self.report.longest_turn, time.monotonic() - before - WATCH_S)
             self.report.peak_fds = max(self.report.peak_fds, open_fds())
 
     async def _look_at_idle(self, fds: int) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.events import RunEvent
 
 BUSY = failure(Kind.OVERLOADED, "busy")
+LOADING = failure(Kind.LOADING, "loading")
 OPENED = Connected(200, "req-1", 0.1, None)
 
 
@@ -73,6 +74,15 @@ CASES: dict[str, tuple[tuple[RunEvent, ...], dict[str, Any]]] = {
     "trying again, the reason being kept": (
         (Attempt(1), Waiting(7.0, BUSY), Attempt(2)),
         {"phase": Phase.CONNECTING, "waiting": None, "attempts": 2, "failure": BUSY},
+    ),
+    "loading, however often it is looked at": (
+        (Attempt(1), Waiting(2.0, LOADING), Attempt(2), Connected(503, None, None, None)),
+        {"phase": Phase.LOADING, "waiting": None, "attempts": 2, "failure": LOADING},
+    ),
+    "loaded": ((Attempt(1), Waiting(2.0, LOADING), Attempt(2), OPENED), {"phase": Phase.PROCESSING}),
+    "another trouble than loading": (
+        (Attempt(1), Waiting(2.0, LOADING), Attempt(2), Waiting(2.0, BUSY), Attempt(3)),
+        {"phase": Phase.CONNECTING},
     ),
     "learned and seam": ((Attempt(1), Learned("e", "m", "p"), Seam(3)), {"phase": Phase.CONNECTING}),
     "completed after a failed try": (

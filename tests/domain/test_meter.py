@@ -222,6 +222,7 @@ CASES: dict[str, tuple[Timeline, float, dict[str, Any]]] = {
         6.0,
         {"silence_s": 1.0},
     ),
+    "keep-alives are no data": ([*START, (5.0, Progress("queued"))], 6.0, {"silence_s": 5.5}),
     "bytes are UTF-8, and broken text does no harm": (
         [*START, (1.0, Text("漢字🙂")), (2.0, Text("\ud800"))],
         2.0,

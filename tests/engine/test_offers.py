@@ -51,6 +51,12 @@ async def test_trouble(script: Script, kind: Kind) -> None:
     assert found.failure.kind is kind
 
 
+async def test_a_key_that_the_server_quotes_is_not_shown() -> None:
+    _, found = await asked(*refusal(401, "no such key: sk-secret-12345"), key=Secret("sk-secret-12345"))
+    assert isinstance(found, Broken)
+    assert found.failure.message == "no such key: …"
+
+
 @pytest.mark.parametrize(
     ("script", "limits", "seconds"),
     [

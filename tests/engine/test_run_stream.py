@@ -30,8 +30,8 @@ from tests.kit import (
     thought,
     used,
 )
-from tui_chat.domain.endpoint import RetryPolicy, Timeouts
-from tui_chat.domain.events import Cancelled, Completed, Connected, Ended, Failed, Skipped, Text, Usage
+from tui_chat.domain.endpoint import RetryPolicy, Secret, Timeouts
+from tui_chat.domain.events import Cancelled, Completed, Connected, Ended, Failed, Progress, Skipped, Text, Usage
 from tui_chat.domain.failure import Kind, failure
 from tui_chat.engine import stream as stream_module
 from tui_chat.engine.run import Run
@@ -96,6 +96,38 @@ async def test_malformed_chunks_are_counted() -> None:
     stage = Stage([b"data: {oops\n\n", said("x"), stopped(), DONE])
     await stage.play()
     assert [s.sample for s in stage.recorder.of(Skipped)] == ["{oops"]
+
+
+PROMPT = event({"choices": [], "prompt_progress": {"total": 9, "processed": 3}})
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ([COMMENT, Pause(1), COMMENT, COMMENT, said("x"), DONE], [Progress("queued")]),
+        ([COMMENT + said("x"), COMMENT, DONE], []),
+        ([said("x"), COMMENT, DONE], []),
+        ([stopped(), COMMENT, DONE], []),
+        ([PROMPT, COMMENT, said("x"), DONE], [Progress("prompt", 3, 9)]),
+        ([COMMENT, PROMPT, COMMENT, said("x"), DONE], [Progress("queued"), Progress("prompt", 3, 9)]),
+    ],
+)
+async def test_keep_alives_before_the_first_token_are_told_once(script: Script, told: list[Progress]) -> None:
+    stage = Stage(script)
+    await stage.play()
+    assert stage.recorder.of(Progress) == told
+
+
+@pytest.mark.parametrize(
+    "script",
+    [refusal(401, "no such key: sk-secret-12345"), [event({"error": {"message": "sk-secret-12345 is no key"}})]],
+)
+async def test_a_key_that_the_server_quotes_is_not_shown(script: Script) -> None:
+    stage = Stage(script, key=Secret("sk-secret-12345"), retry=ONCE)
+    outcome = await stage.play()
+    assert isinstance(outcome, Failed)
+    assert "…" in outcome.failure.message
+    assert "sk-secret" not in repr(stage.recorder.events)
 
 
 LIMITS = Timeouts(first_token=60, idle=20, total=0)

@@ -82,7 +82,7 @@ REFUSED = {
     "Unrecognized request argument supplied: continue_final_message": Way.CONTINUE,
     "Extra inputs are not permitted: add_generation_prompt": Way.CONTINUE,
     "messages.2.prefix: Extra inputs are not permitted": Way.PREFIX,
-    "This model does not support assistant message prefill. The conversation must end with a user message.": Way.TRAILING,
+    "This model does not support assistant message prefill; end with a user message.": Way.TRAILING,
     "Please ensure that the last turn is of role user": Way.TRAILING,
     "temperature is not supported": None,
 }

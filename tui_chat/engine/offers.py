@@ -10,6 +10,7 @@ from tui_chat.domain.endpoint import key_trouble
 from tui_chat.domain.failure import Broken, Kind, failure
 from tui_chat.domain.words import say
 from tui_chat.engine.guard import Guard, Interrupted
+from tui_chat.wire.blot import clean_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,5 +86,6 @@ async def _ask(engine: Engine, endpoint: Endpoint, hear: Callable[[Answer], None
             hear(answer)
         body = await read_all(answer, BODY_LIMIT)
         if answer.status != 200:
-            raise Broken(codec.error(endpoint, answer.status, answer.headers, body))
+            found = codec.error(endpoint, answer.status, answer.headers, body)
+            raise Broken(clean_failure(found, endpoint))
     return codec.models(body)

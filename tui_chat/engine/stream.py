@@ -26,7 +26,7 @@ from tui_chat.domain.failure import Broken, Kind, failure
 from tui_chat.domain.words import say
 from tui_chat.engine.guard import Guard, Interrupted
 from tui_chat.engine.offers import read_all
-from tui_chat.wire.blot import Blotter, known_keys
+from tui_chat.wire.blot import clean_failure
 from tui_chat.wire.resume import Join
 from tui_chat.wire.retry import retry_after
 
@@ -141,11 +141,8 @@ class Stream:
         body = await read_all(answer, ERROR_BODY_LIMIT)
         asked = retry_after(answer.headers, self._engine.clock.wall())
         found = codec.error(self.ask.endpoint, answer.status, answer.headers, body)
-        return self._cleaned(replace(found, retry_after=asked if asked is not None else found.retry_after))
-
-    def _cleaned(self, found: Failure) -> Failure:
-        """The failure without the key, which some servers quote."""
-        return replace(found, message=Blotter(known_keys(self.ask.endpoint)).text(found.message))
+        found = clean_failure(found, self.ask.endpoint)
+        return replace(found, retry_after=asked if asked is not None else found.retry_after)
 
     def _take(self, decoder: Decoder, events: Iterable[StreamEvent]) -> None:
         self.place = decoder.place
@@ -162,7 +159,7 @@ class Stream:
                     self._hear()
                     self._told_progress = self._told_progress or isinstance(event, Progress)
                 case Faulted(trouble):
-                    event = Faulted(self._cleaned(trouble))
+                    event = Faulted(clean_failure(trouble, self.ask.endpoint))
                 case Stopped():
                     self._flush()
                     self._finished = event

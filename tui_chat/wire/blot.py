@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tui_chat.domain.endpoint import Endpoint
+    from tui_chat.domain.failure import Failure
     from tui_chat.wire.codec import Request
 
 BLOT = "…"
@@ -74,6 +76,11 @@ def known_keys(endpoint: Endpoint, request: Request | None = None) -> set[str]:
         keys |= _given(request.headers) | _passwords(request.url)
         guesses |= _fields(_parsed(request.body))
     return keys | {guess for guess in guesses if len(guess) >= GUESSED and not any(map(str.isspace, guess))}
+
+
+def clean_failure(failure: Failure, endpoint: Endpoint) -> Failure:
+    """The failure without keys: some servers quote the one that they refuse."""
+    return replace(failure, message=Blotter(known_keys(endpoint)).text(failure.message))
 
 
 def clean_headers(headers: Mapping[str, str | Secret], blotter: Blotter) -> dict[str, str]:
