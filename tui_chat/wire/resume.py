@@ -37,7 +37,7 @@ REFUSALS = (
 )
 """What the words of a 400 say about the way that was tried."""
 
-RESTART = 12
+RESTART = 24
 """Characters from the beginning of the answer that, when they come again, show that the server began anew."""
 MIN_OVERLAP = 12
 """Characters that must agree before a repetition is taken for one: shorter agreements are mere chance."""
