@@ -178,6 +178,12 @@ ANSWERS: dict[str, tuple[int, str, Kind, str]] = {
         Kind.PROTOCOL,
         "The server answered 302 and points to ; keys are not sent on to other places.",
     ),
+    "a failed start, sent as an event (LiteLLM)": (
+        500,
+        f"data: {openai('Error processing stream start')}\n\ndata: [DONE]\n\n",
+        Kind.SERVER,
+        "Error processing stream start",
+    ),
     "teapot": (418, openai("short and stout"), Kind.BAD_REQUEST, "short and stout"),
 }
 

@@ -17,6 +17,7 @@ import msgspec
 from tui_chat.domain.failure import Kind, failure
 from tui_chat.domain.words import say
 from tui_chat.wire.retry import should_retry
+from tui_chat.wire.sse import SseDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,6 +156,9 @@ def read_body(body: bytes | str) -> ErrorBody:
     """The error that an answer's body tells, whatever its shape."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     text = text.removeprefix("\ufeff").strip()
+    if text.startswith(("data:", "event:")):
+        # Gateways answer a stream's failed start with its error as an event (LiteLLM).
+        text = next((event.data for event in SseDecoder().feed(f"{text}\n\n".encode()) if event.data), text)
     try:
         found = read_error(msgspec.json.decode(text))
     except (msgspec.DecodeError, RecursionError):
