@@ -106,7 +106,7 @@ class Recordings:
         self._last: LastExchange | None = None
 
     def begin(self, path: Path) -> None:
-        """Record everything from now on. Raises UsageError where another kind of file would be overwritten."""
+        """Record everything from now on. Raises UsageError where the file is of another kind or cannot be opened."""
         self._file = recordings.RecordingFile(path, self._tape.header(), lambda text: self.tell(text))
         self._tape.sinks.append(self._file)
 
@@ -289,6 +289,12 @@ class House:
         name, model, settings = self._chosen(choice)
         endpoint = self.endpoint(name)
         return self.target(endpoint, model or endpoint.default_model or "", settings, stream=choice.stream)
+
+    def detour(self, choice: Choice, endpoint: Endpoint) -> str | None:
+        """What to say when the demo runs and the profile that was chosen goes elsewhere."""
+        if self._demo is None or choice.profile is None or self._flagged(choice)[0] or endpoint.name == DEMO:
+            return None
+        return say("ask.not_the_demo", profile=choice.profile, endpoint=endpoint.name)
 
     def doctor(self, choice: Choice, listener: Callable[[Check], None]) -> Doctor:
         """The checkup of the endpoint that a question would go to; may block while a key command runs.

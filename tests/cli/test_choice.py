@@ -90,6 +90,15 @@ def test_a_profile_brings_its_settings(configured: Program) -> None:
     assert flag_wins.out == "a b c\n"
 
 
+def test_a_profile_that_leads_away_from_the_demo_is_told(configured: Program) -> None:
+    told = "tui-chat: Profile other goes to two, not to the demo.\n"
+    asked = configured.run("--demo", "ask", "echo hi", "-p", "other")
+    assert (asked.code, asked.out, asked.err) == (0, "hi\n", told)
+    assert configured.run("--demo", "doctor", "-p", "other").err == told
+    for options in (["-p", "capped"], ["-p", "other", "-e", "one"], ["-p", "other", "-m", "demo/demo-fast"]):
+        assert "Profile" not in configured.run("--demo", "ask", "echo hi", *options).err
+
+
 def test_the_last_one_used_comes_before_the_default(configured: Program, asked: Asks) -> None:
     last_used(configured, "two", "demo-flaky")
     assert asked("-m", "demo-slow") == ("two", "demo-slow")

@@ -74,6 +74,23 @@ def test_refusals_are_waited_out(program: Program, demo: DemoServer) -> None:
     assert len(done.err.splitlines()) == 2
 
 
+def test_going_on_with_an_answer_is_told(program: Program) -> None:
+    head = b'data: {"choices":[{"index":0,"delta":{"content":"half an "}}]}\n\n'
+    rest = b'data: {"choices":[{"index":0,"delta":{"content":"answer"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+
+    def answer(asked: Asked) -> Canned:
+        going_on = json.loads(asked.body)["messages"][-1]["role"] == "assistant"
+        return Canned(rest if going_on else head, content_type="text/event-stream")
+
+    with canned_server(answer) as server:
+        program.configure(f'[endpoints.vllm]\nbase_url = "{server.base_url}"\n')
+        done = program.run("ask", "-e", "vllm", "-m", "x", "hi")
+    assert (done.code, done.out) == (0, "half an answer\n")
+    waiting, resumed = done.err.splitlines()
+    assert "trying to go on in" in waiting
+    assert resumed == "tui-chat: going on with the answer"
+
+
 def test_blocked_by_the_provider(program: Program) -> None:
     body = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"content_filter"}]}\n\ndata: [DONE]\n\n'
     with canned_server(lambda _: Canned(body, content_type="text/event-stream")) as server:
@@ -166,6 +183,11 @@ def test_mistakes_on_the_command_line(program: Program, arguments: list[str]) ->
     done = program.run(*arguments)
     assert (done.code, done.out) == (2, "")
     one_line(done)
+
+
+@pytest.mark.parametrize("arguments", [["nope"], ["--demo", "nope", "--json"]])
+def test_an_unknown_command_is_pointed_to_the_help(program: Program, arguments: list[str]) -> None:
+    one_line(program.run(*arguments), "“nope”", "`tui-chat --help`")
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import KEY, point_to
-from tests.kit.program import ROOT, Done, Program
+from tests.kit.program import COMMAND, ROOT, Done, Program
 from tests.kit.serving import Asked, Canned, canned_server
+from tests.kit.terminal import Terminal
 from tui_chat.demo.server import DemoServer
 
 KNOWN = str(ROOT / "tests" / "fixtures" / "known.rec")
@@ -212,11 +213,21 @@ def test_a_recording_takes_the_place_of_no_other_file(program: Program, demo: De
     assert demo.log == []
 
 
-def test_an_unwritable_recording_stops_nothing(program: Program, demo: DemoServer) -> None:
-    done = program.run("--record", "no/such/folder", "ask", "echo hi", "-m", "demo-fast")
-    assert (done.code, done.out) == (0, "hi\n")
-    assert done.err.count("\n") == 1
-    assert "No such file" in done.err
+@pytest.mark.parametrize(("path", "fault"), [("no/such/file", "there is no folder no/such"), (".", "Is a directory")])
+@pytest.mark.parametrize("command", [["ask", "echo hi", "-m", "demo-fast"], ["models"]])
+def test_a_recording_that_cannot_be_opened_is_refused_before_anything_is_sent(
+    program: Program, demo: DemoServer, command: list[str], path: str, fault: str
+) -> None:
+    done = program.run(*command, "--record", path)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"tui-chat: {path} cannot be written: {fault}.\n"
+    assert demo.log == []
+
+
+def test_the_screen_does_not_open_without_its_recording(program: Program) -> None:
+    with Terminal([*COMMAND, "--demo", "--record", "no/such/file"], program.env, cwd=program.home) as terminal:
+        assert terminal.wait_exit() == 2
+        assert terminal.raw.decode() == "tui-chat: no/such/file cannot be written: there is no folder no/such.\r\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")

@@ -13,6 +13,7 @@ from tui_chat.demo.http11 import BODY_LIMIT
 from tui_chat.demo.models import HOSTILE, MALFORMED, MODELS
 from tui_chat.demo.server import LOG_LIMIT, DemoServer
 from tui_chat.demo.tokens import pieces
+from tui_chat.wire.resume import GO_ON
 
 
 def client_of(server: DemoServer) -> httpx.AsyncClient:
@@ -215,6 +216,95 @@ async def test_an_assistant_message_at_the_end_is_continued(client: httpx.AsyncC
     messages = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": whole[:101]}]
     rest = await ask(client, messages=messages)
     assert whole[:101] + rest["choices"][0]["message"]["content"] == whole
+
+
+def going_on(question: str, partial: str, *, asked: bool = False) -> list[dict[str, str]]:
+    """The messages of a client that wants the rest of an answer, by a trailing turn or in words."""
+    messages = [{"role": "user", "content": question}, {"role": "assistant", "content": partial}]
+    return [*messages, {"role": "user", "content": GO_ON}] if asked else messages
+
+
+def content(answer: Any) -> str:
+    return answer["choices"][0]["message"]["content"]
+
+
+@pytest.fixture
+async def varied() -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a server that words each answer anew."""
+    async with DemoServer(speed=0, seed=None) as running, client_of(running) as open_client:
+        yield open_client
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("model", ["demo-fast", "demo-slow", "demo-reasoning"])
+@pytest.mark.parametrize("question", ["hello", "keys", "models", "cost", "haiku", "count 90"])
+async def test_an_answer_goes_on_from_any_place(
+    varied: httpx.AsyncClient, question: str, model: str, asked: bool
+) -> None:
+    wholes: set[str] = set()
+    for part in range(1, 25):
+        # Each time anew: of the wordings that begin with the text, the newest is taken.
+        whole = content(await ask(varied, question, model))
+        wholes.add(whole)
+        cut = max(1, len(whole) * part // 24)
+        rest = await ask(varied, model=model, messages=going_on(question, whole[:cut], asked=asked))
+        assert whole[:cut] + content(rest) == whole
+    assert len(wholes) > 1 or question == "count 90"
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("question", ["hello", "keys", "models", "cost"])
+@pytest.mark.parametrize("model", ["demo-drop", "demo-stall"])
+async def test_a_broken_answer_goes_on_in_the_middle_of_the_word(
+    varied: httpx.AsyncClient, model: str, question: str, asked: bool
+) -> None:
+    partial = ""
+    async with varied.stream("POST", "/chat/completions", json=body(question, model, stream=True)) as response:
+        try:
+            async for line in response.aiter_lines():
+                if line.startswith("data: "):
+                    partial += "".join(deltas([json.loads(line.removeprefix("data: "))]))
+                elif line.startswith(":"):
+                    break
+        except httpx.ReadError:
+            assert model == "demo-drop"
+    for _ in range(3):
+        await ask(varied, "haiku")
+    request = body(model=model, messages=going_on(question, partial, asked=asked))
+    joined = partial + "".join(deltas(await stream_chunks(varied, request)))
+    wholes = {content(await ask(varied, question, seed=seed)) for seed in range(60)}
+    assert len(partial) > 60
+    assert joined in wholes
+
+
+async def test_an_answer_cut_by_the_token_limit_goes_on(varied: httpx.AsyncClient) -> None:
+    for limit in (3, 17, 60):
+        first = await ask(varied, "hello", max_tokens=limit)
+        assert first["choices"][0]["finish_reason"] == "length"
+        second = content(await ask(varied, messages=going_on("hello", content(first)), max_tokens=limit))
+        third = content(await ask(varied, messages=going_on("hello", content(first) + second)))
+        assert content(first) + second + third in {content(await ask(varied, "hello", seed=seed)) for seed in range(60)}
+
+
+async def test_an_answer_from_before_the_server_began_goes_on(varied: httpx.AsyncClient) -> None:
+    for seed in range(12):
+        whole = content(await ask(varied, "keys", seed=seed))
+        async with DemoServer(speed=0, seed=None) as other, client_of(other) as client:
+            rest = content(await ask(client, messages=going_on("keys", whole[:-2])))
+        assert whole[:-2] + rest == whole
+
+
+@pytest.mark.parametrize("question", ["hello", "count 90"])
+async def test_a_text_that_is_no_answer_of_the_demo_is_answered_anew(varied: httpx.AsyncClient, question: str) -> None:
+    answer = content(await ask(varied, messages=going_on(question, "Nobody said this")))
+    assert answer.startswith("# " if question == "hello" else "1 2 3")
+
+
+async def test_garbage_goes_on_too(varied: httpx.AsyncClient) -> None:
+    whole = content(await ask(varied, "hello", "demo-garbage"))
+    for cut in (1, 40, len(whole) - 5, len(whole)):
+        rest = content(await ask(varied, model="demo-garbage", messages=going_on("hello", whole[:cut])))
+        assert whole[:cut] + rest == whole
 
 
 async def test_content_may_be_a_list_of_parts(client: httpx.AsyncClient) -> None:

@@ -208,6 +208,12 @@ TROUBLE: dict[str, tuple[Endpoint, str | None]] = {
 }
 
 
+def test_a_missing_key_is_to_be_set_and_not_checked() -> None:
+    trouble = key_trouble(replace(ENDPOINT, key=None))
+    assert trouble is not None
+    assert trouble.line.startswith("No key for work: looked for WORK_KEY. Set it, or choose another endpoint")
+
+
 @pytest.mark.parametrize("name", TROUBLE)
 def test_key_trouble(name: str) -> None:
     endpoint, words = TROUBLE[name]

@@ -13,8 +13,11 @@ Env = dict[str, str]
 
 @pytest.fixture
 def env(tmp_path: Path) -> Env:
+    file = tmp_path / "config" / "config.toml"
+    file.parent.mkdir()
+    file.touch(0o600)
     return {
-        "TUI_CHAT_CONFIG": str(tmp_path / "config" / "config.toml"),
+        "TUI_CHAT_CONFIG": str(file),
         "TUI_CHAT_DATA_DIR": str(tmp_path / "data"),
         "PATH": os.environ["PATH"],
     }
@@ -26,7 +29,6 @@ def configured(env: Env) -> Callable[..., Config]:
 
     def write_and_load(toml: str | bytes, mode: int = 0o600, **variables: str) -> Config:
         file = Path(env["TUI_CHAT_CONFIG"])
-        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(toml if isinstance(toml, bytes) else toml.encode())
         file.chmod(mode)
         env.update(variables)

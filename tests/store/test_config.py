@@ -31,7 +31,14 @@ def only(config: Config) -> str:
     return line.removeprefix(f"{config.file}: ")
 
 
-def test_no_file_is_no_problem(env):
+def test_a_file_that_is_named_and_not_there_yet_is_no_problem(env):
+    Path(env["TUI_CHAT_CONFIG"]).unlink()
+    assert load(env).problems == ()
+
+
+def test_no_file_is_no_problem(env, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+    del env["TUI_CHAT_CONFIG"]
     config = load(env)
     assert (config.problems, config.ui, config.budget, config.currency) == ((), Ui(), Budget(), Currency())
     assert (config.profiles, config.compare, config.keys, config.default) == ({}, {}, {}, Default())
@@ -290,6 +297,8 @@ api_key_env = "{KEY}"
 endpoint = "work"
 [profiles.hot]
 temperature = "hot"
+[profiles.lost]
+endpoint = "nonexist"
 [prices.good]
 input = 1
 output = 2
@@ -303,7 +312,6 @@ mouse = false
 per_day = "5"
 per_reply = 1
 [keys]
-send = 3
 quit = "ctrl+x"
 """
 
@@ -317,10 +325,10 @@ def test_ten_mistakes_give_ten_lines_and_the_rest_works(configured):
         "endpoints.three.headers.Authorization",
         "endpoints.four.api_key_env",
         "profiles.hot.temperature",
+        "profiles.lost.endpoint",
         "prices.bad.input",
         "ui.fps",
         "budget.per_day",
-        "keys.send",
     }
     assert len(config.problems) == 10
     for problem in config.problems:
@@ -361,7 +369,9 @@ def test_a_file_that_is_no_toml_is_one_problem(configured, content: bytes, says:
 
 
 def test_a_folder_in_its_place_is_one_problem(env):
-    Path(env["TUI_CHAT_CONFIG"]).mkdir(parents=True)
+    file = Path(env["TUI_CHAT_CONFIG"])
+    file.unlink()
+    file.mkdir()
     (line,) = lines(load(env))
     assert "cannot be read: Is a directory" in line
 
@@ -606,7 +616,6 @@ def test_the_first_token_may_take_longer_on_loopback(configured, address: str, g
 
 def test_ca_file_is_found_beside_the_configuration(configured, env):
     pem = Path(env["TUI_CHAT_CONFIG"]).parent / "own.pem"
-    pem.parent.mkdir(parents=True)
     pem.touch()
     assert configured(WORK + 'ca_file = "own.pem"').endpoint("work").ca_file == str(pem)
 
@@ -618,6 +627,29 @@ def test_an_unknown_name_is_answered_with_the_nearest(env):
     with pytest.raises(ConfigError, match=r"^The profile “x” is unknown; there is none\.$"):
         config.profile("x")
     assert (config.knows("deepseek"), config.knows("depseek")) == (True, False)
+
+
+def test_spoilt_names_count_among_the_nearest(configured):
+    config = configured('[endpoints.wrk]\nbase_url = "x"\n[profiles.fast]\nendpoint = "nonexist"\n')
+    assert [problem.key for problem in config.problems] == ["endpoints.wrk.base_url", "profiles.fast.endpoint"]
+    with pytest.raises(ConfigError, match=r"^The profile “fats” is unknown; did you mean “fast”\?$"):
+        config.profile("fats")
+    with pytest.raises(ConfigError, match=r"^The endpoint “work” is unknown; did you mean “wrk”\?$"):
+        config.endpoint("work")
+
+
+def test_the_endpoints_there_are_the_same_ones_everywhere(configured):
+    config = configured('[endpoints.bad]\nbase_url = "x"\n[profiles.fast]\nendpoint = "zzz"\n')
+    with pytest.raises(ConfigError) as caught:
+        config.endpoint("zzz")
+    _, _, listed = str(caught.value).partition("is unknown; there is ")
+    assert {"openai", "bad", "demo"} <= set(listed.rstrip(".").split(", "))
+    assert str(config.problems[1]).endswith(f"names an endpoint that is unknown; there is {listed}")
+
+
+def test_the_demo_that_does_not_run_is_told_how_to_start(env):
+    with pytest.raises(ConfigError, match=r"^The endpoint “demo” is unknown unless .* --demo\.$"):
+        load(env).endpoint("demo")
 
 
 def test_a_default_that_is_unknown_is_not_silently_replaced(configured):

@@ -98,8 +98,11 @@ class Chat:
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
+    config = tmp_path / "config" / "config.toml"
+    config.parent.mkdir()
+    config.touch()
     return {
-        "TUI_CHAT_CONFIG": str(tmp_path / "config" / "config.toml"),
+        "TUI_CHAT_CONFIG": str(config),
         "TUI_CHAT_DATA_DIR": str(tmp_path / "data"),
     }
 
@@ -329,10 +332,23 @@ async def test_an_unknown_command_comes_back_with_the_nearest(chat: Chat) -> Non
     assert "/model" in chat.status.replace("/modle", "")
 
 
-@pytest.mark.parametrize("text", ["/etc/passwd is a file", "/help me with this", "/ask\nin two lines", "//"])
+@pytest.mark.parametrize("text", ["/etc/passwd is a file", "/ask\nin two lines", "//"])
 async def test_a_path_or_a_sentence_is_a_message(chat: Chat, text: str) -> None:
     await chat.ask(text)
     assert chat.screen.session.conversation.nodes["n1"].text == text
+
+
+async def test_a_command_with_a_word_too_many_is_neither_run_nor_sent(chat: Chat) -> None:
+    await chat.send("/help me with this")
+    assert chat.written == "/help me with this"
+    assert "/help" in chat.status
+    assert not chat.screen.session.conversation.nodes
+
+
+async def test_a_burst_of_keys_acts_in_order(chat: Chat) -> None:
+    for key in ("a", "b", "c", "backspace", "X", "ctrl+a", "Y", "ctrl+e", "Z", "left", "left", "Q"):
+        chat.app.post_message(events.Key(key, key if len(key) == 1 else None))
+    await chat.until(lambda: chat.written == "YabQXZ")
 
 
 async def test_every_action_and_command_exists(chat: Chat) -> None:
@@ -378,7 +394,7 @@ async def test_themes_change_and_are_remembered(chat: Chat, env: dict[str, str])
 async def test_a_bad_theme_is_a_message(env: dict[str, str], server: DemoServer, content: bytes) -> None:
     env |= {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": GOOD_KEY}
     file = Path(env["TUI_CHAT_CONFIG"]).parent / "themes" / "mine.toml"
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     file.with_name("fine.toml").write_text('primary = "#ff8800"\n')
     async with opened(env, "demo-fast") as chat:
@@ -394,7 +410,7 @@ async def test_a_bad_theme_is_a_message(env: dict[str, str], server: DemoServer,
 
 def configure(env: dict[str, str], toml: str) -> None:
     file = Path(env["TUI_CHAT_CONFIG"])
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(toml)
 
 

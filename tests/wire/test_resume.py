@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tui_chat.domain.ask import Way
 from tui_chat.domain.endpoint import Endpoint
-from tui_chat.wire.resume import MIN_OVERLAP, MIN_WHOLE, Join, openai_ways, refused_way
+from tui_chat.wire.resume import MIN_OVERLAP, MIN_WHOLE, Join, fits, mid_sentence, openai_ways, refused_way
 
 EXACT = [way for way in Way if way.exact]
 INEXACT = [way for way in Way if not way.exact]
@@ -52,7 +52,8 @@ def test_an_exact_way_changes_no_text_that_does_not_begin_anew(
 ) -> None:
     cut = data.draw(st.integers(0, len(rest)))
     text, dropped = joined(before, way, [rest[:cut], rest[cut:]])
-    if way is Way.STREAM or len(before) < MIN_WHOLE or not rest.startswith(before):
+    new = way is Way.CONTINUE and not fits(before, rest)
+    if way is Way.STREAM or len(before) < MIN_WHOLE or not (new or rest.startswith(before)):
         assert (text, dropped) == (rest, 0)
 
 
@@ -91,3 +92,31 @@ REFUSED = {
 @pytest.mark.parametrize("words", REFUSED)
 def test_what_a_refusal_speaks_of(words: str) -> None:
     assert refused_way(words) is REFUSED[words]
+
+
+FITS = {
+    ("goes like th", "e wind"): True,
+    ("goes like", " the wind"): True,
+    ("goes like th", "Here is another"): False,
+    ("goes like th ", "Here is another"): False,
+    ("goes like th", "# Another"): False,
+    ("It is done.", "Here is another"): True,
+    ("a line\n", "Next"): True,
+    ("流式输出", "把长文本"): True,
+}
+
+
+@pytest.mark.parametrize(("before", "text"), FITS)
+def test_what_can_follow_a_text_that_broke_off(before: str, text: str) -> None:
+    assert fits(before, text) is FITS[before, text]
+
+
+def test_an_answer_that_opens_anew_is_told_from_one_that_goes_on() -> None:
+    join = Join("The first wording goes like th ", Way.CONTINUE)
+    assert join.feed("Here is another wording.") == ""
+    assert join.restarted
+
+
+@pytest.mark.parametrize(("text", "within"), [("the ca", True), ("the cat,", True), ("the cat.", False), ("", False)])
+def test_where_a_text_broke_off(text: str, within: bool) -> None:
+    assert mid_sentence(text) is within

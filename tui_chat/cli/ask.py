@@ -56,7 +56,10 @@ async def _ask(
 ) -> ExitCode:
     async with opened(common) as built:
         try:
-            target = await built.completed(built.choose(choice))
+            target = built.choose(choice)
+            if detour := built.detour(choice, target.endpoint):
+                complain(detour)
+            target = await built.completed(target)
         except NoEndpoint as error:
             return _unsent(Failure(Kind.AUTH, str(error)), choice, as_json=as_json)
         except Broken as broken:

@@ -90,6 +90,8 @@ class Visit:
         self._live = live
         self.doctor: Doctor = built.doctor(choice, self._hear)
         endpoint = self.doctor.endpoint
+        if detour := built.detour(choice, endpoint):
+            complain(detour)
         self._page = Page(f"{endpoint.name}  {endpoint.base_url}", ENDPOINT_CHECKS)
 
     def _hear(self, check: Check) -> None:

@@ -15,7 +15,7 @@ from tui_chat import __version__
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.exits import ExitCode
 from tui_chat.cli.output import OutputLost, complain
-from tui_chat.domain.failure import TuiChatError
+from tui_chat.domain.failure import TuiChatError, UsageError
 from tui_chat.domain.words import say
 
 COMMANDS = {
@@ -38,6 +38,14 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         return importlib.import_module(f"tui_chat.cli.{cmd_name.replace('-', '_')}").command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            raise UsageError(say("usage.no_command", name=name))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -70,7 +70,10 @@ class Teller:
             case events.Text(text):
                 self._tell(text)
             case events.Waiting(wait, trouble):
-                complain(say("ask.waiting", message=trouble.message, seconds=seconds(wait)))
+                key = "ask.waiting_to_resume" if self._begun else "ask.waiting"
+                complain(say(key, message=trouble.message, seconds=seconds(wait)))
+            case events.Seam():
+                complain(say("ask.resumed"))
             case events.Learned(_, _, refused):
                 complain(say("ask.learned", parameter=refused))
             case events.Ended():
@@ -79,6 +82,12 @@ class Teller:
             case _:
                 pass
         self._watch_cost()
+
+    @property
+    def _begun(self) -> bool:
+        """Something of the answer has been received: from then on it is not asked again, but gone on with."""
+        reply = self._session.reply
+        return reply is not None and bool(reply.draft.text or reply.draft.reasoning)
 
     def _tell(self, text: str) -> None:
         if self._answer is None or self._lost is not None:

@@ -31,8 +31,12 @@ from tui_chat.demo.models import (
 )
 from tui_chat.demo.request_log import RequestLog
 from tui_chat.demo.tokens import pieces, pieces_of_all
+from tui_chat.wire.resume import GO_ON
 
 CACHE_BLOCK = 64
+SEEDS_TRIED = 256
+_CHARACTERS_TRIED = 2_000_000
+"""Of a long conversation fewer seeds are tried: each takes reading all of it."""
 _CACHE_TOKENS = 65_536
 _UNPACED_STALL_SECONDS = 0.02
 _STREAM_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
@@ -77,10 +81,29 @@ class PromptCache:
 
 def text_seed(request: ChatRequest, seed: int) -> int:
     """What decides the wording: seed, temperature, model and messages, less a partial answer at the end."""
-    conversation = [(message.role, message.text) for message in _without_prefix(request.messages)]
+    messages, _ = _split(request.messages)
+    conversation = [(message.role, message.text) for message in messages]
     return stable_hash(
         request.seed if request.seed is not None else seed, request.temperature, request.model, conversation
     )
+
+
+def continued_seed(request: ChatRequest, newest: int) -> int | None:
+    """The newest of the last seeds whose wording begins with the partial answer; None where there is none."""
+    messages, partial = _split(request.messages)
+    if not partial or request.seed is not None:
+        return None
+    question = _question(messages)
+    tries = _CHARACTERS_TRIED // (1 + sum(len(message.text) for message in messages))
+    for seed in range(newest, newest - max(8, min(SEEDS_TRIED, tries)), -1):
+        rng = random.Random(text_seed(request, seed))
+        before = rng.getstate()
+        if answer(question, rng).text.startswith(partial):
+            return seed
+        if rng.getstate() == before:
+            # Nothing was chosen, so that all seeds give this text.
+            return None
+    return None
 
 
 def conversation_key(request: ChatRequest) -> int:
@@ -91,29 +114,46 @@ def conversation_key(request: ChatRequest) -> int:
 def compose(request: ChatRequest, model: DemoModel, rng: random.Random) -> Reply:
     """The whole reply, already cut by `stop` and by the token limit.
 
-    An assistant message at the end is continued where it is the beginning of the answer.
+    A partial answer at the end is continued where it is the beginning of the answer.
     """
+    messages, partial = _split(request.messages)
     if model.fault is Fault.GARBAGE:
-        return Reply((), hostile_content()).limited(request.token_limit)
-    question = next((m.text for m in reversed(request.messages) if m.role == "user"), "")
+        return Reply((), _after(partial, hostile_content())).limited(request.token_limit)
+    question = _question(messages)
     found = answer(question, rng)
-    prefix = _prefix(request.messages)
-    thoughts = reasoning(question, found.topic, rng) if model.thinks and not prefix else ""
-    text = _until_stop(found.text.removeprefix(prefix), request.stops)
+    thoughts = reasoning(question, found.topic, rng) if model.thinks and not partial else ""
+    text = _until_stop(found.text.removeprefix(partial), request.stops)
     return Reply(tuple(pieces(thoughts)), tuple(pieces(text))).limited(request.token_limit)
 
 
 def continues(request: ChatRequest) -> bool:
     """Whether the request asks to go on from a partial answer."""
-    return bool(_prefix(request.messages))
+    return bool(_split(request.messages)[1])
 
 
-def _prefix(messages: Sequence[Message]) -> str:
-    return messages[-1].text if messages[-1].role == "assistant" else ""
+def _split(messages: Sequence[Message]) -> tuple[Sequence[Message], str]:
+    """The conversation, and the partial answer at its end: the last message, or the last but the wish to go on."""
+    asked = messages[-1].role == "user" and messages[-1].text == GO_ON
+    end = messages[:-1] if asked else messages
+    if end and end[-1].role == "assistant" and end[-1].text:
+        return end[:-1], end[-1].text
+    return messages, ""
 
 
-def _without_prefix(messages: Sequence[Message]) -> Sequence[Message]:
-    return messages[:-1] if _prefix(messages) else messages
+def _question(messages: Sequence[Message]) -> str:
+    return next((m.text for m in reversed(messages) if m.role == "user"), "")
+
+
+def _after(partial: str, tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """The tokens less `partial`, where they begin with it."""
+    if not "".join(tokens).startswith(partial):
+        return tokens
+    left = len(partial)
+    for i, token in enumerate(tokens):
+        if left < len(token):
+            return (token[left:], *tokens[i + 1 :])
+        left -= len(token)
+    return ()
 
 
 def _until_stop(text: str, stops: Iterable[str]) -> str:

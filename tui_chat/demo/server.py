@@ -15,6 +15,7 @@ from tui_chat.demo.completion import (
     Performance,
     PromptCache,
     compose,
+    continued_seed,
     continues,
     conversation_key,
     find_model,
@@ -41,7 +42,8 @@ class DemoServer:
     """A chat-completions endpoint on 127.0.0.1 that answers from the tour.
 
     `speed` scales all pacing: 1 is the models' own speed, 2 twice that, 0 no waiting at all. `seed` decides the
-    wording of requests that bring no seed of their own; None gives each such request another one.
+    wording of requests that bring no seed of their own; None gives each such request another one. A request that
+    goes on from a partial answer keeps to the wording of that answer.
     """
 
     def __init__(self, *, speed: float = 1.0, seed: int | None = 1) -> None:
@@ -188,10 +190,10 @@ class DemoServer:
             # So that the break stays visible: a client may go on with it only where its user says so.
             message = "Unrecognized request argument supplied: continue_final_message"
             raise HttpError(HTTPStatus.BAD_REQUEST, message, param="continue_final_message")
-        if model.fault is Fault.DROP and continues(request):
+        if model.fault in (Fault.DROP, Fault.STALL) and continues(request):
             model = replace(model, fault=Fault.NONE)
         headers = self._request_id()
-        rng = random.Random(text_seed(request, self._next_seed()))
+        rng = random.Random(text_seed(request, self._seed_for(request)))
         reply = compose(request, model, rng)
         performance = Performance(
             connection=connection,
@@ -208,8 +210,14 @@ class DemoServer:
         await connection.while_connected(performance.stream() if request.stream else performance.whole())
         return head.keep_alive and _can_be_reused(head, model, streamed=bool(request.stream))
 
-    def _next_seed(self) -> int:
-        return self._answered if self._seed is None else self._seed
+    def _seed_for(self, request: ChatRequest) -> int:
+        """The next seed, or for a partial answer the one that it came from, as far as the text tells."""
+        if self._seed is not None:
+            seed = newest = self._seed
+        else:
+            seed, newest = self._answered, self._answered - 1
+        found = continued_seed(request, newest)
+        return seed if found is None else found
 
     def _request_id(self) -> dict[str, str]:
         self._answered += 1

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
-from tui_chat.domain.failure import Failure, Kind, failure
+from tui_chat.domain.failure import Failure, Kind
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ def key_trouble(endpoint: Endpoint) -> Failure | None:
     if not key:
         if not endpoint.needs_key:
             return None
-        return failure(Kind.AUTH, say("fail.key_missing", endpoint=endpoint.name, source=source), source=source)
+        message = say("fail.key_missing", endpoint=endpoint.name, source=source)
+        return Failure(Kind.AUTH, message, say("hint.key_missing"))
     if is_placeholder(key.reveal()):
         message = say("fail.key_placeholder", source=source, placeholder=key.reveal())
         return Failure(Kind.AUTH, message, say("hint.key_placeholder"))

@@ -30,6 +30,7 @@ from tui_chat.domain.words import say
 from tui_chat.engine.guard import Guard, Interrupted
 from tui_chat.engine.offers import nearest, offers
 from tui_chat.engine.stream import Stream
+from tui_chat.wire.resume import mid_sentence
 from tui_chat.wire.retry import PATIENCE_S, backoff, clock_time
 
 if TYPE_CHECKING:
@@ -172,10 +173,10 @@ class Run:
                 continue
             tries += 1
             if stream.received:
-                broke, tries = result, 1
+                broke, tries = broke or result, 1
                 going_on = self._rest(result, refused) if resumes < MAX_RESUMES else None
                 if going_on is None:
-                    return Failed(result)
+                    return Failed(broke)
                 resumes += 1
             elif not self._worth_another(result, tries):
                 return Failed(broke or await self._explained(result))
@@ -219,8 +220,13 @@ class Run:
         return self._by_best_way(so_far, refused, unasked=True)
 
     def _sure(self, way: Way) -> bool:
-        """True when the way will take up the very last character: a far gateway may drop the parameter on the way."""
-        return way.exact and (way is not Way.CONTINUE or self.ask.endpoint.local)
+        """True when the way takes up the very last character.
+
+        Where a parameter asks for that, it may have been dropped on the way: it is trusted on this computer only, and
+        only within a sentence, where an answer that begins anew can be told from one that goes on.
+        """
+        local = self.ask.endpoint.local and mid_sentence("".join(self._said))
+        return way.exact and (way is not Way.CONTINUE or local)
 
     def _by_best_way(
         self, so_far: Continuation | None, refused: frozenset[str], *, unasked: bool = False

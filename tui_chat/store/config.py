@@ -5,7 +5,7 @@ It is read from the user's own folder only and never written. One bad entry spar
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -83,8 +83,11 @@ class Config:
         """
         if name in self.bad_endpoints:
             raise ConfigError(self.bad_endpoints[name])
+        if name == DEMO and name not in self.endpoints:
+            raise ConfigError(say("config.demo_is_off", name=name))
         if name not in self.endpoints:
-            raise ConfigError(ended(say("config.no_endpoint", name=name, hint=unknown(name, self.endpoints))))
+            hint = unknown(name, names_of(self.endpoints, self.bad_endpoints))
+            raise ConfigError(ended(say("config.no_endpoint", name=name, hint=hint)))
         endpoint = self.endpoints[name]
         if name not in self.known:
             return endpoint
@@ -96,7 +99,8 @@ class Config:
         if name in self.bad_profiles:
             raise ConfigError(self.bad_profiles[name])
         if name not in self.profiles:
-            raise ConfigError(ended(say("config.no_profile", name=name, hint=unknown(name, self.profiles))))
+            hint = unknown(name, [*self.profiles, *self.bad_profiles])
+            raise ConfigError(ended(say("config.no_profile", name=name, hint=hint)))
         return self.profiles[name]
 
     def knows(self, name: str) -> bool:
@@ -231,8 +235,13 @@ def _settings(table: ProfileTable) -> Settings:
     )
 
 
+def names_of(ready: Iterable[str], bad: Iterable[str]) -> list[str]:
+    """What an endpoint may be called: usable ones, spoilt ones, and the demo."""
+    return list(dict.fromkeys((*ready, *bad, DEMO)))
+
+
 def _unknown_endpoint(name: str | None, endpoints: Endpoints, at: tuple[str, ...], reader: Reader) -> str | None:
-    names = [*endpoints.ready, *endpoints.bad, DEMO]
+    names = names_of(endpoints.ready, endpoints.bad)
     if name is None or name in names:
         return None
     return reader.report(at, say("config.names_no_endpoint", hint=unknown(name, names)))

@@ -24,18 +24,17 @@ MARK = 4096
 class RecordingFile:
     """A sink that appends each line to a file as it comes.
 
-    A file that cannot be written, from the start or later, is told once through `tell`; nothing more is written then.
+    A file that can be written no more is told once through `tell`; nothing more is written then.
     """
 
     def __init__(self, path: Path, header: Header, tell: Callable[[str], None]) -> None:
-        """Begin the file, in the place of an older recording. Raises UsageError when it is a file of another kind."""
+        """Begin the file, in the place of an older recording.
+
+        Raises UsageError when it is a file of another kind, or cannot be opened.
+        """
         self._path = path
         self._tell = tell
-        self._descriptor: int | None = None
-        try:
-            self._descriptor = _opened(path)
-        except OSError as error:
-            self._lose(error)
+        self._descriptor: int | None = _opened(path)
         self._append(encode(header))
 
     def __call__(self, line: Line) -> None:
@@ -82,8 +81,13 @@ def load(path: Path) -> Recording:
 
 
 def _opened(path: Path) -> int:
-    """A descriptor to append to; an older recording is emptied, any other file left alone."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+    """A descriptor to append to; an older recording is emptied, any other file left alone. Raises UsageError."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+    except FileNotFoundError as error:
+        raise UsageError(say("recording.no_folder", file=path, folder=path.parent)) from error
+    except OSError as error:
+        raise UsageError(say("store.write", path=path, reason=reason(error))) from error
     try:
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             found = os.pread(descriptor, MARK, 0)

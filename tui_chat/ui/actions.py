@@ -42,14 +42,16 @@ class Action:
 
 ACTIONS = (
     Action("send", "enter", footer="always", in_composer=True),
-    Action("newline", "ctrl+j,shift+enter,ctrl+enter", footer="always", in_composer=True),
     Action("cancel", "escape", slash="cancel", footer="running"),
     Action("retry", "f5,alt+r", slash="retry", footer="idle"),
     Action("resume", "f6", slash="resume", footer="resumable"),
+    Action("help", "f1", slash="help", footer="always"),
+    Action("quit", "ctrl+q", slash="quit", footer="always"),
+    Action("model", "f2", slash="model", footer="always", takes=True),
+    Action("newline", "ctrl+j,shift+enter,ctrl+enter", footer="always", in_composer=True),
     Action("previous_version", "alt+left"),
     Action("next_version", "alt+right"),
     Action("take_back", "alt+up", slash="unqueue"),
-    Action("model", "f2", slash="model", footer="always", takes=True),
     Action("copy", slash="copy"),
     Action("record", slash="record", takes=True),
     Action("system", slash="system", takes=True),
@@ -57,9 +59,7 @@ ACTIONS = (
     Action("page_up", "pageup"),
     Action("page_down", "pagedown"),
     Action("tail", "ctrl+end"),
-    Action("help", "f1", slash="help", footer="always"),
     Action("copy_or_cancel", "ctrl+c"),
-    Action("quit", "ctrl+q", slash="quit", footer="always"),
 )
 
 SLASHES = {action.slash: action for action in ACTIONS if action.slash}
@@ -89,10 +89,7 @@ def parse_slash(text: str) -> tuple[Action | None, str, str] | None:
     name = command[1:]
     if not command.startswith("/") or not name.isalpha() or "\n" in text.strip():
         return None
-    action = SLASHES.get(name)
-    if action is not None and rest.strip() and not action.takes:
-        return None
-    return action, rest.strip(), command
+    return SLASHES.get(name), rest.strip(), command
 
 
 def nearest_slash(command: str) -> str:

@@ -15,7 +15,7 @@ from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
 
-from tui_chat.domain.hostile import harmless
+from tui_chat.domain.hostile import harmless, visible
 
 if TYPE_CHECKING:
     from textual.color import Color
@@ -30,6 +30,43 @@ class HostileFilter(LineFilter):
         return [s if s.control else Segment(harmless(s.text), s.style) for s in segments]
 
 
+class PasteGuard:
+    """Makes the escape characters inside a bracketed paste visible; Textual's parser would take them for keys."""
+
+    START, END = "\x1b[200~", "\x1b[201~"
+
+    def __init__(self) -> None:
+        self._inside = False
+        self._tail = ""
+        """Outside: the last characters, already passed on. Inside: what may be the beginning of the end mark."""
+
+    def feed(self, text: str) -> str:
+        out: list[str] = []
+        while text:
+            text = self._pasted(text, out) if self._inside else self._typed(text, out)
+        return "".join(out)
+
+    def _typed(self, text: str, out: list[str]) -> str:
+        seen = self._tail + text
+        start = seen.find(self.START)
+        end = len(text) if start < 0 else start + len(self.START) - len(self._tail)
+        out.append(text[:end])
+        self._inside = start >= 0
+        self._tail = "" if self._inside else seen[1 - len(self.START) :]
+        return text[end:]
+
+    def _pasted(self, text: str, out: list[str]) -> str:
+        text, self._tail = self._tail + text, ""
+        content, mark, rest = text.partition(self.END)
+        if mark:
+            self._inside = False
+        else:
+            held = next((n for n in range(len(self.END) - 1, 0, -1) if content.endswith(self.END[:n])), 0)
+            content, self._tail = content[: len(content) - held], content[len(content) - held :]
+        out.append(content.replace("\x1b", visible("\x1b")) + mark)
+        return rest
+
+
 class Driver(LinuxDriver):
     """Textual's driver, which survives input that is no UTF-8, a lost terminal, and a SIGCONT that follows no stop."""
 
@@ -38,6 +75,7 @@ class Driver(LinuxDriver):
     def run_input_thread(self) -> None:
         """Textual's loop, leaving out what is no text; a terminal that is gone hangs the program up, once."""
         parser = XTermParser(self._debug)
+        pastes = PasteGuard()
         decode = codecs.getincrementaldecoder("utf-8")("ignore").decode
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
@@ -47,7 +85,7 @@ class Driver(LinuxDriver):
                     if not data:
                         os.kill(os.getpid(), signal.SIGHUP)
                         return
-                    if text := decode(data):
+                    if text := pastes.feed(decode(data)):
                         for event in parser.feed(text):
                             self.process_message(event)
                 for event in parser.tick():

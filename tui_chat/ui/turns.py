@@ -82,7 +82,7 @@ def ended_state(result: Result) -> str:
         parts.append(f"{show.tokens(stats.usage.output, exact=stats.exact)} tokens")
     if stats.tok_per_s is not None:
         parts.append(show.rate(stats.tok_per_s, exact=stats.exact))
-    if result.cost.usd is not None:
+    if result.cost.usd is not None and stats.usage.output:
         parts.append(show.money(result.cost))
     return " · ".join(parts)
 

@@ -59,6 +59,20 @@ def refused_way(words: str) -> Way | None:
     return next((way for way, pattern in REFUSALS if pattern.search(words)), None)
 
 
+def mid_sentence(text: str) -> bool:
+    """True where what comes next shows whether it goes on: the text broke off within a sentence."""
+    end = text.rstrip(" ")[-1:]
+    return end.isalnum() or (end != "" and end in ",(-–—/'\"’")
+
+
+def fits(before: str, text: str) -> bool:
+    """False when `text` cannot be what follows a text that broke off within a sentence: it opens a new one.
+
+    A server that drops the parameter begins another answer, with a capital letter or a heading.
+    """
+    return not mid_sentence(before) or not (text[:1].isupper() or text.startswith("#"))
+
+
 class Join:
     """What comes after a break, joined to the text before it by the longest overlap.
 
@@ -93,7 +107,7 @@ class Join:
             return self._cut(len(self._before) - complete[0])
         if self._starts:
             return ""
-        self.restarted = _common(self._before, self._held) >= RESTART
+        self.restarted = self._begins_anew()
         return "" if self.restarted else self._cut(0)
 
     def finish(self) -> str:
@@ -101,7 +115,13 @@ class Join:
         if self._joined:
             return ""
         whole = [len(self._before) - s for s in self._starts if len(self._before) - s <= len(self._held)]
-        return self._cut(whole[0] if whole else 0)
+        self.restarted = not whole and self.way is Way.CONTINUE and not fits(self._before, self._held)
+        return "" if self.restarted else self._cut(whole[0] if whole else 0)
+
+    def _begins_anew(self) -> bool:
+        if self.way is Way.CONTINUE and not fits(self._before, self._held):
+            return True
+        return _common(self._before, self._held) >= RESTART
 
     def _agrees(self, start: int) -> bool:
         length = min(len(self._held), len(self._before) - start)

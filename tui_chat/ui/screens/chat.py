@@ -25,6 +25,7 @@ from tui_chat.ui.feed import Feed
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.help import HelpScreen
 from tui_chat.ui.screens.models import ModelPicker, Picked
+from tui_chat.ui.screens.told import Told
 from tui_chat.ui.turns import head, live_state, notes, turns
 from tui_chat.ui.widgets.composer import Composer
 from tui_chat.ui.widgets.figures import Figures
@@ -32,6 +33,7 @@ from tui_chat.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.timer import Timer
 
     from tui_chat.engine.session import Session
     from tui_chat.ui.app import TuiChat
@@ -60,6 +62,8 @@ class ChatScreen(Screen[None]):
         self._keys = Static(id="keys", markup=False)
         self._problems = problems
         self._notice = ""
+        self._notice_passing = False
+        self._notice_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield self._title
@@ -78,11 +82,18 @@ class ChatScreen(Screen[None]):
         self.retarget()
         self._show_turns()
         if self._problems:
-            self.notice(" · ".join(self._problems))
+            self._tell_problems()
         if not self.session.target.model:
             self._find_model()
 
         self._check_endpoint()
+
+    def _tell_problems(self) -> None:
+        """One mistake fits the status line; several are listed, for they would push each other out."""
+        if len(self._problems) == 1:
+            self.notice(self._problems[0])
+        else:
+            self.app.push_screen(Told(say("problems.title", count=len(self._problems)), self._problems))
 
     @work(exclusive=True, group="check", exit_on_error=False)
     async def _check_endpoint(self) -> None:
@@ -123,7 +134,7 @@ class ChatScreen(Screen[None]):
                     case events.Ended():
                         self._end()
                     case events.Learned(_, _, refused):
-                        self.notice(say("ask.learned", parameter=refused))
+                        self.notice(say("ask.learned", parameter=refused), passing=True)
                     case _:
                         self._tick()
             case events.QueueChanged(texts):
@@ -134,6 +145,8 @@ class ChatScreen(Screen[None]):
                     self.notice(say("status.returned"))
 
     def _end(self) -> None:
+        if self._notice_passing:
+            self.notice("")
         self._feed.stop()
         reply = self.session.reply
         if reply is not None and reply.node.result is not None:
@@ -154,6 +167,9 @@ class ChatScreen(Screen[None]):
         if action is None:
             self.composer.put(message.text)
             self.notice(say("status.no_command", command=visible_line(typed, 40), nearest=nearest_slash(typed)))
+        elif argument and not action.takes:
+            self.composer.put(message.text)
+            self.notice(say("status.no_argument", command=typed))
         elif action.takes:
             getattr(self, f"action_{action.name}")(argument)
         else:
@@ -191,13 +207,13 @@ class ChatScreen(Screen[None]):
 
     def action_retry(self) -> None:
         if self.session.running:
-            self.notice(say("status.running"))
+            self.notice(say("status.running"), passing=True)
         elif not self.session.retry():
             self.notice(say("status.nothing"))
 
     def action_resume(self) -> None:
         if self.session.running:
-            self.notice(say("status.running"))
+            self.notice(say("status.running"), passing=True)
         elif not self.session.resume():
             self.notice(say("status.whole"))
 
@@ -211,7 +227,7 @@ class ChatScreen(Screen[None]):
         """Show the version beside the newest turn that has several."""
         conversation = self.session.conversation
         if self.session.running:
-            self.notice(say("status.running"))
+            self.notice(say("status.running"), passing=True)
             return
         for node in reversed(conversation.path()):
             if conversation.siblings(node.id)[1] > 1:
@@ -245,7 +261,8 @@ class ChatScreen(Screen[None]):
     def _pick(self, picked: Picked | None) -> None:
         if picked is not None:
             self.session.target = self.app.house.target(picked.endpoint, picked.model, self.session.target.settings)
-            self.app.house.remember(picked.endpoint, picked.model)
+            if picked.offered:
+                self.app.house.remember(picked.endpoint, picked.model)
             self.retarget()
             self._check_endpoint()
             self.notice(say("status.model", endpoint=picked.endpoint.name, model=visible_line(picked.model, 60)))
@@ -312,17 +329,17 @@ class ChatScreen(Screen[None]):
 
     # what is drawn
 
-    def notice(self, text: str) -> None:
-        """Show a line for a while, in the status line: nothing ever covers the conversation."""
-        self._notice = visible_line(text)
-        self._show_status()
-        if text:
-            self.set_timer(NOTICE_S, lambda: self._forget(self._notice if self._notice == visible_line(text) else ""))
+    def notice(self, text: str, *, passing: bool = False) -> None:
+        """Show a line for a while, in the status line: nothing ever covers the conversation.
 
-    def _forget(self, text: str) -> None:
-        if text and text == self._notice:
-            self._notice = ""
-            self._show_status()
+        A passing one is about the reply under way and goes with it.
+        """
+        self._notice_passing = passing
+        if self._notice_timer is not None:
+            self._notice_timer.stop()
+        self._notice_timer = self.set_timer(NOTICE_S, lambda: self.notice("")) if text else None
+        self._notice = visible_line(text)
+        self._show_status(layout=True)
 
     def retarget(self) -> None:
         """Say whom the next message goes to."""
@@ -361,15 +378,18 @@ class ChatScreen(Screen[None]):
         lines = [say("queue.line", place=i, text=visible_line(t, 200)) for i, t in enumerate(texts, 1)]
         if lines:
             hint = say("queue.hint" if self.session.running else "queue.held")
-            lines = [*lines[-3:], hint]
+            more = [say("queue.more", count=len(lines) - 3)] if len(lines) > 3 else []
+            lines = [*lines[:3], *more, hint]
         self._queue.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
         self._queue.set_class(bool(texts), "-filled")
 
-    def _show_status(self) -> None:
+    def _show_status(self, *, layout: bool = False) -> None:
+        """One line of figures; a notice takes up to three."""
         parts = [self._notice] if self._notice else self._summary()
         if not self.transcript.following:
             parts = [say("status.below"), *parts]
-        self._status.update(Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"), layout=False)
+        text = Text(" · ".join(parts), no_wrap=not self._notice, overflow="ellipsis")
+        self._status.update(text, layout=layout)
 
     def _summary(self) -> list[str]:
         """State, tok/s, cost and elapsed in one line, as the narrow layout needs it."""

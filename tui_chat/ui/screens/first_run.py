@@ -15,11 +15,20 @@ from tui_chat.domain.endpoint import Endpoint
 from tui_chat.domain.failure import Broken, Kind, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
+from tui_chat.ui.widgets.editing import act_at_once
 
 if TYPE_CHECKING:
+    from textual import events
     from textual.app import ComposeResult
 
     from tui_chat.wiring import House
+
+
+class Field(Input):
+    """An input line that survives a burst of keys."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        await act_at_once(self, event)
 
 
 class FirstRun(ModalScreen[Endpoint | None]):
@@ -37,7 +46,7 @@ class FirstRun(ModalScreen[Endpoint | None]):
         with Vertical(classes="dialog"):
             yield Static(say("first.title"), classes="dialog-title", markup=False)
             yield Static(id="intro", markup=False)
-            yield Input(password=True, id="key")
+            yield Field(password=True, id="key")
             yield OptionList(markup=False, id="ways")
             yield Static(id="answer", classes="dialog-hint", markup=False)
             yield Static(id="help", classes="dialog-hint", markup=False)

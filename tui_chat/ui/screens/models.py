@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 class Picked:
     endpoint: Endpoint
     model: str
+    offered: bool = False
+    """The endpoint lists the model; one that was typed may not exist."""
 
 
 class ModelPicker(ModalScreen[Picked | None]):
@@ -104,7 +106,7 @@ class ModelPicker(ModalScreen[Picked | None]):
     def _choose(self, option: str) -> None:
         kind, _, name = option.partition(":")
         if kind == "model":
-            self.dismiss(Picked(self._endpoint, name))
+            self.dismiss(Picked(self._endpoint, name, offered=True))
         elif kind == "endpoint":
             self._switch(name)
         else:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.widgets import TextArea
 
+from tui_chat.ui.widgets.editing import act_at_once
+
 if TYPE_CHECKING:
     from textual import events
 
@@ -49,7 +51,10 @@ class Composer(TextArea):
             event.prevent_default()
             self._walk(1)
         else:
-            await super()._on_key(event)
+            await act_at_once(self, event)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.scroll_cursor_visible)
 
     def remember(self, text: str) -> None:
         """Add a prompt to those that Up brings back."""

@@ -95,7 +95,8 @@ class Transcript(ScrollView):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._palette = {}
-        self._lay_out()
+        # The colours of the new theme are known once the styles have been applied.
+        self.call_after_refresh(self._lay_out)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
