@@ -368,3 +368,23 @@ async def test_a_listener_that_breaks_at_the_submission_leaves_a_reply_that_ends
     await stage.clock.advance(1)
     assert not held.session.running
     assert held.dialogue[-1] == ("assistant", "A")
+
+
+async def test_a_reply_that_is_taken_up_again_counts_all_its_parts() -> None:
+    begun = [said("The quick brown fox jum"), used(3, 5), cut()]
+    stage = Stage(begun, [said("ps."), used(9, 2), stopped(), DONE])
+    held = stage.session()
+    held.session.submit("hi")
+    assert held.session.reply is not None
+    assert held.session.reply.lane is not None
+    await stage.clock.finish(held.session.reply.lane.outcome())
+    first = held.session.reply.node.result
+    assert held.session.resume()
+    await stage.clock.finish(held.session.reply.lane.outcome())
+    node = held.session.reply.node
+    assert first is not None
+    assert node.result is not None
+    assert (node.text, node.result.seams) == ("The quick brown fox jumps.", (len("The quick brown fox jum"),))
+    assert (node.result.stats.usage.input, node.result.stats.usage.output, node.result.stats.attempts) == (12, 7, 2)
+    assert node.result.stats.elapsed_s >= first.stats.elapsed_s
+    assert not held.session.resume()

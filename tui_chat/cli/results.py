@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def ask_object(reply: Reply) -> dict[str, Any]:
     """The object `ask --json` prints; unknown is None, never 0."""
     draft, stats = reply.draft, reply.stats()
-    usage, cost = stats.usage, reply.cost(stats)
+    usage, cost = stats.usage, reply.cost()
     return {
         "text": draft.text,
         "reasoning": draft.reasoning or None,
@@ -94,7 +94,7 @@ def figures_line(reply: Reply) -> str:
         f"{say('stats.input')} {show.tokens(usage.input, exact=stats.exact)}",
         f"{say('stats.output')} {show.tokens(usage.output, exact=stats.exact)}",
         show.rate(stats.tok_per_s, exact=stats.exact),
-        show.money(reply.cost(stats)),
+        show.money(reply.cost()),
     ]
     if draft.attempts > 1:
         parts.append(f"{say('stats.attempt')} {draft.attempts}")

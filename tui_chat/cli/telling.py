@@ -102,7 +102,7 @@ class Teller:
         reply = self._session.reply
         if self._cap is None or reply is None:
             return
-        cost = reply.cost(reply.stats())
+        cost = reply.cost()
         if cost.usd is not None and cost.usd > self._cap:
             message = say("fail.budget", cost=usd(cost.usd), cap=usd(self._cap))
             self._session.cancel(failure(Kind.BUDGET, message))

@@ -197,7 +197,7 @@ class Meter:
     def _counted(self) -> tuple[Usage, bool]:
         """The usage of all parts, and whether the provider counted all of it."""
         usage, exact = self._counted_part()
-        return _added(self._past, usage), exact and self._past_exact
+        return added(self._past, usage), exact and self._past_exact
 
     def _counted_part(self) -> tuple[Usage, bool]:
         """What the provider counted, estimates where it did not, and whether there are none of these."""
@@ -227,7 +227,7 @@ class Meter:
         return self._gaps[-(-percent * len(self._gaps) // 100) - 1] if self._gaps else None
 
 
-def _added(one: Usage, other: Usage) -> Usage:
+def added(one: Usage, other: Usage) -> Usage:
     """The sum of two usages; a counter that neither has stays unknown."""
     sums = {
         field.name: getattr(one, field.name) if b is None else (getattr(one, field.name) or 0) + b

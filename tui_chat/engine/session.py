@@ -5,14 +5,14 @@ Every face calls the same `submit`. Two replies never run at once in one convers
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.ask import Ask, Continuation
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Draft, Phase
 from tui_chat.domain.events import Ended, Failed, QueueChanged, Returned, RunHeard, Submitted
-from tui_chat.domain.meter import Meter
+from tui_chat.domain.meter import Meter, added
 from tui_chat.domain.pricing import cost, total
 from tui_chat.engine.lanes import start
 
@@ -70,10 +70,25 @@ class Reply:
         return self.lane.run.age if self.lane is not None else 0.0
 
     def stats(self) -> Stats:
-        return self.meter.stats(self.age)
+        """The figures of the whole reply, with those from before it was taken up again."""
+        now = self.meter.stats(self.age)
+        if self._before is None:
+            return now
+        then = self._before.stats
+        return replace(
+            now,
+            elapsed_s=then.elapsed_s + now.elapsed_s,
+            attempts=then.attempts + now.attempts,
+            usage=added(then.usage, now.usage),
+            exact=then.exact and now.exact,
+            ttft_s=then.ttft_s,
+            ttft_answer_s=then.ttft_answer_s,
+            wait_s=then.wait_s + now.wait_s,
+        )
 
-    def cost(self, stats: Stats) -> Cost:
+    def cost(self) -> Cost:
         """What the reply costs, with what it had cost before it was taken up again."""
+        stats = self.meter.stats(self.age)
         now = cost(stats.usage, self.target.price, exact=stats.exact)
         return now if self._before is None else total((self._before.cost, now))
 
@@ -85,7 +100,7 @@ class Reply:
             failure=draft.failure,
             skipped=draft.skipped,
             stats=stats,
-            cost=self.cost(stats),
+            cost=self.cost(),
             seams=tuple(draft.seams),
             place=self.lane.run.place if self.lane is not None else None,
         )
@@ -160,7 +175,7 @@ class Session:
         """What all replies of this conversation cost so far, failed and cancelled ones too."""
         costs = [n.result.cost for n in self.conversation.nodes.values() if n.result is not None]
         if self.reply is not None and self.running:
-            costs.append(self.reply.cost(self.reply.stats()))
+            costs.append(self.reply.cost())
         return total(costs)
 
     async def close(self) -> None:

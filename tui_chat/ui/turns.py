@@ -61,7 +61,7 @@ def live_state(reply: Reply) -> str:
     """`● streaming · attempt 2 of 4 · 3.2 s`, or the countdown while waiting to retry."""
     draft, stats = reply.draft, reply.stats()
     if draft.phase is Phase.WAITING and draft.waiting is not None and draft.failure is not None:
-        left = max(0, round(draft.waiting[0] - stats.elapsed_s))
+        left = max(0, round(draft.waiting[0] - reply.age))
         reason = visible_line(draft.failure.message, 60)
         return "◌ " + say("state.retry_in", attempt=draft.attempts, reason=reason, seconds=left)
     parts = [f"● {say(f'state.{draft.phase}')}"]

@@ -28,7 +28,7 @@ from tui_chat.ui.screens.models import ModelPicker, Picked
 from tui_chat.ui.screens.told import Told
 from tui_chat.ui.turns import head, live_state, notes, turns
 from tui_chat.ui.widgets.composer import Composer
-from tui_chat.ui.widgets.figures import Figures
+from tui_chat.ui.widgets.figures import Figures, Shown, of_reply, of_result
 from tui_chat.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -366,9 +366,17 @@ class ChatScreen(Screen[None]):
         reply = self.session.reply
         if reply is not None and self.session.running:
             self.transcript.dress(reply.node.id, head(self.session.conversation, reply.node, reply), ())
-        self._figures.show_reply(reply, self.session.spent())
+        self._figures.show(self._shown(), self.session.spent())
         self._show_status()
         self._show_keys()
+
+    def _shown(self) -> Shown | None:
+        """The figures of the reply that is in chat: another version has its own."""
+        path = self.session.conversation.path()
+        node, reply = path[-1] if path else None, self.session.reply
+        if node is not None and node.result is not None and (reply is None or reply.node.id != node.id):
+            return of_result(node, node.result)
+        return None if reply is None else of_reply(reply)
 
     def _show_turns(self) -> None:
         self.transcript.show(turns(self.session.conversation, self.session.reply))
@@ -396,7 +404,7 @@ class ChatScreen(Screen[None]):
         reply = self.session.reply
         if reply is None:
             return [say("state.idle")]
-        stats, cost = reply.stats(), reply.cost(reply.stats())
+        stats, cost = reply.stats(), reply.cost()
         if reply.draft.phase is Phase.WAITING:
             return [live_state(reply)]
         running = self.session.running

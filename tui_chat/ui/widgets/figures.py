@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -15,6 +16,9 @@ from tui_chat.domain.words import say
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tui_chat.domain.conversation import Node, Result
+    from tui_chat.domain.events import Timings
+    from tui_chat.domain.meter import Stats
     from tui_chat.domain.pricing import Cost
     from tui_chat.engine.session import Reply
 
@@ -29,6 +33,29 @@ class Heading(str):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the pane shows of one reply, under way or ended."""
+
+    model: str
+    phase: Phase
+    stats: Stats
+    cost: Cost
+    skipped: int
+    timings: Timings | None = None
+    tries: int | None = None
+    """How many are allowed, while that matters."""
+
+
+def of_reply(reply: Reply) -> Shown:
+    draft, tries = reply.draft, reply.target.endpoint.retry.attempts
+    return Shown(reply.target.model, draft.phase, reply.stats(), reply.cost(), draft.skipped, draft.timings, tries)
+
+
+def of_result(node: Node, result: Result) -> Shown:
+    return Shown(node.model, result.phase, result.stats, result.cost, result.skipped)
+
+
 class Figures(Static):
     """Rows of a label and a right-aligned figure; repainted without a new layout."""
 
@@ -38,8 +65,8 @@ class Figures(Static):
         super().__init__(markup=False, id=id)
         self._shown: list[Row | str] = []
 
-    def show_reply(self, reply: Reply | None, session_cost: Cost) -> None:
-        lines: list[Row | str] = [say("stats.none")] if reply is None else list(rows(reply, session_cost))
+    def show(self, shown: Shown | None, session_cost: Cost) -> None:
+        lines: list[Row | str] = [say("stats.none")] if shown is None else list(rows(shown, session_cost))
         if lines != self._shown:
             self._shown = lines
             self.update(self._table(lines), layout=False)
@@ -63,12 +90,12 @@ class Figures(Static):
             self.update(self._table(self._shown), layout=False)
 
 
-def rows(reply: Reply, session_cost: Cost) -> Iterator[Row | str]:
-    """The pane's rows: (label, figure), or a heading."""
-    stats, draft = reply.stats(), reply.draft
+def rows(shown: Shown, session_cost: Cost) -> Iterator[Row | str]:
+    """The pane's rows: (label, figure), a heading, or a sentence."""
+    stats, cost = shown.stats, shown.cost
     usage, exact = stats.usage, stats.exact
-    yield say("stats.state"), say(f"state.{draft.phase}")
-    yield say("stats.attempt"), f"{stats.attempts} / {reply.target.endpoint.retry.attempts}"
+    yield say("stats.state"), say(f"state.{shown.phase}")
+    yield say("stats.attempt"), f"{stats.attempts} / {shown.tries}" if shown.tries else str(stats.attempts)
     yield say("stats.elapsed"), show.seconds(stats.elapsed_s)
     thinks = stats.ttft_s is not None and stats.ttft_s != stats.ttft_answer_s
     yield say("stats.ttft_thinking" if thinks else "stats.ttft"), show.seconds(stats.ttft_s)
@@ -85,25 +112,24 @@ def rows(reply: Reply, session_cost: Cost) -> Iterator[Row | str]:
         yield say("stats.reasoning"), show.tokens(usage.reasoning, exact=exact)
     yield say("stats.output"), show.tokens(usage.output, exact=exact)
     yield Heading(say("stats.speed"))
-    if not draft.phase.ended:
+    if not shown.phase.ended:
         yield say("stats.now"), show.rate(stats.now_per_s, exact=False)
     yield say("stats.decode"), show.rate(stats.tok_per_s, exact=exact)
     yield say("stats.total"), show.rate(stats.total_per_s, exact=exact)
-    if draft.timings is not None and draft.timings.tok_per_s is not None:
-        yield say("stats.server"), show.rate(draft.timings.tok_per_s)
+    if shown.timings is not None and shown.timings.tok_per_s is not None:
+        yield say("stats.server"), show.rate(shown.timings.tok_per_s)
     yield Heading(say("stats.gaps"))
     yield say("stats.gap_p50"), show.seconds(stats.gap_p50_s)
     yield say("stats.gap_p95"), show.seconds(stats.gap_p95_s)
     yield say("stats.gap_max"), show.seconds(stats.gap_max_s)
-    if draft.phase in (Phase.STREAMING, Phase.THINKING, Phase.PROCESSING):
+    if shown.phase in (Phase.STREAMING, Phase.THINKING, Phase.PROCESSING):
         yield say("stats.silence"), show.seconds(stats.silence_s)
     yield Heading(say("stats.cost"))
-    cost = reply.cost(stats)
     yield say("stats.reply_cost"), show.money(cost)
     yield say("stats.session_cost"), show.money(session_cost)
     if cost.note:
         yield cost.note
     if cost.usd is None:
-        yield f'{say("stats.price_help")}\n[prices."{visible_line(reply.target.model, 60)}"]\ninput = …\noutput = …'
-    if draft.skipped:
-        yield say("stats.skipped"), str(draft.skipped)
+        yield f'{say("stats.price_help")}\n[prices."{visible_line(shown.model, 60)}"]\ninput = …\noutput = …'
+    if shown.skipped:
+        yield say("stats.skipped"), str(shown.skipped)
