@@ -22,7 +22,7 @@ def check_object(check: Check) -> dict[str, Any]:
     return {
         "name": check.name,
         "ok": check.ok,
-        "ms": None if check.ms is None else round(check.ms, 1),
+        "ms": None if check.ms is None else round(check.ms, 3),
         "detail": check.detail,
         "hint": check.hint,
     }
