@@ -165,7 +165,7 @@ HUGE = {
 
 @pytest.mark.parametrize("name", HUGE)
 def test_time_is_linear(name: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     visible(HUGE[name])
     visible_line(HUGE[name])
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

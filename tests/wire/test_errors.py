@@ -272,9 +272,9 @@ HUGE = {
 
 @pytest.mark.parametrize("name", HUGE)
 def test_a_huge_body_is_read_quickly(name: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     http_failure(ENDPOINT, 500, {}, HUGE[name])
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @settings(max_examples=200, deadline=None)
