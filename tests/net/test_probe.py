@@ -97,11 +97,11 @@ async def test_names_that_have_none(url: str, kind: Kind, words: str) -> None:
 
 
 async def test_a_resolver_that_hangs_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: time.sleep(1))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: time.sleep(5))
     began = time.monotonic()
     found = await trouble(PROBE.resolve(endpoint(base_url="http://slow.example", timeouts=Timeouts(connect=0.05))))
     assert (found.kind, "0.05 s" in found.message) == (Kind.DNS, True)
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 4
 
 
 # the connection
