@@ -6,11 +6,13 @@ import asyncio
 import os
 import stat
 import sys
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import click
 
-from tui_chat.cli.common import Common, common
+from tui_chat.cli.common import NEWEST, Common, common, continuing, looks_like_id
 from tui_chat.cli.exits import ExitCode, exit_of_kind
 from tui_chat.cli.output import complain, print_json
 from tui_chat.cli.results import unsent_object
@@ -20,6 +22,10 @@ from tui_chat.domain.ask import Settings
 from tui_chat.domain.failure import Broken, Failure, Kind, UsageError
 from tui_chat.domain.words import say
 from tui_chat.wiring import Choice, NoEndpoint
+
+if TYPE_CHECKING:
+    from tui_chat.engine.session import Session
+    from tui_chat.wiring import Chat, House
 
 
 @click.command("ask", short_help="Ask one question and print the answer as it streams.")
@@ -31,6 +37,8 @@ from tui_chat.wiring import Choice, NoEndpoint
 @click.option("--no-stream", is_flag=True, help="Ask for the whole answer at once.")
 @click.option("--stats", is_flag=True, help="Print the figures on stderr at the end.")
 @click.option("--max-cost", metavar="USD", help="Stop when the answer would cost more (exit code 4).")
+@continuing
+@click.option("--resume", metavar="RUN", help="Go on with an answer that broke off; `ask --json` names its run.")
 @common
 def command(
     common: Common,
@@ -42,24 +50,52 @@ def command(
     no_stream: bool,
     stats: bool,
     max_cost: str | None,
+    continued: str | None,
+    resume: str | None,
 ) -> int:
     """Ask PROMPT, joined with what is piped in, and print the answer as it streams."""
     settings = Settings(system=system, temperature=temperature, max_tokens=max_tokens)
     choice = Choice(common.endpoint, common.model, common.profile, settings, stream=not no_stream)
-    question = _question(prompt)
     cap = _amount(max_cost)
+    if resume is not None:
+        if prompt is not None or continued is not None:
+            raise UsageError(say("usage.resume_alone"))
+        return run_until_signal(lambda: _ask(common, choice, Resumed(resume), cap, as_json=as_json, stats=stats))
+    piped = _piped()
+    if continued and prompt is None and (piped is None or not looks_like_id(continued)):
+        # `ask -c "And then?"`: what follows -c is the question; with a question piped in, it is an id.
+        question = Asked(_question(continued, piped), NEWEST)
+    else:
+        question = Asked(_question(prompt, piped), continued)
     return run_until_signal(lambda: _ask(common, choice, question, cap, as_json=as_json, stats=stats))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and the conversation that it goes on with: an id, NEWEST, or None for a new one."""
+
+    text: str
+    continued: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The rest of an answer, by its run."""
+
+    run: str
+
+
 async def _ask(
-    common: Common, choice: Choice, question: str, cap: Decimal | None, *, as_json: bool, stats: bool
+    common: Common, choice: Choice, what: Asked | Resumed, cap: Decimal | None, *, as_json: bool, stats: bool
 ) -> ExitCode:
     async with opened(common) as built:
         try:
-            target = built.choose(choice)
-            if detour := built.detour(choice, target.endpoint):
+            chat = await asyncio.to_thread(_chat, built, choice, what)
+            for notice in chat.notices:
+                complain(notice)
+            if detour := built.detour(choice, chat.session.target.endpoint):
                 complain(detour)
-            target = await built.completed(target)
+            target = chat.session.target = await built.completed(chat.session.target)
         except NoEndpoint as error:
             return _unsent(Failure(Kind.AUTH, str(error)), choice, as_json=as_json)
         except Broken as broken:
@@ -68,10 +104,37 @@ async def _ask(
             return _unsent(None, choice, as_json=as_json)
         if cap is not None and target.price is None:
             raise UsageError(say("usage.cap_without_price", model=target.model))
-        session = built.session(target)
+        session = chat.session
         teller = Teller(session, cap, quiet=as_json)
-        await teller.tell(lambda: session.submit(question))
+        await teller.tell(lambda: _begin(session, what))
         return teller.report(as_json=as_json, stats=stats)
+
+
+def _chat(built: House, choice: Choice, what: Asked | Resumed) -> Chat:
+    """The conversation to ask in; may block. Raises UsageError, StoreError, ConfigError."""
+    trouble = built.open_store()
+    if trouble:
+        complain(trouble)
+    library = built.chats.library
+    if isinstance(what, Resumed):
+        uid, node = library.place_of_run(what.run)
+        chat = built.reopen(uid, choice)
+        chat.session.select(node)
+        if chat.session.resumable is None:
+            raise UsageError(say("usage.whole", run=what.run))
+        return chat
+    if what.continued is None:
+        return built.new_chat(built.choose(choice))
+    return built.reopen(built.conversation(what.continued), choice)
+
+
+def _begin(session: Session, what: Asked | Resumed) -> None:
+    if isinstance(what, Resumed):
+        session.resume()
+        return
+    # What waited when the conversation was left is asked on the screen, where it can be seen.
+    session.queue.clear()
+    session.submit(what.text)
 
 
 def _unsent(trouble: Failure | None, choice: Choice, *, as_json: bool) -> ExitCode:
@@ -84,9 +147,8 @@ def _unsent(trouble: Failure | None, choice: Choice, *, as_json: bool) -> ExitCo
     return exit_of_kind(trouble.kind)
 
 
-def _question(prompt: str | None) -> str:
+def _question(prompt: str | None, piped: str | None) -> str:
     """PROMPT and what is piped in, joined by a blank line."""
-    piped = _piped()
     parts = [part for part in (prompt, piped) if part is not None and part.strip()]
     if not parts:
         raise UsageError(say("usage.no_prompt"))

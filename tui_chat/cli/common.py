@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -20,6 +21,7 @@ class Common:
     profile: str | None = None
     demo: bool = False
     record: Path | None = None
+    no_save: bool = False
 
     def under(self, later: Common) -> Common:
         """These options with `later` laid over them."""
@@ -29,7 +31,32 @@ class Common:
             profile=later.profile or self.profile,
             demo=later.demo or self.demo,
             record=later.record or self.record,
+            no_save=later.no_save or self.no_save,
         )
+
+
+NEWEST = ""
+"""The conversation that was last used, where an id may stand."""
+
+_ID = re.compile(r"[a-z2-7]{4,12}")
+
+
+def continuing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `-c/--continue [ID]`, which the command gets as `continued`: None, an id, or NEWEST."""
+    return click.option(
+        "-c",
+        "--continue",
+        "continued",
+        is_flag=False,
+        flag_value=NEWEST,
+        metavar="[ID]",
+        help="Go on with a conversation: the last one, or ID.",
+    )(command)
+
+
+def looks_like_id(text: str) -> bool:
+    """True for what may be the id of a conversation, or the beginning of one."""
+    return _ID.fullmatch(text) is not None
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,13 +71,15 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         profile: str | None,
         demo: bool,
         record: Path | None,
+        no_save: bool,
         **rest: Any,
     ) -> Any:
         before = ctx.find_object(Common) or Common()
-        ctx.obj = before.under(Common(endpoint, model, profile, demo, record))
+        ctx.obj = before.under(Common(endpoint, model, profile, demo, record, no_save))
         return ctx.invoke(command, common=ctx.obj, **rest)
 
     for option in (
+        click.option("--no-save", is_flag=True, help="Leave nothing of the conversation on the disk."),
         click.option(
             "--record",
             type=click.Path(path_type=Path),

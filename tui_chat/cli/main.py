@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from tui_chat import __version__
-from tui_chat.cli.common import Common, common
+from tui_chat.cli.common import Common, common, continuing
 from tui_chat.cli.exits import ExitCode
 from tui_chat.cli.output import OutputLost, complain
 from tui_chat.domain.failure import TuiChatError, UsageError
@@ -58,15 +58,16 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, "-V", "--version", prog_name="tui-chat")
+@continuing
 @common
-def tui_chat(common: Common) -> int | None:
+def tui_chat(common: Common, continued: str | None) -> int | None:
     """Talk to language models in the terminal. Without a command, the full screen opens."""
     if click.get_current_context().invoked_subcommand is not None:
         return None
     # The screen's imports are paid for here alone.
     from tui_chat.cli.screen import run
 
-    return run(common, os.environ)
+    return run(common, continued, os.environ)
 
 
 def main() -> NoReturn:

@@ -45,7 +45,7 @@ def ask_object(reply: Reply) -> dict[str, Any]:
         },
         "cost": {"usd": cost.usd, "source": cost.source.value, "price_checked": cost.price_checked},
         "skipped": draft.skipped,
-        "run": None,
+        "run": reply.run.id,
         "error": None if draft.failure is None else error_object(draft.failure),
     }
 

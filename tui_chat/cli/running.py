@@ -26,12 +26,13 @@ async def opened(common: Common) -> AsyncGenerator[House, None]:
 
     Raises ConfigError when config.toml cannot be read at all: what it would have chosen is not known.
     """
-    async with house(os.environ, demo=common.demo, record=common.record) as built:
+    async with house(os.environ, demo=common.demo, record=common.record, save=not common.no_save) as built:
         if built.config.unreadable:
             raise ConfigError(built.config.unreadable)
         for problem in built.problems():
             complain(problem)
         built.recordings.tell = complain
+        built.chats.database.tell = complain
         yield built
 
 

@@ -40,7 +40,7 @@ class Teller:
             await self._ended.wait()
         except asyncio.CancelledError:
             self.interrupted = True
-            await self._session.close()
+            await self._session.close(interrupted=False)
         finally:
             self._session.listeners.remove(self._hear)
 

@@ -14,6 +14,7 @@ from tui_chat.domain.draft import Phase
 
 if TYPE_CHECKING:
     from tui_chat.domain.ask import Place, Role
+    from tui_chat.domain.attempts import RunRecord
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.meter import Stats
     from tui_chat.domain.pricing import Cost
@@ -33,11 +34,18 @@ class Result:
     """Where in the text the answer was taken up again, in characters."""
     place: Place | None = None
     """Where the server's own stream may be read on."""
+    kept: bool = False
+    """The user has decided what becomes of a reply that was interrupted."""
 
     @property
     def broken_off(self) -> bool:
         """True when there may be more to come: cut, cancelled, or stopped at the token limit."""
-        return self.phase in (Phase.FAILED, Phase.CANCELLED) or self.finish_reason == "length"
+        return self.phase is not Phase.COMPLETED or self.finish_reason == "length"
+
+    @property
+    def undecided(self) -> bool:
+        """True when the program ended before the run did, and the user has not said what becomes of the reply."""
+        return self.phase is Phase.INTERRUPTED and not self.kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,10 @@ class Node:
     model: str = ""
     result: Result | None = None
     """None on a user's turn, and on a reply still running."""
+    created: float = 0.0
+    """Epoch seconds."""
+    runs: tuple[RunRecord, ...] = ()
+    """What a reply took, each run with all its tries."""
 
     @property
     def sendable(self) -> bool:
@@ -60,7 +72,7 @@ class Node:
 
 @dataclass(slots=True)
 class Conversation:
-    """The tree; node ids are unique within it and in the order of their making."""
+    """The tree; `nodes` are in the order of their making."""
 
     nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     head: str | None = None
@@ -68,18 +80,41 @@ class Conversation:
     chosen: dict[str | None, str] = field(default_factory=dict[str | None, str])
     """Of each parent, the child that is in chat."""
 
-    def add(self, parent: str | None, role: Role, text: str, *, endpoint: str = "", model: str = "") -> Node:
+    def add(
+        self,
+        parent: str | None,
+        role: Role,
+        text: str,
+        *,
+        endpoint: str = "",
+        model: str = "",
+        id: str | None = None,
+        created: float = 0.0,
+    ) -> Node:
         """Append a node under `parent` and put it in chat."""
-        node = Node(f"n{len(self.nodes) + 1}", parent, role, text, endpoint=endpoint, model=model)
-        self.nodes[node.id] = node
-        self.children.setdefault(parent, []).append(node.id)
+        node = Node(
+            id or f"n{len(self.nodes) + 1}", parent, role, text, endpoint=endpoint, model=model, created=created
+        )
+        self.graft(node)
         self.select(node.id)
         return node
 
-    def finish(self, node_id: str, text: str, reasoning: str, result: Result) -> Node:
+    def graft(self, node: Node) -> None:
+        """Put a node as it is under its parent, which is there, and leave what is in chat."""
+        self.nodes[node.id] = node
+        self.children.setdefault(node.parent, []).append(node.id)
+
+    def finish(self, node_id: str, text: str, reasoning: str, result: Result, runs: tuple[RunRecord, ...] = ()) -> Node:
         """Fill in a reply that has ended."""
-        node = replace(self.nodes[node_id], text=text, reasoning=reasoning, result=result)
+        node = replace(self.nodes[node_id], text=text, reasoning=reasoning, result=result, runs=runs)
         self.nodes[node_id] = node
+        return node
+
+    def keep(self, node_id: str) -> Node:
+        """Note that the user has decided about an interrupted reply."""
+        node = self.nodes[node_id]
+        if node.result is not None:
+            node = self.nodes[node_id] = replace(node, result=replace(node.result, kept=True))
         return node
 
     def reopen(self, node_id: str) -> Node:

@@ -45,10 +45,12 @@ class Phase(StrEnum):
     COMPLETED = "completed"
     CANCELLED = "cancelled"
     FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    """The program ended before the run did."""
 
     @property
     def ended(self) -> bool:
-        return self in (Phase.COMPLETED, Phase.CANCELLED, Phase.FAILED)
+        return self in (Phase.COMPLETED, Phase.CANCELLED, Phase.FAILED, Phase.INTERRUPTED)
 
 
 class Draft:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from tui_chat.domain.attempts import RunRecord
     from tui_chat.domain.conversation import Node
     from tui_chat.domain.failure import Failure
 
@@ -174,10 +175,11 @@ class Stamped:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A question is in the conversation and its reply has begun."""
+    """A question is in the conversation and its reply has begun, or has been taken up again."""
 
     question: Node
     reply: Node
+    run: RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,4 +204,25 @@ class Returned:
     text: str
 
 
-SessionEvent = Submitted | QueueChanged | RunHeard | Returned
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A reply has ended; `reply` holds all of it. Told before the run's `Ended`."""
+
+    reply: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Another path is in chat, down to `head`; None: nothing is."""
+
+    head: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The user has said what becomes of an interrupted reply."""
+
+    reply: Node
+
+
+SessionEvent = Submitted | QueueChanged | RunHeard | Returned | Finished | Selected | Decided

@@ -90,6 +90,7 @@ ENGLISH: dict[str, str] = {
     "state.completed": "done",
     "state.cancelled": "cancelled",
     "state.failed": "failed",
+    "state.interrupted": "interrupted",
     "state.idle": "ready",
     "state.retry_in": "next try in {seconds} s · Esc stops · attempt {attempt} failed: {reason}",
     "state.attempt": "attempt {attempt} of {attempts}",
@@ -170,6 +171,8 @@ ENGLISH: dict[str, str] = {
     "usage.no_prompt": "Nothing to ask: pass a PROMPT or pipe text in.",
     "usage.max_cost": "--max-cost takes an amount in USD above 0, such as 0.05; not “{text}”.",
     "usage.port": "Port {port} cannot be used: {reason}.",
+    "usage.resume_alone": "--resume goes on with an answer; leave PROMPT and --continue off.",
+    "usage.whole": "The answer of run {run} is whole; there is nothing to go on with.",
     "usage.no_terminal": "The full screen needs a terminal; without one use: tui-chat ask PROMPT",
     "fail.budget": "The answer would cost more than the cap: {cost} of {cap}.",
     "output.lost": "The output cannot be written: {reason}.",
@@ -463,6 +466,25 @@ ENGLISH: dict[str, str] = {
     "hint.recording_over": "Leave with Ctrl+Q and start tui-chat to ask a model.",
     "fail.recording_cut": "The recording stops here, in the middle of the answer.",
     "hint.recording_cut": "What it holds is shown; record it again to have the rest.",
+    "store.newer": (
+        "{path} was written by a newer tui-chat (schema {found}, this one knows {known}); nothing was changed."
+        " Update tui-chat, name another data folder in TUI_CHAT_DATA_DIR, or use --no-save."
+    ),
+    "store.salvaged": (
+        "{path} was damaged ({fault}). It is kept as {aside}; {count} turns were saved from it into a new one."
+    ),
+    "store.replaced": "The history was damaged. A copy is kept beside it, and what could be read was saved.",
+    "store.behind": "Nothing can be saved in {path} now ({reason}). The chat goes on; it is saved once that is mended.",
+    "store.again": "Everything is saved again.",
+    "store.unusable": "This chat is not saved: {reason}",
+    "store.lost": "The last words could not be saved in {path}.",
+    "history.several": "Several conversations begin with {id}; give more of the id.",
+    "history.unknown": "There is no conversation {id}; `tui-chat history list` shows them.",
+    "history.empty": "There is no conversation yet to go on with.",
+    "history.no_run": "There is no run {id}; `tui-chat history show ID` lists the runs of a conversation.",
+    "history.fork_title": "{title} (fork)",
+    "history.elsewhere": "This conversation is open in another tui-chat too; what is said there appears on reopening.",
+    "history.other_endpoint": "The endpoint {gone} is not set up any more; the next message goes to {endpoint}.",
     "store.set_aside": "{fault} It is kept as {bad}, and a new one is begun.",
 }
 

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from tui_chat.domain.events import Outcome
     from tui_chat.domain.failure import Failure
     from tui_chat.engine.ports import Engine
-    from tui_chat.engine.run import Listener
+    from tui_chat.engine.run import Listener, Ready
 
 
 class Lane:
     """A run in a task of its own."""
 
-    def __init__(self, run: Run, slots: asyncio.Semaphore | None) -> None:
+    def __init__(self, run: Run, slots: asyncio.Semaphore | None, ready: Ready | None) -> None:
         self.run = run
-        self._task = asyncio.ensure_future(run.go(slots))
+        self._task = asyncio.ensure_future(run.go(slots, ready))
         # A task cancelled before its first step never enters the run.
         self._task.add_done_callback(lambda _: run.end(Cancelled()))
 
@@ -36,7 +36,16 @@ class Lane:
         return await self._task
 
 
-def start(engine: Engine, asks: Mapping[str, Ask], listener: Listener, limit: int | None = None) -> list[Lane]:
-    """Start every Ask in the lane of its name, at most `limit` at a time; the listener hears all of them."""
+def start(
+    engine: Engine,
+    asks: Mapping[str, Ask],
+    listener: Listener,
+    limit: int | None = None,
+    ready: Ready | None = None,
+) -> list[Lane]:
+    """Start every Ask in the lane of its name, at most `limit` at a time; the listener hears all of them.
+
+    No request leaves before `ready` returns.
+    """
     slots = None if limit is None else asyncio.Semaphore(limit)
-    return [Lane(Run(engine, ask, listener, name), slots) for name, ask in asks.items()]
+    return [Lane(Run(engine, ask, listener, name), slots, ready) for name, ask in asks.items()]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -61,3 +62,5 @@ class Engine:
     codec_for: Callable[[str], Codec]
     clock: Clock
     knowledge: Knowledge
+    new_id: Callable[[], str] = field(default_factory=lambda: map("n{}".format, count(1)).__next__)
+    """Names for turns and runs, each unlike any before."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,13 +35,14 @@ from tui_chat.wire.resume import mid_sentence
 from tui_chat.wire.retry import PATIENCE_S, backoff, clock_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from tui_chat.domain.ask import Ask, Place
     from tui_chat.domain.events import Outcome, RunEvent
     from tui_chat.engine.ports import Engine
 
     Listener = Callable[[Stamped], None]
+    Ready = Callable[[], Awaitable[object]]
 
 MAX_RESUMES = 2
 """How often one run takes up a broken answer unasked."""
@@ -76,12 +78,12 @@ class Run:
         """Seconds since the run began: the clock that its events are stamped with."""
         return self._clock.now() - self._began
 
-    async def go(self, slots: asyncio.Semaphore | None = None) -> Outcome:
-        """Carry the Ask out, waiting for one of `slots` first; the listener has heard `Ended` when this returns.
+    async def go(self, slots: asyncio.Semaphore | None = None, ready: Ready | None = None) -> Outcome:
+        """Carry the Ask out, waiting for one of `slots`, then for `ready`; `Ended` was heard when this returns.
 
         A cancellation of the calling task ends the run as `Cancelled` and is raised again.
         """
-        self._work = Guard(self._in_slot(slots))
+        self._work = Guard(self._in_slot(slots, ready))
         if self._stop is not None:
             self._work.interrupt()
         try:
@@ -123,12 +125,12 @@ class Run:
                 pass
         self._listener(Stamped(self.lane, self.age, event))
 
-    async def _in_slot(self, slots: asyncio.Semaphore | None) -> Outcome:
-        if slots is None:
-            return await self._attempts()
-        if slots.locked():
+    async def _in_slot(self, slots: asyncio.Semaphore | None, ready: Ready | None) -> Outcome:
+        if slots is not None and slots.locked():
             self._emit(Queued())
-        async with slots:
+        async with slots or nullcontext():
+            if ready is not None:
+                await ready()
             return await self._attempts()
 
     async def _attempts(self) -> Outcome:

@@ -9,9 +9,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.ask import Ask, Continuation
+from tui_chat.domain.attempts import AttemptLog, run_record
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Draft, Phase
-from tui_chat.domain.events import Ended, Failed, QueueChanged, Returned, RunHeard, Submitted
+from tui_chat.domain.events import (
+    Decided,
+    Ended,
+    Failed,
+    Finished,
+    QueueChanged,
+    Returned,
+    RunHeard,
+    Selected,
+    Submitted,
+)
 from tui_chat.domain.meter import Meter, added
 from tui_chat.domain.pricing import cost, total
 from tui_chat.engine.lanes import start
@@ -19,7 +30,8 @@ from tui_chat.engine.lanes import start
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tui_chat.domain.ask import Message, Settings
+    from tui_chat.domain.ask import Message, Role, Settings
+    from tui_chat.domain.attempts import RunRecord
     from tui_chat.domain.conversation import Node
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import SessionEvent, Stamped
@@ -28,6 +40,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.pricing import Cost, Price
     from tui_chat.engine.lanes import Lane
     from tui_chat.engine.ports import Engine
+    from tui_chat.engine.run import Ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,14 @@ class Reply:
     """One assistant turn with its run: the draft and the meter that listen to it."""
 
     def __init__(
-        self, node: Node, question: Node, target: Target, messages: tuple[Message, ...], before: Result | None = None
+        self,
+        node: Node,
+        question: Node,
+        target: Target,
+        messages: tuple[Message, ...],
+        before: Result | None = None,
+        run: str = "",
+        began: float = 0.0,
     ) -> None:
         self.node = node
         self.question = question
@@ -57,12 +77,20 @@ class Reply:
         self.draft = Draft(node.text, node.reasoning)
         if before is not None:
             self.draft.seams += before.seams
-        self.meter = Meter(prompt_bytes(self.ask))
+        size = prompt_bytes(self.ask)
+        self.meter = Meter(size)
+        self.run = run_record(run, self.ask, began)
+        self._attempts = AttemptLog(size, target.price)
         self.lane: Lane | None = None
 
     def fold(self, stamped: Stamped) -> None:
         self.draft.fold(stamped)
         self.meter.fold(stamped)
+        self._attempts.fold(stamped)
+
+    def runs(self) -> tuple[RunRecord, ...]:
+        """What the reply took: its runs before, and this one with the tries that are over."""
+        return (*self.node.runs, replace(self.run, attempts=self._attempts.records()))
 
     @property
     def age(self) -> float:
@@ -92,10 +120,11 @@ class Reply:
         now = cost(stats.usage, self.target.price, exact=stats.exact)
         return now if self._before is None else total((self._before.cost, now))
 
-    def result(self) -> Result:
+    def result(self, phase: Phase | None = None) -> Result:
+        """How the reply has ended, or, with a phase, how it counts as ended."""
         stats, draft = self.stats(), self.draft
         return Result(
-            phase=draft.phase,
+            phase=phase or draft.phase,
             finish_reason=draft.finish_reason,
             failure=draft.failure,
             skipped=draft.skipped,
@@ -109,15 +138,19 @@ class Reply:
 class Session:
     """A conversation, its reply under way and its queue; listeners hear every SessionEvent, in order."""
 
-    def __init__(self, engine: Engine, target: Target) -> None:
-        self.conversation = Conversation()
+    def __init__(
+        self, engine: Engine, target: Target, conversation: Conversation | None = None, ready: Ready | None = None
+    ) -> None:
+        """No request leaves before `ready` returns: by then its question has been put down."""
+        self.conversation = conversation or Conversation()
         self.target = target
         self.listeners: list[Callable[[SessionEvent], None]] = []
         self.reply: Reply | None = None
         """The newest reply, under way or ended."""
         self.queue: list[str] = []
+        self.ready = ready
         self._engine = engine
-        self._closing = False
+        self._closing = self._interrupted = False
 
     @property
     def running(self) -> bool:
@@ -163,6 +196,48 @@ class Session:
         self._run(self.conversation.nodes[node.parent], self.conversation.reopen(node.id), node.result)
         return True
 
+    def select(self, node_id: str) -> bool:
+        """Put a turn in chat, with what was last in chat below it; False while a reply is under way."""
+        if self.running:
+            return False
+        self.conversation.select(node_id)
+        self._tell(Selected(self.conversation.head))
+        return True
+
+    def revise(self, node_id: str, text: str) -> bool:
+        """Ask a question again in other words: a branch beside it. False while a reply is under way."""
+        if self.running:
+            return False
+        self._start(self._add(self.conversation.nodes[node_id].parent, "user", text))
+        return True
+
+    @property
+    def undecided(self) -> Node | None:
+        """The newest reply in chat, if the program ended before it did and nothing was said about it since."""
+        path = self.conversation.path()
+        node = path[-1] if path and not self.running else None
+        return node if node is not None and node.result is not None and node.result.undecided else None
+
+    def keep(self) -> bool:
+        """Leave an interrupted reply as it is; False when there is none."""
+        return self._decide() is not None
+
+    def discard(self) -> bool:
+        """Take an interrupted reply out of chat; it stays in the tree. False when there is none."""
+        node = self._decide()
+        if node is None:
+            return False
+        self.conversation.rewind(node.parent)
+        self._tell(Selected(self.conversation.head))
+        return True
+
+    def _decide(self) -> Node | None:
+        node = self.undecided
+        if node is not None:
+            node = self.conversation.keep(node.id)
+            self._tell(Decided(node))
+        return node
+
     def take_back(self) -> str | None:
         """Remove the message that was queued last, and return it."""
         if not self.queue:
@@ -178,9 +253,9 @@ class Session:
             costs.append(self.reply.cost())
         return total(costs)
 
-    async def close(self) -> None:
-        """End the reply under way and wait until its connection is closed."""
-        self._closing = True
+    async def close(self, *, interrupted: bool = True) -> None:
+        """End the reply under way, as interrupted or as cancelled, and wait until its connection is closed."""
+        self._closing, self._interrupted = True, interrupted
         if self.cancel() and self.reply is not None and self.reply.lane is not None:
             await self.reply.lane.outcome()
 
@@ -189,7 +264,11 @@ class Session:
             listener(event)
 
     def _ask(self, text: str) -> None:
-        self._start(self.conversation.add(self._anchor(), "user", text))
+        self._start(self._add(self._anchor(), "user", text))
+
+    def _add(self, parent: str | None, role: Role, text: str = "", *, endpoint: str = "", model: str = "") -> Node:
+        id, now = self._engine.new_id(), self._engine.clock.wall()
+        return self.conversation.add(parent, role, text, endpoint=endpoint, model=model, id=id, created=now)
 
     def _anchor(self) -> str | None:
         """The turn that a new message follows: a question that nothing answered is not one."""
@@ -200,14 +279,15 @@ class Session:
 
     def _start(self, question: Node) -> None:
         target = self.target
-        node = self.conversation.add(question.id, "assistant", "", endpoint=target.endpoint.name, model=target.model)
-        self._run(question, node)
+        self._run(question, self._add(question.id, "assistant", endpoint=target.endpoint.name, model=target.model))
 
     def _run(self, question: Node, node: Node, before: Result | None = None) -> None:
         messages = self.conversation.messages(question.id)
-        reply = self.reply = Reply(node, question, self.target, messages, before)
-        reply.lane = start(self._engine, {"main": reply.ask}, lambda stamped: self._hear(reply, stamped))[0]
-        self._tell(Submitted(question, node))
+        run, began = self._engine.new_id(), self._engine.clock.wall()
+        reply = self.reply = Reply(node, question, self.target, messages, before, run, began)
+        asks = {"main": reply.ask}
+        reply.lane = start(self._engine, asks, lambda stamped: self._hear(reply, stamped), ready=self.ready)[0]
+        self._tell(Submitted(question, node, reply.run))
 
     def _hear(self, reply: Reply, stamped: Stamped) -> None:
         reply.fold(stamped)
@@ -215,7 +295,10 @@ class Session:
             self._tell(RunHeard(reply.node.id, stamped))
             return
         draft = reply.draft
-        reply.node = self.conversation.finish(reply.node.id, draft.text, draft.reasoning, reply.result())
+        cut_short = self._interrupted and draft.phase is Phase.CANCELLED
+        result = reply.result(Phase.INTERRUPTED if cut_short else None)
+        reply.node = self.conversation.finish(reply.node.id, draft.text, draft.reasoning, result, reply.runs())
+        self._tell(Finished(reply.node))
         self._tell(RunHeard(reply.node.id, stamped))
         failed = isinstance(stamped.event.outcome, Failed)
         if not draft.received and draft.phase is not Phase.COMPLETED:

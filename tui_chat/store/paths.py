@@ -40,6 +40,15 @@ def keys_file(env: Mapping[str, str]) -> Path:
     return data_folder(env) / "keys.toml"
 
 
+def database_file(env: Mapping[str, str]) -> Path:
+    return data_folder(env) / "tui-chat.db"
+
+
+def instances_folder(env: Mapping[str, str]) -> Path:
+    """Where each program at work holds a lock."""
+    return data_folder(env) / "instances"
+
+
 def log_file(env: Mapping[str, str]) -> Path:
     return data_folder(env) / "tui-chat.log"
 

@@ -1,4 +1,4 @@
-"""state.toml: what the user chose on screen, and what was learned; so config.toml is never rewritten.
+"""state.toml: what the user chose on screen; so config.toml is never rewritten.
 
 Two instances share the file: each write reads it again and changes only its own keys, and whatever this version
 does not know stays. A damaged file is kept aside and begun anew.
@@ -34,6 +34,7 @@ class State:
     """The last one used, with `model`."""
     model: str | None = None
     refused: Refusals = field(default_factory=dict[tuple[str, str], frozenset[str]])
+    """As earlier versions wrote it; the database has it now."""
     problems: tuple[str, ...] = ()
 
 
@@ -55,17 +56,6 @@ def remember(
         _set(content, theme=theme)
         if endpoint is not None or model is not None:
             _set(_table(content, "last"), endpoint=endpoint, model=model)
-
-    return _edit(env, change)
-
-
-def remember_refused(env: Mapping[str, str], refused: Refusals) -> State:
-    """Add to the refusals on disk, and return the whole. Raises StoreError."""
-
-    def change(content: dict[str, Any]) -> None:
-        for (endpoint, model), parameters in refused.items():
-            models = _table(_table(content, "refused"), endpoint)
-            models[model] = sorted({*_texts(models.get(model)), *parameters})
 
     return _edit(env, change)
 

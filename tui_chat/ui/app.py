@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -22,7 +23,7 @@ from tui_chat.ui.actions import ACTIONS
 from tui_chat.ui.screens.chat import ChatScreen
 from tui_chat.ui.screens.first_run import FirstRun
 from tui_chat.ui.terminal import Driver, HostileFilter
-from tui_chat.wiring import NoEndpoint
+from tui_chat.wiring import Chat, NoEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.engine.replay import Player
-    from tui_chat.engine.session import Session, Target
+    from tui_chat.engine.session import Session
     from tui_chat.wiring import Choice, House
 
 EXIT_LIMIT_S = 2.0
@@ -47,8 +48,20 @@ class TuiChat(App[None]):
     ENABLE_COMMAND_PALETTE = True
     NOTIFICATION_TIMEOUT = 6.0
 
-    def __init__(self, house: House, choice: Choice, *, demo: bool = False, player: Player | None = None) -> None:
-        """With a player, its recording is played in the place of a chat with the endpoint of `choice`."""
+    def __init__(
+        self,
+        house: House,
+        choice: Choice,
+        *,
+        demo: bool = False,
+        player: Player | None = None,
+        uid: str | None = None,
+        troubles: tuple[str, ...] = (),
+    ) -> None:
+        """With a player, its recording is played in the place of a chat with the endpoint of `choice`.
+
+        `uid`: the conversation to open; `troubles`: what was found wrong before the screen stood.
+        """
         super().__init__(driver_class=Driver)
         self.house = house
         self.fps = house.config.ui.fps
@@ -56,9 +69,11 @@ class TuiChat(App[None]):
         self._demo = demo
         self._player = player
         self._hostile = HostileFilter()
+        self._uid = uid
         self._session: Session | None = None
+        """Of a recording that is played."""
         loaded = themes.load(house.theme_folders)
-        self._problems = [*house.problems(), *loaded.problems]
+        self._problems = [*troubles, *house.problems(), *loaded.problems]
         self.theme_names = sorted(loaded.themes)
         for theme in loaded.themes.values():
             self.register_theme(theme)
@@ -91,8 +106,10 @@ class TuiChat(App[None]):
                     yield SystemCommand(action.label, action.help, getattr(screen, f"action_{action.name}"))
 
     async def on_mount(self) -> None:
+        self._own_loop = asyncio.get_running_loop()
         self._listen_to_signals()
         self.house.recordings.tell = self._tell
+        self.house.chats.database.tell = self._tell_from_store
         if self._player is not None:
             self._play(self._player)
             return
@@ -100,7 +117,7 @@ class TuiChat(App[None]):
         if self._demo:
             await self.house.start_demo()
         try:
-            self._open_chat(self.house.choose(self._choice))
+            self._open_first()
         except NoEndpoint:
             self.push_screen(FirstRun(self.house, first=True), self._set_up)
         except TuiChatError as error:
@@ -117,17 +134,27 @@ class TuiChat(App[None]):
     def _set_up(self, endpoint: Endpoint | None) -> None:
         if endpoint is not None:
             settings = self._choice.settings
-            self._open_chat(self.house.target(endpoint, endpoint.default_model or "", settings))
+            target = self.house.target(endpoint, endpoint.default_model or "", settings)
+            self._show(self.house.new_chat(target))
 
-    def _open_chat(self, target: Target) -> None:
-        self._session = self.house.session(target)
-        self.push_screen(ChatScreen(self._session, tuple(self._problems)))
+    def _open_first(self) -> None:
+        """Open the conversation that was asked for, or one that was interrupted, or else a new one."""
+        chats = self.house.chats
+        uid = self._uid or next(iter(chats.interrupted), None) or (chats.library.unsent() if chats.saving else None)
+        if uid is None:
+            self._show(self.house.new_chat(self.house.choose(self._choice)))
+        else:
+            self._show(self.house.reopen(uid, self._choice))
+
+    def _show(self, chat: Chat) -> None:
+        self._problems += chat.notices
+        self.push_screen(ChatScreen(chat, tuple(self._problems)))
 
     def _play(self, player: Player) -> None:
         recording = player.recording
         self._session = player.session
         self._problems.insert(0, recording.note or say("recording.playing", file=recording.name))
-        self.push_screen(ChatScreen(self._session, tuple(self._problems)))
+        self.push_screen(ChatScreen(Chat("", player.session), tuple(self._problems)))
         self.call_after_refresh(player.play_all)
 
     def _tell(self, text: str) -> None:
@@ -135,6 +162,11 @@ class TuiChat(App[None]):
         for screen in self.screen_stack:
             if isinstance(screen, ChatScreen):
                 screen.notice(text)
+
+    def _tell_from_store(self, text: str) -> None:
+        """The store speaks in a thread of its own, and may do so before the loop runs or after it ended."""
+        with suppress(RuntimeError):
+            self._own_loop.call_soon_threadsafe(self._tell, text)
 
     def _warm_up(self) -> None:
         """Import the HTTP client once the first screen stands, beside the loop."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from tui_chat.engine.session import Session
     from tui_chat.ui.app import TuiChat
+    from tui_chat.wiring import Chat
 
 WIDE = 110
 """Columns from which the figures stand beside the transcript."""
@@ -49,10 +50,10 @@ class ChatScreen(Screen[None]):
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
 
-    def __init__(self, session: Session, problems: tuple[str, ...] = ()) -> None:
+    def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-        self.session = session
+        self.chat = chat
         self.transcript = Transcript(id="transcript")
         self.composer = Composer(id="composer")
         self._figures = Figures(id="figures")
@@ -64,6 +65,11 @@ class ChatScreen(Screen[None]):
         self._notice = ""
         self._notice_passing = False
         self._notice_timer: Timer | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session that is shown."""
+        return self.chat.session
 
     def compose(self) -> ComposeResult:
         yield self._title
@@ -143,6 +149,10 @@ class ChatScreen(Screen[None]):
                 if not self.composer.text:
                     self.composer.put(text)
                     self.notice(say("status.returned"))
+            case events.Selected() | events.Decided():
+                self._show_turns()
+            case events.Finished():
+                pass
 
     def _end(self) -> None:
         if self._notice_passing:

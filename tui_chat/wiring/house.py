@@ -1,4 +1,4 @@
-"""The composition root: configuration in, an engine and its targets out. It knows every layer below the faces."""
+"""The house: everything a face needs, put together from one environment."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ from tui_chat.engine.replay import Player, ReplayEngine, played_endpoint
 from tui_chat.engine.session import Session, Target
 from tui_chat.store import config as configuration
 from tui_chat.store import recordings
-from tui_chat.store.learned import LearnedFacts
+from tui_chat.store.ids import new_id
+from tui_chat.store.learned import LearnedFacts, take_over
 from tui_chat.store.logfile import start_log
 from tui_chat.store.paths import log_file, shipped_themes, user_themes
 from tui_chat.store.secrets import clean_key, save_key
 from tui_chat.store.state import load_state, remember
 from tui_chat.wire.dialects import DIALECTS
+from tui_chat.wiring.chats import Chat, Chats
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from tui_chat.engine.ports import Answer, Transport
     from tui_chat.net.transport import HttpTransport
     from tui_chat.store.config import Config
+    from tui_chat.store.library import Stored
     from tui_chat.wire.codec import ModelInfo, Request
     from tui_chat.wire.recording import AskLine
 
@@ -130,18 +133,20 @@ class Recordings:
 class House:
     """Everything a face needs, put together from one environment."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], *, save: bool = True) -> None:
+        """Without `save`, conversations leave nothing on the disk."""
         self.env = env
         self.config: Config = configuration.load(env, DIALECTS)
         self.state = load_state(env)
         self.transport = LazyTransport()
-        clock, facts = SystemClock(), LearnedFacts(env)
+        self._keys: set[Secret] = set()
+        self.chats = Chats(env, self._keys, save=save)
+        clock, facts = SystemClock(), LearnedFacts(self.chats.database if save else None)
         self._tape = Tape(clock, facts)
         self.recordings = Recordings(self._tape)
         recording = RecordingTransport(self.transport, self._tape, clock)
-        self.engine = Engine(recording, DIALECTS.__getitem__, RecordingClock(clock, self._tape), facts)
+        self.engine = Engine(recording, DIALECTS.__getitem__, RecordingClock(clock, self._tape), facts, new_id)
         self._demo: DemoServer | None = None
-        self._keys: set[Secret] = set()
         self._checked: set[tuple[str, Secret | None]] = set()
         """Origins, and the keys that they are known to take."""
 
@@ -165,10 +170,52 @@ class House:
         """Log warnings and faults to a file; keys that are used meanwhile are blotted out of it."""
         start_log(self.log_file, self._keys)
 
-    def session(self, target: Target) -> Session:
-        session = Session(self.engine, target)
-        self._tape.follow(session)
-        return session
+    # chats
+
+    def open_store(self) -> str | None:
+        """Make the store ready; may block. What to tell when it cannot be used, or not as it was. Raises Newer."""
+        trouble = self.chats.open(self.config.prices)
+        if self.chats.saving and self.state.refused:
+            refused = self.state.refused
+            self.chats.database.write(lambda c: take_over(c, refused))
+        return trouble
+
+    def conversation(self, name: str) -> str:
+        """The id of the conversation that `name` begins, or of the last one. Raises UsageError, StoreError."""
+        uid = self.chats.library.find(name) if name else self.chats.library.newest()
+        if uid is None:
+            raise UsageError(say("history.empty"))
+        return uid
+
+    def new_chat(self, target: Target, *, temporary: bool = False) -> Chat:
+        """A chat in which nothing has been said; a temporary one leaves nothing on the disk."""
+        chat = self.chats.new(self.engine, target, temporary=temporary)
+        self._tape.follow(chat.session)
+        return chat
+
+    def reopen(self, uid: str, choice: Choice) -> Chat:
+        """A conversation as it was left, with the endpoint, model and settings that it had; may block.
+
+        What the command line chose goes before them. Raises StoreError, ConfigError, NoEndpoint.
+        """
+        known = self.chats.registry.get(uid)
+        if known is not None:
+            return self.chats.reopen(self.engine, uid, known.target)
+        target, notice = self._target_as_left(self.chats.library.load(uid), choice)
+        chat = self.chats.reopen(self.engine, uid, target)
+        chat.notices += (notice,) if notice else ()
+        self._tape.follow(chat.session)
+        return chat
+
+    def _target_as_left(self, stored: Stored, choice: Choice) -> tuple[Target, str]:
+        """Whom the next message goes to, and what to tell where that is not whom the last one went to."""
+        settings = choice.settings.over(stored.settings)
+        if choice.endpoint or choice.model or choice.profile or not stored.endpoint:
+            return self.choose(replace(choice, settings=settings)), ""
+        if stored.endpoint not in self.config.endpoints:
+            target = self.choose(replace(choice, settings=settings))
+            return target, say("history.other_endpoint", gone=stored.endpoint, endpoint=target.endpoint.name)
+        return self.target(self.endpoint(stored.endpoint), stored.model or "", settings, stream=choice.stream), ""
 
     def play(self, path: Path, speed: float) -> Player:
         """What plays a recording; from now on nothing is sent anywhere. `speed` 0: without waiting.
@@ -193,10 +240,13 @@ class House:
 
     async def close(self) -> None:
         """Close every connection, the demo server and the recording."""
+        await self.chats.close()
         await self.transport.close()
         self.recordings.close()
         if self._demo is not None:
             await self._demo.close()
+        if (lost := await asyncio.to_thread(self.chats.shut)) is not None:
+            self.recordings.tell(lost)
 
     # endpoints
 
@@ -381,10 +431,10 @@ class House:
 
 @asynccontextmanager
 async def house(
-    env: Mapping[str, str], *, demo: bool = False, record: Path | None = None
+    env: Mapping[str, str], *, demo: bool = False, record: Path | None = None, save: bool = True
 ) -> AsyncGenerator[House, None]:
     """A House that closes behind itself; with `demo`, its built-in endpoint runs, with `record` all is recorded."""
-    built = House(env)
+    built = House(env, save=save)
     built.start_log()
     try:
         if record is not None:

@@ -1,0 +1,118 @@
+"""What each try of a run came to: the failed and the cancelled ones are kept, and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui_chat.domain.draft import Phase
+from tui_chat.domain.events import Attempt, Cancelled, Completed, Connected, Ended, Failed, Stamped, Waiting
+from tui_chat.domain.meter import Meter
+from tui_chat.domain.pricing import cost
+
+if TYPE_CHECKING:
+    from tui_chat.domain.ask import Ask, Settings
+    from tui_chat.domain.events import Outcome
+    from tui_chat.domain.failure import Failure
+    from tui_chat.domain.meter import Stats
+    from tui_chat.domain.pricing import Cost, Price
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One try; its figures are its own, its times count from its beginning."""
+
+    n: int
+    """1 for the first of its run."""
+    resumes: int
+    """How often the run had been taken up again by then."""
+    at: float
+    """Seconds since the run began."""
+    phase: Phase
+    stats: Stats
+    cost: Cost
+    finish_reason: str | None = None
+    failure: Failure | None = None
+    status: int | None = None
+    """HTTP status, when an answer came."""
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run of an Ask, with its tries; a reply that was taken up again has several."""
+
+    id: str
+    endpoint: str
+    dialect: str
+    model: str
+    settings: Settings
+    began: float
+    """Epoch seconds."""
+    attempts: tuple[AttemptRecord, ...] = ()
+
+
+class AttemptLog:
+    """Folds a run's events into the records of its tries, each event in O(1)."""
+
+    def __init__(self, prompt_bytes: int, price: Price | None) -> None:
+        self._prompt_bytes = prompt_bytes
+        self._price = price
+        self._done: list[AttemptRecord] = []
+        self._meter: Meter | None = None
+        self._attempt = Attempt(0)
+        self._began = 0.0
+        self._status: int | None = None
+        self._request_id: str | None = None
+
+    def fold(self, stamped: Stamped) -> None:
+        match stamped.event:
+            case Attempt() as attempt:
+                self._close(stamped.at, None)
+                self._meter, self._attempt, self._began = Meter(self._prompt_bytes), attempt, stamped.at
+                self._status = self._request_id = None
+            case Connected(status, request_id):
+                self._status, self._request_id = status, request_id
+            case Waiting(_, failure):
+                self._close(stamped.at, Failed(failure))
+            case Ended(outcome):
+                self._close(stamped.at, outcome)
+            case _:
+                pass
+        if self._meter is not None:
+            self._meter.fold(Stamped(stamped.lane, stamped.at - self._began, stamped.event))
+
+    def records(self) -> tuple[AttemptRecord, ...]:
+        """The tries that are over."""
+        return tuple(self._done)
+
+    def _close(self, at: float, outcome: Outcome | None) -> None:
+        """The try under way is over; None: the next one simply follows, as after a refused parameter."""
+        if self._meter is None:
+            return
+        self._meter.fold(Stamped("", at - self._began, Ended(outcome or Cancelled())))
+        stats = self._meter.stats(at - self._began)
+        self._done.append(
+            AttemptRecord(
+                n=self._attempt.n,
+                resumes=self._attempt.resumes,
+                at=self._began,
+                phase=_PHASES.get(type(outcome), Phase.FAILED),
+                stats=stats,
+                cost=cost(stats.usage, self._price, exact=stats.exact),
+                finish_reason=outcome.finish_reason if isinstance(outcome, Completed) else None,
+                failure=outcome.failure if isinstance(outcome, Failed) else None,
+                status=self._status,
+                request_id=self._request_id,
+            )
+        )
+        self._meter = None
+
+
+_PHASES: dict[type[object], Phase] = {Completed: Phase.COMPLETED, Cancelled: Phase.CANCELLED}
+
+
+def run_record(run: str, ask: Ask, began: float) -> RunRecord:
+    """The record of a run that begins now, at `began` epoch seconds."""
+    endpoint = ask.endpoint
+    return RunRecord(run, endpoint.name, endpoint.dialect, ask.model, ask.settings, began)

@@ -1,0 +1,20 @@
+"""The title of a conversation: its first words, until somebody gives it another."""
+
+from __future__ import annotations
+
+import re
+
+TITLE_LENGTH = 60
+
+_MARKS = re.compile(r"^[\s#>*\-]+")
+
+
+def first_words(text: str) -> str:
+    """The first line that says something, cut at a word; control characters stay, as in every stored text."""
+    line = next((found for line in text.split("\n") if (found := _MARKS.sub("", line).strip())), "")
+    line = " ".join(line.split())
+    if len(line) <= TITLE_LENGTH:
+        return line
+    cut = line[: TITLE_LENGTH - 1]
+    head, space, _ = cut.rpartition(" ")
+    return f"{head if space and len(head) > TITLE_LENGTH // 2 else cut}…"

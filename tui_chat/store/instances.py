@@ -1,0 +1,61 @@
+"""Which programs are at work on the data folder: each holds a lock, which the system lets go however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tui_chat.store.files import FILE_MODE, make_private_folder
+from tui_chat.store.ids import new_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Instance:
+    """This program, as others see it; the lock is taken when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.uid = new_id()
+        self._folder = folder
+        self._descriptor: int | None = None
+
+    def register(self) -> str:
+        """This program's name, under which it can be seen to live from now on. Raises OSError."""
+        if self._descriptor is None:
+            make_private_folder(self._folder)
+            descriptor = os.open(self._file(self.uid), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._descriptor = descriptor
+        return self.uid
+
+    def alive(self, uid: str) -> bool:
+        """True while the program of that name is at work; what it left behind is removed when it is not."""
+        if uid == self.uid:
+            return self._descriptor is not None
+        try:
+            descriptor = os.open(self._file(uid), os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        else:
+            with suppress(OSError):
+                os.unlink(self._file(uid))
+            return False
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.unlink(self._file(self.uid))
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _file(self, uid: str) -> Path:
+        return self._folder / f"{uid}.lock"

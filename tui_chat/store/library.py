@@ -1,0 +1,317 @@
+"""The conversations on the disk: listed, opened, renamed, pinned, deleted, copied, taken out and put in."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tui_chat.domain.ask import Settings
+from tui_chat.domain.conversation import Conversation
+from tui_chat.domain.failure import UsageError
+from tui_chat.domain.words import say
+from tui_chat.store import nodes
+from tui_chat.store.ids import new_id
+from tui_chat.wire.forms import ConversationForm, SettingsForm, node_forms
+from tui_chat.wire.surrogates import well_formed
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from tui_chat.store.database import Database
+
+KEPT_S = 7 * 86400.0
+"""How long a deleted conversation can be brought back."""
+PURGED_AT_ONCE = 20
+"""Conversations that one start removes for good at most."""
+SHORTEST = 4
+"""Characters of a name from which on its beginning may stand for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One line of a list of conversations. Times are epoch seconds."""
+
+    id: str
+    title: str
+    created: float
+    updated: float
+    turns: int
+    models: tuple[str, ...]
+    cost: Decimal | None
+    pinned: bool
+    state: str | None
+    """Of the newest reply; `interrupted` as long as any waits for a decision; None while one is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A conversation as it was left."""
+
+    id: str
+    title: str
+    conversation: Conversation
+    endpoint: str | None
+    model: str | None
+    settings: Settings
+    draft: str
+    queue: tuple[str, ...]
+
+
+LISTED = "uid, title, created, updated, turns, models, cost, pinned, state"
+SEEN = "deleted IS NULL AND turns > 0"
+
+
+class Library:
+    """Reads at once, writes through the database's thread; every method may block."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # lists
+
+    def count(self) -> int:
+        with self._database.reading() as c:
+            return c.execute(f"SELECT count(*) FROM conversations WHERE {SEEN}").fetchone()[0]
+
+    def list(self, offset: int = 0, limit: int = -1) -> list[Summary]:
+        """Pinned ones first, then the newest."""
+        query = f"SELECT {LISTED} FROM conversations WHERE {SEEN} ORDER BY pinned DESC, updated DESC LIMIT ? OFFSET ?"
+        with self._database.reading() as c:
+            return [_summary(row) for row in c.execute(query, (limit, offset))]
+
+    def summary(self, uid: str) -> Summary | None:
+        with self._database.reading() as c:
+            row = c.execute(f"SELECT {LISTED} FROM conversations WHERE uid = ?", (uid,)).fetchone()
+            return None if row is None else _summary(row)
+
+    def newest(self) -> str | None:
+        """The conversation that was last used."""
+        query = f"SELECT uid FROM conversations WHERE {SEEN} ORDER BY updated DESC LIMIT 1"
+        with self._database.reading() as c:
+            return next(nodes.uids(c, query), None)
+
+    def unsent(self) -> str | None:
+        """The newest conversation that holds nothing but a draft, and is open nowhere."""
+        query = (
+            "SELECT uid FROM conversations WHERE deleted IS NULL AND turns = 0 AND draft <> ''"
+            " AND id NOT IN (SELECT conversation FROM openings) ORDER BY updated DESC LIMIT 1"
+        )
+        with self._database.reading() as c:
+            return next(nodes.uids(c, query), None)
+
+    def find(self, name: str) -> str:
+        """The one conversation whose id is `name` or begins with it. Raises UsageError."""
+        with self._database.reading() as c:
+            query = "SELECT uid FROM conversations WHERE uid = ? AND deleted IS NULL"
+            if (exact := next(nodes.uids(c, query, name), None)) is not None:
+                return exact
+            query = f"SELECT uid FROM conversations WHERE substr(uid, 1, ?) = ? AND {SEEN} LIMIT 2"
+            found = list(nodes.uids(c, query, len(name), name)) if len(name) >= SHORTEST else []
+        if len(found) != 1:
+            raise UsageError(say("history.several" if found else "history.unknown", id=name))
+        return found[0]
+
+    def place_of_run(self, run: str) -> tuple[str, str]:
+        """(conversation, turn) of a run. Raises UsageError."""
+        query = (
+            "SELECT c.uid, n.uid FROM runs r JOIN nodes n ON n.id = r.node JOIN conversations c"
+            " ON c.id = n.conversation WHERE r.uid = ? AND c.deleted IS NULL"
+        )
+        with self._database.reading() as c:
+            row = c.execute(query, (run,)).fetchone()
+        if row is None:
+            raise UsageError(say("history.no_run", id=run))
+        return row
+
+    # one conversation
+
+    def load(self, uid: str) -> Stored:
+        """A conversation by its full id; empty where nothing has been stored under it yet."""
+        query = "SELECT id, title, endpoint, model, settings, draft, queue FROM conversations WHERE uid = ?"
+        with self._database.reading() as c:
+            row = c.execute(query, (uid,)).fetchone()
+            if row is None:
+                return Stored(uid, "", Conversation(), None, None, Settings(), "", ())
+            id_, title, endpoint, model, settings, draft, queue = row
+            tree = nodes.load(c, id_)
+        return Stored(
+            id=uid,
+            title=title,
+            conversation=tree,
+            endpoint=endpoint,
+            model=model,
+            settings=msgspec.json.decode(settings, type=SettingsForm).settings(),
+            draft=draft,
+            queue=tuple(msgspec.json.decode(queue, type=list[str])),
+        )
+
+    def form(self, uid: str) -> ConversationForm:
+        """A conversation with everything that is known of it."""
+        query = (
+            "SELECT id, title, titled, created, updated, pinned, draft, source, queue FROM conversations WHERE uid = ?"
+        )
+        with self._database.reading() as c:
+            row, title, titled, created, updated, pinned, draft, source, _ = c.execute(query, (uid,)).fetchone()
+            tree, runs = nodes.load(c, row), nodes.runs(c, row)
+        for name, records in runs.items():
+            tree.nodes[name] = replace(tree.nodes[name], runs=records)
+        return ConversationForm(
+            id=uid,
+            title=title,
+            in_chat=[node.id for node in tree.path()],
+            nodes=node_forms(tree),
+            titled=bool(titled),
+            created=created,
+            updated=updated,
+            pinned=bool(pinned),
+            draft=draft,
+            source=msgspec.UNSET if source is None else source,
+        )
+
+    def every(self) -> Iterator[str]:
+        """The ids of all conversations, oldest first; not held in memory."""
+        last = (0.0, 0)
+        query = (
+            "SELECT created, id, uid FROM conversations WHERE deleted IS NULL AND (turns > 0 OR draft <> '')"
+            " AND (created, id) > (?, ?) ORDER BY created, id LIMIT 100"
+        )
+        while True:
+            with self._database.reading() as c:
+                rows = c.execute(query, last).fetchall()
+            if not rows:
+                return
+            for created, row, uid in rows:
+                last = created, row
+                yield uid
+
+    def rename(self, uid: str, title: str) -> None:
+        """Give a conversation a title that stays."""
+        self._update(uid, title=well_formed(title), titled=1)
+
+    def pin(self, uid: str, pinned: bool) -> None:
+        self._update(uid, pinned=int(pinned))
+
+    def delete(self, uid: str) -> None:
+        """Take a conversation out of every list; it can be brought back for a week."""
+        self._update(uid, deleted=time.time())
+
+    def restore(self, uid: str) -> None:
+        """Bring a deleted conversation back."""
+        self._update(uid, deleted=None)
+
+    def purge(self, *, now: float | None = None) -> None:
+        """Remove for good what was deleted more than a week ago."""
+        before = (time.time() if now is None else now) - KEPT_S
+
+        def op(c: sqlite3.Connection) -> None:
+            query = "SELECT id FROM conversations WHERE deleted < ? LIMIT ?"
+            for (row,) in c.execute(query, (before, PURGED_AT_ONCE)).fetchall():
+                for (node,) in c.execute("SELECT id FROM nodes WHERE conversation = ?", (row,)).fetchall():
+                    nodes.unindex(c, node)
+                c.execute("DELETE FROM conversations WHERE id = ?", (row,))
+
+        self._database.write(op)
+
+    def fork(self, uid: str, node: str) -> str:
+        """A new conversation with the path down to `node`; its id."""
+        form, copy = self.form(uid), new_id()
+        path = form.conversation().path(node)
+        names = {turn.id: new_id() for turn in path}
+        forms = {turn.id: turn for turn in form.nodes}
+        turns = [
+            msgspec.structs.replace(
+                forms[turn.id],
+                id=names[turn.id],
+                parent=None if turn.parent is None else names[turn.parent],
+                in_chat=True,
+                # What the tries cost is counted where they were made.
+                attempts=[],
+            )
+            for turn in path
+        ]
+        now = time.time()
+        title = say("history.fork_title", title=form.title)
+        self.add(
+            ConversationForm(id=copy, title=title, nodes=turns, in_chat=[t.id for t in turns], created=now, updated=now)
+        )
+        return copy
+
+    def add(self, form: ConversationForm) -> bool:
+        """Put a conversation in, or the turns of it that are not there yet; True when that was anything.
+
+        Raises ValueError when its tree makes no sense, and nothing has been changed.
+        """
+        tree = form.conversation()
+
+        def op(c: sqlite3.Connection) -> bool:
+            fresh = c.execute("SELECT 1 FROM conversations WHERE uid = ?", (form.id,)).fetchone() is None
+            row = nodes.conversation_row(c, form.id, form.created or time.time())
+            new = [node for node in tree.nodes.values() if nodes.row_of(c, node.id) is None]
+            for node in new:
+                at = nodes.insert(c, row, node)
+                for run in node.runs:
+                    nodes.begin(c, at, run, None)
+                if node.result is not None:
+                    nodes.finish(c, node)
+                nodes.index(c, at)
+            if fresh:
+                chosen = [(uid,) for uid in tree.chosen.values()]
+                c.executemany("UPDATE nodes SET in_chat = 1 WHERE uid = ?", chosen)
+                c.execute(
+                    "UPDATE conversations SET title = ?, titled = ?, updated = ?, pinned = ?, draft = ?, source = ?"
+                    " WHERE id = ?",
+                    (
+                        well_formed(form.title),
+                        int(form.titled),
+                        form.updated or form.created or time.time(),
+                        int(form.pinned),
+                        well_formed(form.draft),
+                        form.source if form.source is not msgspec.UNSET else None,
+                        row,
+                    ),
+                )
+            nodes.summarise(c, row)
+            return fresh or bool(new)
+
+        return self._database.write(op).result()
+
+    # openings
+
+    def opened(self, uid: str, instance: str) -> list[str]:
+        """Note that this program shows a conversation; the other programs that do, dead ones too."""
+
+        def op(c: sqlite3.Connection) -> list[str]:
+            c.execute("DELETE FROM openings WHERE instance = ?", (instance,))
+            row = c.execute("SELECT id FROM conversations WHERE uid = ?", (uid,)).fetchone()
+            if row is None:
+                return []
+            others = c.execute("SELECT instance FROM openings WHERE conversation = ?", row).fetchall()
+            c.execute("INSERT OR IGNORE INTO openings VALUES (?, ?)", (row[0], instance))
+            return [name for (name,) in others]
+
+        return self._database.write(op).result()
+
+    def _update(self, uid: str, **values: object) -> None:
+        columns = ", ".join(f"{name} = ?" for name in values)
+        query = f"UPDATE conversations SET {columns} WHERE uid = ?"
+        self._database.write(lambda c: c.execute(query, (*values.values(), uid)))
+
+
+def _summary(row: tuple[Any, ...]) -> Summary:
+    uid, title, created, updated, turns, models, cost, pinned, state = row
+    return Summary(
+        id=uid,
+        title=title,
+        created=created,
+        updated=updated,
+        turns=turns,
+        models=tuple(msgspec.json.decode(models, type=list[str])),
+        cost=None if cost is None else Decimal(cost),
+        pinned=bool(pinned),
+        state=state,
+    )

@@ -1,0 +1,145 @@
+"""The schema of the database, as the steps that lead to it; `user_version` says how many have been taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+STEPS = (
+    (
+        # `uid` is the name that people and files use. Times are epoch seconds.
+        """
+        CREATE TABLE conversations (
+            id INTEGER PRIMARY KEY,
+            uid TEXT NOT NULL UNIQUE,
+            title TEXT NOT NULL DEFAULT '',
+            titled INTEGER NOT NULL DEFAULT 0,
+            created REAL NOT NULL,
+            updated REAL NOT NULL,
+            pinned INTEGER NOT NULL DEFAULT 0,
+            deleted REAL,
+            draft TEXT NOT NULL DEFAULT '',
+            queue TEXT NOT NULL DEFAULT '[]',
+            source TEXT,
+            endpoint TEXT,
+            model TEXT,
+            settings TEXT NOT NULL DEFAULT '{}',
+            turns INTEGER NOT NULL DEFAULT 0,
+            models TEXT NOT NULL DEFAULT '[]',
+            cost TEXT,
+            state TEXT
+        )
+        """,
+        "CREATE INDEX conversations_order ON conversations (pinned DESC, updated DESC)",
+        # The id of a node is the time of its making in microseconds, or the next free number: so the order of rows,
+        # here and in the index of the search, is that of time, also for what was imported.
+        """
+        CREATE TABLE nodes (
+            id INTEGER PRIMARY KEY,
+            uid TEXT NOT NULL UNIQUE,
+            conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
+            parent INTEGER REFERENCES nodes ON DELETE CASCADE,
+            role TEXT NOT NULL,
+            text TEXT NOT NULL,
+            reasoning TEXT NOT NULL DEFAULT '',
+            created REAL NOT NULL,
+            endpoint TEXT NOT NULL DEFAULT '',
+            model TEXT NOT NULL DEFAULT '',
+            state TEXT,
+            in_chat INTEGER NOT NULL DEFAULT 0,
+            cost TEXT,
+            result TEXT,
+            indexed INTEGER NOT NULL DEFAULT 0
+        )
+        """,
+        "CREATE INDEX nodes_conversation ON nodes (conversation, state, cost, model)",
+        "CREATE INDEX nodes_parent ON nodes (parent)",
+        # `owner` is the instance in which the run is under way; null once it has ended.
+        """
+        CREATE TABLE runs (
+            uid TEXT PRIMARY KEY,
+            node INTEGER NOT NULL REFERENCES nodes ON DELETE CASCADE,
+            owner TEXT,
+            began REAL NOT NULL,
+            endpoint TEXT NOT NULL,
+            dialect TEXT NOT NULL,
+            model TEXT NOT NULL,
+            settings TEXT NOT NULL
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX runs_node ON runs (node)",
+        "CREATE INDEX runs_under_way ON runs (owner) WHERE owner IS NOT NULL",
+        """
+        CREATE TABLE attempts (
+            id INTEGER PRIMARY KEY,
+            node INTEGER NOT NULL REFERENCES nodes ON DELETE CASCADE,
+            run TEXT NOT NULL,
+            form TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX attempts_node ON attempts (node)",
+        # What has come of a run under way; with its end it is in the node and no longer here.
+        """
+        CREATE TABLE pieces (
+            run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+            seq INTEGER NOT NULL,
+            seam INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            reasoning TEXT NOT NULL,
+            PRIMARY KEY (run, seq)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE openings (
+            conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
+            instance TEXT NOT NULL,
+            PRIMARY KEY (conversation, instance)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE learned (
+            endpoint TEXT NOT NULL,
+            model TEXT NOT NULL,
+            fact TEXT NOT NULL,
+            value TEXT NOT NULL,
+            at REAL NOT NULL,
+            PRIMARY KEY (endpoint, model, fact, value)
+        ) WITHOUT ROWID
+        """,
+        "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE VIRTUAL TABLE search USING fts5(words, facets, content='', prefix='1 2 3')",
+    ),
+)
+VERSION = len(STEPS)
+
+
+class TooNew(Exception):
+    """The file has taken steps that are not known here."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(found)
+        self.found = found
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Take the steps that are left, each in a transaction. Raises TooNew, sqlite3.Error."""
+    while (at := version(connection)) != VERSION:
+        if at > VERSION:
+            raise TooNew(at)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Another instance may have been faster.
+            if version(connection) == at:
+                for statement in STEPS[at]:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {at + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+
+def version(connection: sqlite3.Connection) -> int:
+    return connection.execute("PRAGMA user_version").fetchone()[0]

@@ -1,0 +1,127 @@
+"""Runs whose program is gone: what had come of them becomes their turn's text, and the turn is interrupted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tui_chat.domain.attempts import AttemptRecord, RunRecord
+from tui_chat.domain.draft import Phase
+from tui_chat.domain.events import Usage
+from tui_chat.domain.meter import Meter, added, estimate_tokens
+from tui_chat.domain.pricing import cost, total
+from tui_chat.store import nodes
+from tui_chat.wire.forms import ResultForm, SettingsForm
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from tui_chat.domain.conversation import Node
+    from tui_chat.domain.meter import Stats
+    from tui_chat.domain.pricing import Price
+    from tui_chat.store.instances import Instance
+
+    PriceOf = Callable[[str, str], Price | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A run that was left behind."""
+
+    run: RunRecord
+    row: int
+    conversation: int
+
+
+def recover(connection: sqlite3.Connection, instance: Instance, price_of: PriceOf) -> list[str]:
+    """Close every run whose program is gone; the conversations that had one, newest first.
+
+    A run of a program that is at work is left alone. What a run had used is estimated.
+    """
+    owners = [owner for (owner,) in connection.execute("SELECT DISTINCT owner FROM runs WHERE owner IS NOT NULL")]
+    gone = [owner for owner in owners if not instance.alive(owner)]
+    touched: dict[int, None] = {}
+    for owner in gone:
+        for left in _left_by(connection, owner):
+            _close(connection, left, price_of)
+            touched[left.conversation] = None
+    for conversation in touched:
+        nodes.summarise(connection, conversation)
+    holders = [name for (name,) in connection.execute("SELECT DISTINCT instance FROM openings")]
+    dead = [(name,) for name in holders if not instance.alive(name)]
+    connection.executemany("DELETE FROM openings WHERE instance = ?", dead)
+    return list(nodes.uids(connection, INTERRUPTED))
+
+
+INTERRUPTED = (
+    "SELECT uid FROM conversations WHERE state = 'interrupted' AND deleted IS NULL ORDER BY updated DESC LIMIT 100"
+)
+
+
+def _left_by(connection: sqlite3.Connection, owner: str) -> list[_Left]:
+    query = (
+        "SELECT r.uid, r.endpoint, r.dialect, r.model, r.settings, r.began, r.node, n.conversation"
+        " FROM runs r JOIN nodes n ON n.id = r.node WHERE r.owner = ?"
+    )
+    return [
+        _Left(
+            RunRecord(
+                uid, endpoint, dialect, model, msgspec.json.decode(settings, type=SettingsForm).settings(), began
+            ),
+            row,
+            conversation,
+        )
+        for uid, endpoint, dialect, model, settings, began, row, conversation in connection.execute(query, (owner,))
+    ]
+
+
+def _close(connection: sqlite3.Connection, left: _Left, price_of: PriceOf) -> None:
+    node = nodes.node_at(connection, left.row)
+    seams: list[int] = list(node.result.seams) if node.result is not None else []
+    if node.text:
+        seams.append(len(node.text))
+    text, reasoning = node.text, node.reasoning
+    pieces = "SELECT seam, text, reasoning FROM pieces WHERE run = ? ORDER BY seq"
+    for seam, more, thought in connection.execute(pieces, (left.run.id,)):
+        if seam:
+            seams.append(len(text))
+        text, reasoning = text + more, reasoning + thought
+    now = replace(node, text=text, reasoning=reasoning)
+    nodes.finish(connection, _interrupted(now, node, left, tuple(seams), _prompt(connection, left.row), price_of))
+    connection.execute("UPDATE runs SET owner = NULL WHERE uid = ?", (left.run.id,))
+    connection.execute("DELETE FROM pieces WHERE run = ?", (left.run.id,))
+
+
+def _interrupted(now: Node, before: Node, left: _Left, seams: tuple[int, ...], prompt: int, price_of: PriceOf) -> Node:
+    """The turn with a result that says what is known: how much came, and what that is estimated to cost."""
+    size = len(now.text.encode()) + len(now.reasoning.encode())
+    came = size - len(before.text.encode()) - len(before.reasoning.encode())
+    usage = Usage(input=estimate_tokens(prompt) if came else None, output=estimate_tokens(came) if came else None)
+    stats = replace(_no_figures(), usage=usage, attempts=1)
+    spent = cost(usage, price_of(left.run.endpoint, left.run.model), exact=False)
+    attempt = AttemptRecord(1, 0, 0.0, Phase.INTERRUPTED, stats, spent)
+    result = ResultForm(state="interrupted", seams=seams).result()
+    if before.result is not None:
+        earlier = before.result
+        stats = replace(earlier.stats, usage=added(earlier.stats.usage, usage), exact=False)
+        result = replace(result, place=earlier.place, skipped=earlier.skipped)
+        spent = total((earlier.cost, spent))
+    result = replace(result, stats=stats, cost=spent)
+    return replace(now, result=result, runs=(replace(left.run, attempts=(attempt,)),))
+
+
+def _no_figures() -> Stats:
+    return Meter().stats(0.0)
+
+
+def _prompt(connection: sqlite3.Connection, row: int) -> int:
+    """UTF-8 bytes of the turns above a reply."""
+    query = (
+        "WITH RECURSIVE up(id) AS (SELECT parent FROM nodes WHERE id = ? UNION ALL"
+        " SELECT n.parent FROM nodes n JOIN up ON n.id = up.id WHERE n.parent IS NOT NULL)"
+        " SELECT coalesce(sum(length(CAST(text AS BLOB))), 0) FROM nodes WHERE id IN up"
+    )
+    return connection.execute(query, (row,)).fetchone()[0]

@@ -1,0 +1,145 @@
+"""Conversations as the faces hold them: a session, with a journal that puts it down."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tui_chat.domain.failure import StoreError
+from tui_chat.domain.pricing import find_price
+from tui_chat.domain.words import say
+from tui_chat.engine.registry import Registry
+from tui_chat.engine.session import Session
+from tui_chat.store.database import Database, Newer
+from tui_chat.store.ids import new_id
+from tui_chat.store.instances import Instance
+from tui_chat.store.journal import Journal
+from tui_chat.store.library import Library
+from tui_chat.store.paths import database_file, instances_folder
+from tui_chat.store.recovery import recover
+from tui_chat.wire.blot import Blotter, clean_body
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from tui_chat.domain.ask import Settings
+    from tui_chat.domain.endpoint import Secret
+    from tui_chat.domain.pricing import Price
+    from tui_chat.engine.ports import Engine
+    from tui_chat.engine.session import Target
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Chat:
+    """A conversation that is open."""
+
+    id: str
+    session: Session
+    title: str = ""
+    draft: str = ""
+    """What was written and not sent when it was left."""
+    journal: Journal | None = None
+    """None: a temporary chat, of which nothing is put down."""
+    notices: tuple[str, ...] = ()
+    """What the user should know on opening it."""
+
+
+class Chats:
+    """Opens chats and keeps them going; the store is opened with the first that is to be kept."""
+
+    def __init__(self, env: Mapping[str, str], keys: Collection[Secret], *, save: bool = True) -> None:
+        self.database = Database(database_file(env))
+        self.library = Library(self.database)
+        self.instance = Instance(instances_folder(env))
+        self.registry = Registry()
+        self.saving = save
+        """False: nothing is put down, as the user wishes or because the data folder cannot be used."""
+        self.interrupted: list[str] = []
+        """Conversations with a reply that waits for a decision, newest first; known once the store is open."""
+        self._keys = keys
+        self._open = False
+
+    def open(self, prices: Mapping[str, Price]) -> str | None:
+        """Open the store and close the runs of programs that are gone; may block. What to tell when it cannot be used.
+
+        Raises Newer when a newer program has written it.
+        """
+        if not self.saving or self._open:
+            return None
+
+        def price_of(endpoint: str, model: str) -> Price | None:
+            return find_price(prices, endpoint, model)
+
+        try:
+            self.database.open()
+            self.instance.register()
+            found = self.database.write(lambda c: recover(c, self.instance, price_of)).result(timeout=10)
+            self.interrupted = found
+            self.library.purge()
+        except Newer:
+            raise
+        except (StoreError, OSError, TimeoutError) as error:
+            self.saving = False
+            return say("store.unusable", reason=error)
+        self._open = True
+        return " ".join(self.database.problems) or None
+
+    def new(self, engine: Engine, target: Target, *, temporary: bool = False) -> Chat:
+        """A chat in which nothing has been said."""
+        return self._chat(new_id(), Session(engine, target, ready=None), temporary=temporary)
+
+    def reopen(self, engine: Engine, uid: str, target: Target) -> Chat:
+        """A chat as it was left; may block. Raises StoreError."""
+        live = self.registry.get(uid)
+        stored = self.library.load(uid)
+        notices = self._elsewhere(uid)
+        session = live or Session(engine, target, stored.conversation)
+        chat = self._chat(uid, session, held=live is not None)
+        chat.title, chat.draft, chat.notices = stored.title, stored.draft, notices
+        if live is None:
+            session.queue += stored.queue
+        return chat
+
+    def _chat(self, uid: str, session: Session, *, temporary: bool = False, held: bool = False) -> Chat:
+        journal = None
+        if self.saving and not temporary:
+            journal = Journal(self.database, self.instance, uid, session.conversation, self._clean)
+            if not held:
+                session.ready = journal.settled
+                session.listeners.insert(0, journal.hear)
+        return Chat(uid, session, journal=journal)
+
+    def _elsewhere(self, uid: str) -> tuple[str, ...]:
+        """A notice when another program at work shows the conversation too."""
+        if not self.saving:
+            return ()
+        others = self.library.opened(uid, self.instance.uid)
+        return (say("history.elsewhere"),) if any(map(self.instance.alive, others)) else ()
+
+    def flush(self) -> None:
+        """Put down what is left, without waiting for long."""
+        if self._open and not self.database.flush(1.0):
+            log.warning("%s", say("store.lost", path=self.database.path.parent))
+
+    async def close(self) -> None:
+        """End every reply under way and put down what is left."""
+        await self.registry.close()
+
+    def shut(self) -> str | None:
+        """Let the store go; may block. What to tell when something could not be put down."""
+        done = self.database.close()
+        self.instance.close()
+        return None if done else say("store.lost", path=self.database.path.parent)
+
+    def _clean(self, settings: Settings) -> Settings:
+        """The settings without keys."""
+        blotter = Blotter(key.reveal() for key in self._keys)
+        system = settings.system and blotter.text(settings.system)
+        body = json.loads(clean_body(msgspec.json.encode(dict(settings.extra_body)), blotter))
+        return replace(settings, system=system, extra_body=body)
