@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.kit import DONE, HANG, Held, Pause, Script, Stage, cut, refusal, said, stopped, thought, ticks, used
 from tui_chat.domain.draft import Phase
-from tui_chat.domain.events import Ended, QueueChanged, Returned, RunHeard, Submitted
+from tui_chat.domain.events import Decided, Ended, Finished, QueueChanged, Returned, RunHeard, Selected, Submitted
 from tui_chat.domain.failure import Kind, failure
 from tui_chat.domain.pricing import CostSource, Price
 
@@ -388,3 +389,95 @@ async def test_a_reply_that_is_taken_up_again_counts_all_its_parts() -> None:
     assert (node.result.stats.usage.input, node.result.stats.usage.output, node.result.stats.attempts) == (12, 7, 2)
     assert node.result.stats.elapsed_s >= first.stats.elapsed_s
     assert not held.session.resume()
+
+
+def interrupted(held: Held) -> None:
+    """The reply in chat, as a program that ended before it would have left it."""
+    conversation = held.session.conversation
+    node = conversation.path()[-1]
+    assert node.result is not None
+    conversation.finish(node.id, node.text, node.reasoning, replace(node.result, phase=Phase.INTERRUPTED))
+
+
+async def test_an_edited_question_is_a_branch_and_overwrites_nothing() -> None:
+    stage, held = stage_of(answer("A"), answer("B"), answer("C"))
+    session = held.session
+    session.submit("a")
+    await stage.clock.advance(1)
+    session.submit("b")
+    await stage.clock.advance(1)
+    first = session.conversation.path()[0]
+    assert session.revise(first.id, "a, rather")
+    assert not session.revise(first.id, "while one is under way")
+    await stage.clock.advance(1)
+    assert held.dialogue == [("user", "a, rather"), ("assistant", "C")]
+    assert sent(stage, 2) == [("user", "a, rather")]
+    assert [node.text for node in session.conversation.nodes.values()] == ["a", "A", "b", "B", "a, rather", "C"]
+    assert session.select(first.id)
+    assert [text for _, text in held.dialogue] == ["a", "A", "b", "B"]
+    assert held.of(Selected)[-1].head == session.conversation.head
+
+
+async def test_a_session_that_closes_leaves_its_reply_interrupted() -> None:
+    stage, held = stage_of([Pause(1), said("Half an"), HANG])
+    held.session.submit("a")
+    await stage.clock.advance(1)
+    await stage.clock.finish(held.session.close())
+    (finished,) = held.of(Finished)
+    assert (finished.reply.text, finished.reply.result and finished.reply.result.phase) == (
+        "Half an",
+        Phase.INTERRUPTED,
+    )
+    assert held.session.undecided == finished.reply
+    assert held.session.resumable == finished.reply
+
+
+async def test_a_session_closed_by_the_user_leaves_its_reply_cancelled() -> None:
+    stage, held = stage_of([Pause(1), said("Half an"), HANG])
+    held.session.submit("a")
+    await stage.clock.advance(1)
+    await stage.clock.finish(held.session.close(interrupted=False))
+    assert held.session.undecided is None
+    assert held.of(Finished)[0].reply.result is not None
+    assert held.of(Finished)[0].reply.result.phase is Phase.CANCELLED
+
+
+async def test_keep_leaves_an_interrupted_reply_in_chat() -> None:
+    stage, held = stage_of(answer("A"))
+    held.session.submit("a")
+    await stage.clock.advance(1)
+    interrupted(held)
+    assert held.session.keep()
+    assert not held.session.keep()
+    assert held.session.undecided is None
+    assert held.dialogue == [("user", "a"), ("assistant", "A")]
+    (decided,) = held.of(Decided)
+    assert decided.reply.result is not None
+    assert decided.reply.result.kept
+    assert held.session.resumable is not None
+
+
+async def test_discard_takes_an_interrupted_reply_out_of_chat_and_leaves_it_in_the_tree() -> None:
+    stage, held = stage_of(answer("A"), answer("B"))
+    held.session.submit("a")
+    await stage.clock.advance(1)
+    interrupted(held)
+    assert held.session.discard()
+    assert not held.session.discard()
+    assert held.dialogue == [("user", "a")]
+    assert held.session.retry()
+    await stage.clock.advance(1)
+    assert held.dialogue == [("user", "a"), ("assistant", "B")]
+    assert held.session.conversation.siblings(held.session.conversation.path()[-1].id) == (2, 2)
+
+
+async def test_no_request_leaves_before_its_question_is_put_down() -> None:
+    stage, held = stage_of(answer("A"))
+    put_down = asyncio.Event()
+    held.session.ready = put_down.wait
+    held.session.submit("a")
+    await stage.clock.settle()
+    assert stage.transport.requests == []
+    put_down.set()
+    await stage.clock.advance(1)
+    assert held.dialogue == [("user", "a"), ("assistant", "A")]

@@ -193,6 +193,19 @@ class Library:
         """Give a conversation a title that stays."""
         self._update(uid, title=well_formed(title), titled=1)
 
+    def entitle(self, uid: str, title: str, usd: Decimal | None) -> None:
+        """Give a conversation the title that a model made, and count what that cost."""
+
+        def op(c: sqlite3.Connection) -> None:
+            row, spent = c.execute("SELECT id, titling FROM conversations WHERE uid = ?", (uid,)).fetchone()
+            if usd is not None:
+                c.execute("UPDATE conversations SET titling = ? WHERE id = ?", (str(Decimal(spent or 0) + usd), row))
+            if title:
+                c.execute("UPDATE conversations SET title = ?, titled = 1 WHERE id = ?", (well_formed(title), row))
+            nodes.summarise(c, row)
+
+        self._database.write(op)
+
     def pin(self, uid: str, pinned: bool) -> None:
         self._update(uid, pinned=int(pinned))
 

@@ -16,6 +16,7 @@ STEPS = (
             uid TEXT NOT NULL UNIQUE,
             title TEXT NOT NULL DEFAULT '',
             titled INTEGER NOT NULL DEFAULT 0,
+            titling TEXT,
             created REAL NOT NULL,
             updated REAL NOT NULL,
             pinned INTEGER NOT NULL DEFAULT 0,

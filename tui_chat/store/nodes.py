@@ -246,6 +246,8 @@ def summarise(connection: sqlite3.Connection, conversation: int) -> None:
         (conversation,),
     ).fetchone()
     state = "interrupted" if undecided else newest[0] if newest else None
+    asked = connection.execute("SELECT titling FROM conversations WHERE id = ?", (conversation,)).fetchone()[0]
+    costs += [asked] if asked is not None else []
     total = str(sum(map(Decimal, costs))) if costs else None
     connection.execute(
         "UPDATE conversations SET turns = ?, models = ?, cost = ?, state = ? WHERE id = ?",

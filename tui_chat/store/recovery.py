@@ -37,7 +37,7 @@ class _Left:
 
 
 def recover(connection: sqlite3.Connection, instance: Instance, price_of: PriceOf) -> list[str]:
-    """Close every run whose program is gone; the conversations that had one, newest first.
+    """Close every run whose program is gone; the conversations that wait for a decision and are open nowhere.
 
     A run of a program that is at work is left alone. What a run had used is estimated.
     """
@@ -57,7 +57,8 @@ def recover(connection: sqlite3.Connection, instance: Instance, price_of: PriceO
 
 
 INTERRUPTED = (
-    "SELECT uid FROM conversations WHERE state = 'interrupted' AND deleted IS NULL ORDER BY updated DESC LIMIT 100"
+    "SELECT uid FROM conversations WHERE state = 'interrupted' AND deleted IS NULL"
+    " AND id NOT IN (SELECT conversation FROM openings) ORDER BY updated DESC LIMIT 100"
 )
 
 

@@ -20,7 +20,7 @@ class Action:
     slash: str = ""
     """The command that does the same, without its slash."""
     footer: str = ""
-    """When the footer shows it: always, running, idle, resumable, or never."""
+    """When the footer shows it: always, running, idle, resumable, interrupted, or never."""
     takes: bool = False
     """True when the command takes the rest of its line."""
     in_composer: bool = False
@@ -45,12 +45,27 @@ ACTIONS = (
     Action("cancel", "escape", slash="cancel", footer="running"),
     Action("retry", "f5,alt+r", slash="retry", footer="idle"),
     Action("resume", "f6", slash="resume", footer="resumable"),
+    Action("keep", "f7", slash="keep", footer="interrupted"),
+    Action("discard", "f8", slash="discard", footer="interrupted"),
     Action("help", "f1", slash="help", footer="always"),
     Action("quit", "ctrl+q", slash="quit", footer="always"),
     Action("model", "f2", slash="model", footer="always", takes=True),
+    Action("history", "f3", slash="history", footer="always"),
     Action("newline", "ctrl+j,shift+enter,ctrl+enter", footer="always", in_composer=True),
     Action("previous_version", "alt+left"),
     Action("next_version", "alt+right"),
+    Action("tree", "f4", slash="tree"),
+    Action("revise", "alt+e", slash="revise"),
+    Action("fork", slash="fork"),
+    Action("new_chat", "alt+n", slash="new"),
+    Action("temporary", slash="temporary"),
+    Action("sidebar", "alt+h", slash="sidebar"),
+    Action("rename", slash="rename", takes=True),
+    Action("title", slash="title"),
+    Action("delete", slash="delete"),
+    Action("undo", slash="undo"),
+    Action("export", slash="export", takes=True),
+    Action("import", slash="import", takes=True),
     Action("take_back", "alt+up", slash="unqueue"),
     Action("copy", slash="copy"),
     Action("record", slash="record", takes=True),
@@ -74,10 +89,10 @@ def bindings() -> list[Binding]:
     ]
 
 
-def footer(*, running: bool, resumable: bool) -> list[Action]:
+def footer(*, running: bool, resumable: bool, interrupted: bool) -> list[Action]:
     """The actions that the footer shows now."""
-    shown = {"always", "running" if running else "idle", "resumable" if resumable else "always"}
-    return [a for a in ACTIONS if a.footer in shown]
+    states = {"running": running, "idle": not running, "resumable": resumable, "interrupted": interrupted}
+    return [a for a in ACTIONS if a.footer == "always" or states.get(a.footer)]
 
 
 def parse_slash(text: str) -> tuple[Action | None, str, str] | None:

@@ -65,7 +65,7 @@ class TuiChat(App[None]):
         super().__init__(driver_class=Driver)
         self.house = house
         self.fps = house.config.ui.fps
-        self._choice = choice
+        self.choice = choice
         self._demo = demo
         self._player = player
         self._hostile = HostileFilter()
@@ -117,7 +117,7 @@ class TuiChat(App[None]):
         if self._demo:
             await self.house.start_demo()
         try:
-            self._open_first()
+            await self._open_first()
         except NoEndpoint:
             self.push_screen(FirstRun(self.house, first=True), self._set_up)
         except TuiChatError as error:
@@ -133,28 +133,31 @@ class TuiChat(App[None]):
 
     def _set_up(self, endpoint: Endpoint | None) -> None:
         if endpoint is not None:
-            settings = self._choice.settings
+            settings = self.choice.settings
             target = self.house.target(endpoint, endpoint.default_model or "", settings)
             self._show(self.house.new_chat(target))
 
-    def _open_first(self) -> None:
+    async def _open_first(self) -> None:
         """Open the conversation that was asked for, or one that was interrupted, or else a new one."""
         chats = self.house.chats
         uid = self._uid or next(iter(chats.interrupted), None) or (chats.library.unsent() if chats.saving else None)
         if uid is None:
-            self._show(self.house.new_chat(self.house.choose(self._choice)))
+            self._show(self.house.new_chat(self.house.choose(self.choice)))
         else:
-            self._show(self.house.reopen(uid, self._choice))
+            self._show(await asyncio.to_thread(self.house.reopen, uid, self.choice))
 
     def _show(self, chat: Chat) -> None:
         self._problems += chat.notices
-        self.push_screen(ChatScreen(chat, tuple(self._problems)))
+        others = [uid for uid in self.house.chats.interrupted if uid != chat.id]
+        if others:
+            self._problems.append(say("history.others_interrupted", count=len(others)))
+        self.push_screen(ChatScreen(self.house, chat, tuple(self._problems)))
 
     def _play(self, player: Player) -> None:
         recording = player.recording
         self._session = player.session
         self._problems.insert(0, recording.note or say("recording.playing", file=recording.name))
-        self.push_screen(ChatScreen(Chat("", player.session), tuple(self._problems)))
+        self.push_screen(ChatScreen(self.house, Chat("", player.session), tuple(self._problems)))
         self.call_after_refresh(player.play_all)
 
     def _tell(self, text: str) -> None:

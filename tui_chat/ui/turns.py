@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PHASE_STYLES = {
     Phase.COMPLETED: "dim",
     Phase.CANCELLED: "warning",
+    Phase.INTERRUPTED: "warning",
     Phase.FAILED: "error",
     Phase.WAITING: "warning",
     Phase.LOADING: "warning",
@@ -54,7 +55,7 @@ def head(conversation: Conversation, node: Node, live: Reply | None) -> Head:
         return Head(node.model, live_state(live), PHASE_STYLES.get(live.draft.phase, "dim"), version)
     if node.result is not None:
         return Head(node.model, ended_state(node.result), PHASE_STYLES.get(node.result.phase, "dim"), version)
-    return Head(node.model, version=version)
+    return Head(node.model, say("turn.elsewhere"), version=version)
 
 
 def live_state(reply: Reply) -> str:
@@ -95,6 +96,8 @@ def notes(result: Result, text: str) -> tuple[Note, ...]:
             out += failure_notes(result.failure)
             if text:
                 out.append(Note(say("turn.failed_kept")))
+        case Phase.INTERRUPTED:
+            out.append(Note(say("turn.interrupted" if result.undecided else "turn.interrupted_kept"), "warning"))
         case Phase.CANCELLED:
             out.append(Note(say("turn.cancelled" if text else "turn.cancelled_empty"), "warning"))
         case _:

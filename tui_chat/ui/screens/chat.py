@@ -11,7 +11,6 @@ from rich.text import Text
 from textual import on, work
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_chat.domain import events, figures
@@ -19,25 +18,26 @@ from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import key_in_the_open
 from tui_chat.domain.failure import Broken, StoreError, TuiChatError
 from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.help import HelpScreen
+from tui_chat.ui.screens.keeping import Keeping
 from tui_chat.ui.screens.models import ModelPicker, Picked
 from tui_chat.ui.screens.told import Told
 from tui_chat.ui.turns import head, live_state, notes, turns
 from tui_chat.ui.widgets.composer import Composer
 from tui_chat.ui.widgets.figures import Figures, Shown, of_reply, of_result
+from tui_chat.ui.widgets.history_list import HistoryList
 from tui_chat.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
-    from tui_chat.engine.session import Session
-    from tui_chat.ui.app import TuiChat
-    from tui_chat.wiring import Chat
+    from tui_chat.wiring import Chat, House
 
 WIDE = 110
 """Columns from which the figures stand beside the transcript."""
@@ -45,17 +45,16 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(Keeping):
     BINDINGS: ClassVar = bindings()
 
-    app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
-
-    def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
+    def __init__(self, house: House, chat: Chat, problems: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.chat = chat
         self.transcript = Transcript(id="transcript")
         self.composer = Composer(id="composer")
+        self.sidebar = HistoryList(house.chats.library, id="sidebar")
         self._figures = Figures(id="figures")
         self._title = Static(id="title", markup=False)
         self._queue = Static(id="queue", markup=False)
@@ -66,14 +65,10 @@ class ChatScreen(Screen[None]):
         self._notice_passing = False
         self._notice_timer: Timer | None = None
 
-    @property
-    def session(self) -> Session:
-        """The session that is shown."""
-        return self.chat.session
-
     def compose(self) -> ComposeResult:
         yield self._title
         with Horizontal(id="body"):
+            yield self.sidebar
             yield self.transcript
             yield self._figures
         yield self._queue
@@ -83,15 +78,43 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._feed = Feed(self, self.app.fps, self._grow, self._tick)
-        self.session.listeners.append(self.hear)
         self.composer.focus()
-        self.retarget()
-        self._show_turns()
+        self._take_up()
         if self._problems:
             self._tell_problems()
+
+    def show_chat(self, chat: Chat) -> None:
+        self.leave_chat()
+        self.chat = chat
+        self._take_up()
+        for line in chat.notices:
+            self.notice(line)
+
+    def leave_chat(self) -> None:
+        """Let the conversation shown go on unseen."""
+        self.keep_draft()
+        self._feed.stop()
+        self.session.listeners.remove(self.hear)
+        if self.chat.id:
+            self.app.house.chats.registry.hide(self.chat.id)
+
+    def _take_up(self) -> None:
+        """Show the conversation as it stands, with the reply that may be under way in it."""
+        if self.chat.id:
+            self.app.house.chats.registry.show(self.chat.id, self.session)
+        self.session.listeners.append(self.hear)
+        self._revised = None
+        self.composer.put(self.chat.draft)
+        self.sidebar.current = self.chat.id
+        self.retarget()
+        self._show_turns()
+        self._show_queue(tuple(self.session.queue))
+        self.transcript.to_tail()
+        reply = self.session.reply
+        if reply is not None and self.session.running:
+            self._feed.start(reply.node.id)
         if not self.session.target.model:
             self._find_model()
-
         self._check_endpoint()
 
     def _tell_problems(self) -> None:
@@ -119,6 +142,7 @@ class ChatScreen(Screen[None]):
             self.action_model()
 
     def on_unmount(self) -> None:
+        self.keep_draft()
         self.session.listeners.remove(self.hear)
 
     def on_resize(self) -> None:
@@ -128,7 +152,10 @@ class ChatScreen(Screen[None]):
 
     def hear(self, event: events.SessionEvent) -> None:
         match event:
-            case events.Submitted(_, reply):
+            case events.Submitted(question, reply):
+                if not self.chat.title:
+                    self.chat.title = first_words(question.text)
+                    self.retarget()
                 self._show_turns()
                 self.transcript.to_tail()
                 self._feed.start(reply.id)
@@ -164,6 +191,10 @@ class ChatScreen(Screen[None]):
             below = notes(reply.node.result, node.text)
             self.transcript.dress(node.id, head(self.session.conversation, node, None), below)
         self._show_queue(tuple(self.session.queue))
+        self.sidebar.reload()
+        first = len(self.session.conversation.nodes) == 2
+        if first and self.chat.journal is not None and self.app.house.config.ui.titles == "model":
+            self.action_title(asked=False)
 
     # what the user does
 
@@ -194,7 +225,8 @@ class ChatScreen(Screen[None]):
             self._ask_about_plain_http(text)
         else:
             self._notice = ""
-            self.session.submit(text)
+            if not self.send_revision(text):
+                self.session.submit(text)
 
     def _ask_about_plain_http(self, text: str) -> None:
         """A key goes over plain http to another host only once the user has agreed."""
@@ -209,11 +241,14 @@ class ChatScreen(Screen[None]):
                 self.composer.put(text)
 
         consequence = say("fail.key_open", endpoint=target.endpoint.name, host=target.endpoint.host)
-        self.app.push_screen(Confirm(say("confirm.open"), consequence), answered)
+        self.app.push_screen(Confirm(say("confirm.open"), consequence, say("confirm.keys")), answered)
 
     def action_cancel(self) -> None:
-        if not self.session.cancel():
+        if self.revising:
+            self.leave_revision()
+        elif not self.session.cancel():
             self.notice("")
+            self.composer.focus()
 
     def action_retry(self) -> None:
         if self.session.running:
@@ -244,8 +279,7 @@ class ChatScreen(Screen[None]):
                 other = conversation.sibling(node.id, step)
                 if other is None:
                     break
-                conversation.select(other)
-                self._show_turns()
+                self.session.select(other)
                 return
         self.notice(say("status.version"))
 
@@ -335,7 +369,18 @@ class ChatScreen(Screen[None]):
             self.notice(say("status.quit"))
 
     def action_quit(self) -> None:
-        self.app.exit()
+        """Leave; with something that the disk does not take, only once the user has agreed."""
+        if not self.app.house.chats.database.behind:
+            self.app.exit()
+            return
+
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                self.app.exit()
+
+        self.app.push_screen(
+            Confirm(say("confirm.unsaved"), say("confirm.unsaved_why"), say("confirm.leave")), answered
+        )
 
     # what is drawn
 
@@ -356,6 +401,10 @@ class ChatScreen(Screen[None]):
         target = self.session.target
         model = visible_line(target.model, 60)
         parts = ["tui-chat", f"{target.endpoint.name}/{model}" if model else target.endpoint.name]
+        if self.chat.title:
+            parts.insert(1, visible_line(self.chat.title, 60))
+        if self.chat.journal is None and self.chat.id:
+            parts.insert(1, say("title.temporary"))
         settings = target.settings
         if settings.temperature is not None:
             parts.append(f"temperature {settings.temperature:g}")
@@ -432,7 +481,11 @@ class ChatScreen(Screen[None]):
 
     def _show_keys(self) -> None:
         text = Text(no_wrap=True, overflow="ellipsis")
-        for action in footer(running=self.session.running, resumable=self.session.resumable is not None):
+        for action in footer(
+            running=self.session.running,
+            resumable=self.session.resumable is not None,
+            interrupted=self.session.undecided is not None,
+        ):
             text.append(f"{action.key} ", "bold")
             text.append(f"{action.label}   ")
         self._keys.update(text, layout=False)

@@ -9,7 +9,6 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui_chat.domain.hostile import visible_line
-from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -20,13 +19,14 @@ class Confirm(ModalScreen[bool]):
 
     BINDINGS: ClassVar = [("y", "dismiss(True)", ""), ("n,escape,enter", "dismiss(False)", "")]
 
-    def __init__(self, question: str, consequence: str) -> None:
+    def __init__(self, question: str, consequence: str, keys: str) -> None:
         super().__init__()
         self._question = question
         self._consequence = consequence
+        self._keys = keys
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(visible_line(self._question), classes="dialog-title", markup=False)
             yield Static(visible_line(self._consequence), markup=False)
-            yield Static(say("confirm.keys"), classes="dialog-hint", markup=False)
+            yield Static(self._keys, classes="dialog-hint", markup=False)

@@ -1,0 +1,60 @@
+"""Having a model give a conversation its title: one small question beside the conversation, its cost told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui_chat.domain.ask import Ask, Message, Settings
+from tui_chat.domain.draft import Draft
+from tui_chat.domain.events import Completed, Failed
+from tui_chat.domain.meter import Meter
+from tui_chat.domain.pricing import cost
+from tui_chat.domain.titles import first_words
+from tui_chat.domain.words import say
+from tui_chat.engine.lanes import start
+from tui_chat.engine.session import prompt_bytes
+
+if TYPE_CHECKING:
+    from tui_chat.domain.conversation import Node
+    from tui_chat.domain.events import Stamped
+    from tui_chat.domain.failure import Failure
+    from tui_chat.domain.pricing import Cost
+    from tui_chat.engine.ports import Engine
+    from tui_chat.engine.session import Target
+
+SHOWN = 2000
+"""Characters of each turn that the model gets to read."""
+ROOM = 400
+"""Tokens for the answer: a model that reasons first needs some."""
+TURNS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Titled:
+    """A title, or why there is none, and what it cost to ask."""
+
+    title: str
+    cost: Cost
+    failure: Failure | None = None
+
+
+async def title_of(engine: Engine, target: Target, turns: list[Node]) -> Titled:
+    """The title that the target's model gives to a conversation that begins with `turns`."""
+    said = tuple(Message(turn.role, turn.text[:SHOWN]) for turn in turns[:TURNS] if turn.sendable)
+    # What was chosen for the conversation itself, such as a system prompt, has no say in its title.
+    settings = Settings(max_tokens=ROOM, extra_body=target.settings.extra_body)
+    ask = Ask(target.endpoint, target.model, (*said, Message("user", say("title.ask"))), settings)
+    draft, meter = Draft(), Meter(prompt_bytes(ask))
+
+    def hear(stamped: Stamped) -> None:
+        draft.fold(stamped)
+        meter.fold(stamped)
+
+    lane = start(engine, {"title": ask}, hear)[0]
+    outcome = await lane.outcome()
+    stats = meter.stats(lane.run.age)
+    spent = cost(stats.usage, target.price, exact=stats.exact)
+    title = first_words(draft.text).strip("\"'“”„«»*` .")
+    failed = outcome.failure if isinstance(outcome, Failed) else None
+    return Titled(title if isinstance(outcome, Completed) else "", spent, failed)
