@@ -64,6 +64,7 @@ class Stored:
 
 LISTED = "uid, title, created, updated, turns, models, cost, pinned, state"
 SEEN = "deleted IS NULL AND turns > 0"
+ORDER = "pinned DESC, updated DESC, id"
 
 
 class Library:
@@ -80,9 +81,20 @@ class Library:
 
     def list(self, offset: int = 0, limit: int = -1) -> list[Summary]:
         """Pinned ones first, then the newest."""
-        query = f"SELECT {LISTED} FROM conversations WHERE {SEEN} ORDER BY pinned DESC, updated DESC LIMIT ? OFFSET ?"
+        query = f"SELECT {LISTED} FROM conversations WHERE {SEEN} ORDER BY {ORDER} LIMIT ? OFFSET ?"
         with self._database.reading() as c:
             return [_summary(row) for row in c.execute(query, (limit, offset))]
+
+    def place(self, uid: str) -> int | None:
+        """Where `list` has a conversation, counted from 0; None where it has not."""
+        before = "pinned > c.pinned OR pinned = c.pinned AND (updated > c.updated OR updated = c.updated AND id < c.id)"
+        query = (
+            f"SELECT (SELECT count(*) FROM conversations WHERE {SEEN} AND ({before}))"
+            f" FROM conversations c WHERE uid = ? AND {SEEN}"
+        )
+        with self._database.reading() as c:
+            row = c.execute(query, (uid,)).fetchone()
+            return None if row is None else row[0]
 
     def summary(self, uid: str) -> Summary | None:
         with self._database.reading() as c:
