@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ROOMY = 72
 """Columns from which the second line of a conversation stands in columns."""
+NARROW = 50
+"""Columns below which a hit does not say who spoke."""
 WHEN, TURNS, COST, STATE, MODELS = 13, 12, 12, 14, 40
 """Widths of these columns; the models' is the greatest."""
 INDENT = 2
@@ -32,12 +34,14 @@ SPEAKER = 28
 STATE_STYLES = {Phase.INTERRUPTED: "warning", Phase.FAILED: "error", Phase.STREAMING: "good"}
 
 
-def summary_row(item: Summary, row: int, width: int, palette: Palette, *, streaming: bool) -> list[Segment]:
+def summary_row(
+    item: Summary, row: int, width: int, palette: Palette, *, streaming: bool, current: bool
+) -> list[Segment]:
     """The title of a conversation, or, in row 1, what else is known of it."""
     if row == 0:
         mark = "★" if item.pinned else " "
         title = clipped(title_of(item), width - INDENT - 1)
-        return [Segment(f"{mark} ", palette["mark"]), Segment(title, palette["name"])]
+        return [Segment(f"{mark} ", palette["mark"]), Segment(title, palette["hit" if current else "name"])]
     return [Segment(" " * INDENT), *_known(item, width - INDENT - 1, palette, streaming=streaming)]
 
 
@@ -54,7 +58,7 @@ def hit_row(item: Hit, row: int, width: int, palette: Palette) -> list[Segment]:
     if row:
         return [Segment(" " * INDENT), *_snippet(item, room, palette)]
     who = say("turn.you") if item.role == "user" else visible_line(item.model) or say("history.reply")
-    side = f"{clipped(who, min(SPEAKER, room // 3))} · {when(item.at)}"
+    side = f"{clipped(who, min(SPEAKER, room // 3))} · {when(item.at)}" if room >= NARROW else when(item.at)
     title = padded(title_of(item), room - columns(side) - 2)
     return [Segment(" " * INDENT), Segment(title, palette["name"]), Segment(f"  {side}", palette["dim"])]
 

@@ -14,6 +14,8 @@ from tui_chat.ui.actions import show_key
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from textual.binding import BindingType
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -28,7 +30,7 @@ class Key:
     """It comes before what the widget with the focus makes of the key."""
 
 
-def bindings(table: Iterable[Key]) -> list[Binding]:
+def bindings(table: Iterable[Key]) -> list[BindingType]:
     """The bindings of a table's screen or widget."""
     return [Binding(key.keys, key.action, show=False, priority=key.first) for key in table if key.keys]
 
@@ -38,5 +40,6 @@ def footer(table: Iterable[Key]) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
     for key in table:
         if key.label:
-            text.append(f"{show_key(key.keys.partition(',')[0])} ", "bold").append(f"{say(key.label)}   ")
+            text.append("   " if text else "").append(show_key(key.keys.partition(",")[0]), "bold")
+            text.append(f" {say(key.label)}")
     return text

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from tui_chat.store.search import Hit
+    from tui_chat.ui.app import TuiChat
     from tui_chat.wiring import House
 
 DEBOUNCE_S = 0.08
@@ -40,6 +41,8 @@ WRITE_S = 2.0
 LOOK_S = 1.0
 """Between two looks at which replies are under way."""
 MOST_TITLE = 200
+MOST_TYPED = 400
+"""Characters of a title and of a search."""
 
 KEYS = (
     Key("enter", "choose", "history.key.open"),
@@ -49,14 +52,14 @@ KEYS = (
     Key("alt+d", "delete", "history.key.delete"),
     Key("delete", "delete"),
     Key("alt+u", "undo", "history.key.undo"),
-    Key("up", "move_by(-1)"),
-    Key("down", "move_by(1)"),
-    Key("pageup", "page(-1)"),
-    Key("pagedown", "page(1)"),
+    Key("up", "move_by(-1)", first=True),
+    Key("down", "move_by(1)", first=True),
+    Key("pageup", "page(-1)", first=True),
+    Key("pagedown", "page(1)", first=True),
     Key("home,ctrl+home", "move_to(0)", first=True),
     Key("end,ctrl+end", "move_to(-1)", first=True),
 )
-"""Those of the search stay its own, but for Home and End, for which it has Ctrl+A and Ctrl+E."""
+"""The keys of the search stay its own, but for Home and End, instead of which it has Ctrl+A and Ctrl+E."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,13 @@ class Opened:
     node: str | None
 
 
-class Search(Input):
-    """The line in which one types what to look for."""
+class Line(Input):
+    """A line in which one writes."""
+
+    def __init__(
+        self, value: str = "", *, placeholder: str = "", id: str | None = None, limit: int = MOST_TYPED
+    ) -> None:
+        super().__init__(value, placeholder, max_length=limit, id=id, select_on_focus=False, compact=True)
 
     async def _on_key(self, event: events.Key) -> None:
         await act_at_once(self, event)
@@ -78,6 +86,8 @@ class HistoryScreen(Screen[Opened | None]):
     """Dismisses with what to open, or None; posts Deleted and Restored on its way to the app."""
 
     BINDINGS: ClassVar = bindings(KEYS)
+
+    app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
 
     @dataclass
     class Deleted(Message):
@@ -92,17 +102,18 @@ class HistoryScreen(Screen[Opened | None]):
     def __init__(self, house: House, current: str | None = None) -> None:
         """`current`: the conversation that is open."""
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]
         self._chats = house.chats
         self._deleted: list[tuple[str, str]] = []
         """(conversation, title) of those that can be brought back here, the last one last."""
         self._timer: Timer | None = None
+        self._sought: str | None = ""
+        """What was looked for last; None: that came to nothing."""
         self._notice = ""
         self._count = ""
         self.conversations = HistoryList(house.chats, id="conversations")
         self.conversations.current = current
-        self._search = Search(placeholder=say("history.search"), id="search", compact=True)
+        self._search = Line(placeholder=say("history.search"), id="search")
         self._status = Static(classes="screen-status", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -131,6 +142,9 @@ class HistoryScreen(Screen[Opened | None]):
     def _find(self) -> None:
         self._wait_no_more()
         text = self._search.value.strip()
+        if text == self._sought:
+            return
+        self._sought = text
         faults = ", ".join(wanted(text).faults)
         self._tell(say("history.faults", faults=faults) if faults else "")
         self.conversations.show(text)
@@ -157,6 +171,7 @@ class HistoryScreen(Screen[Opened | None]):
 
     @on(HistoryList.Broke)
     def _broke(self, event: HistoryList.Broke) -> None:
+        self._sought = None
         self._tell(event.reason)
 
     # moving
@@ -215,6 +230,9 @@ class HistoryScreen(Screen[Opened | None]):
         if item is None:
             return
         uid = _uid(item)
+        if uid in dict(self._deleted):
+            # The list does not show it yet.
+            return
         if uid in self._chats.registry.busy:
             self._tell(say("history.busy"))
             return
@@ -266,7 +284,7 @@ class Rename(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(say("history.rename"), classes="dialog-title", markup=False)
-            yield Search(self._before, max_length=MOST_TITLE, select_on_focus=False)
+            yield Line(self._before, limit=MOST_TITLE)
             yield Static(say("history.rename_keys"), classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:

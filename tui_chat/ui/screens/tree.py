@@ -15,7 +15,7 @@ from textual.widgets import Static
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.ui.cells import clipped, columns, padded
+from tui_chat.ui.cells import columns, padded
 from tui_chat.ui.history_rows import STATE_STYLES
 from tui_chat.ui.keys import Key, bindings, footer
 from tui_chat.ui.outline import outline
@@ -110,7 +110,9 @@ class TreeView(CursorList):
         name = padded(self._speaker(node), next(room for least, room in SPEAKER if width >= least))
         side, style = self._beside(node)
         room = width - columns(guides) - 2 - columns(name) - 1 - columns(side) - 3
-        words = visible_line(node.text[:FIRST_WORDS], FIRST_WORDS) or ("" if self._under_way(node) else say("tree.empty"))
+        words = visible_line(node.text[:FIRST_WORDS], FIRST_WORDS) or (
+            "" if self._under_way(node) else say("tree.empty")
+        )
         return [
             Segment(guides, palette["line"]),
             Segment("● " if line.in_chat else "○ ", palette["mark" if line.in_chat else "dim"]),

@@ -227,10 +227,11 @@ class HistoryList(CursorList):
             return []
         uid, _ = _place(item)
         streaming = uid in self._active
+        current = uid == self._current
         if self._compact:
-            return compact_row(item, width, self.palette, streaming=streaming, current=uid == self._current)
+            return compact_row(item, width, self.palette, streaming=streaming, current=current)
         if isinstance(item, Summary):
-            return summary_row(item, row, width, self.palette, streaming=streaming)
+            return summary_row(item, row, width, self.palette, streaming=streaming, current=current)
         return hit_row(item, row, width, self.palette)
 
     def said_instead(self) -> str:
