@@ -22,8 +22,10 @@ FOLD_VERSION = 1
 MOST_QUERY = 400
 """Characters of a query that are looked at."""
 
-_LETTERS = dict(zip("đðøłıħŧŋɓɗɖƙƴɲ", "ddolihtnbddkyn", strict=True)) | {"æ": "ae", "œ": "oe", "þ": "th"}
-_LETTERS |= {"\u0640": "", "ى": "ي", "ی": "ي", "ک": "ك", "ة": "ه", "\u02bc": " ", "\u02bb": " "}
+_LETTERS = {
+    **dict(zip("đðøłıħŧŋɓɗɖƙƴɲىیکة\u02bc\u02bb", "ddolihtnbddkynييكه  ", strict=True)),
+    **dict(zip("æœþ\u0640", ("ae", "oe", "th", ""), strict=True)),
+}
 """Letters that no decomposition takes apart. The apostrophes among the letters part words like the usual one."""
 _PARTING = "\u200b\u200c"
 """Format characters that stand between words, unlike soft hyphens, joiners and marks of direction."""
@@ -40,14 +42,14 @@ _LOOSE = re.compile("[\u1161-\u1175\u11a8-\u11c2\u3099\u309a\uff9e\uff9f]")
 """What may make one character with the one before it: vowels and finals of Hangul, voice marks of kana."""
 _CLUSTER = (
     "[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|[\uac00-\ud7a3][\u11a8-\u11c2]"
-    "|[\u3041-\u30fe][\u3099\u309a]|[\uff66-\uff9d][\uff9e\uff9f]"
+    "|[\u3041-\u30fe\uff66-\uff9d][\u3099\u309a\uff9e\uff9f]"
 )
 _COMPOSABLE = re.compile(_CLUSTER)
 _ATOM = re.compile(f"{_CLUSTER}|.", re.DOTALL)
 """The least part of a text that is folded by itself."""
 
-_FACET = "\ue000"
-"""Begins the facets: no folded text holds it."""
+_MARK = "_"
+_WORD_START = re.compile(f"(?<![^ ])(?=[^{_UNSPACED}])")
 _PART = re.compile(r'"([^"]*)("?)|[^\s"]+')
 _BLOCK = 1024
 _HEAD = 50_000
@@ -101,7 +103,7 @@ def _is_spelling(mark: str, category: str) -> bool:
     if category == "Me" or "\ufe00" <= mark <= "\ufe0f" or "\U000e0100" <= mark <= "\U000e01ef" or mark == "\u034f":
         return False
     order = unicodedata.combining(mark)
-    return order in (0, 8, 9) or 84 <= order <= 132
+    return order in (0, 9) or 84 <= order <= 132
 
 
 def _compose(found: re.Match[str]) -> str:
@@ -127,16 +129,25 @@ def _inner_pairs(run: str) -> list[str]:
 
 
 def fold(text: str) -> str:
-    """The words of `text` as an index holds them; "" when there is none. Linear, and safe with lone surrogates."""
+    """The words of `text`; "" when there is none. Linear, and safe with lone surrogates."""
     plain = _plain(text)
     if not plain.isascii():
         plain = _UNSPACED_RUN.sub(lambda run: f" {_pairs(run[0])} ", plain)
     return " ".join(plain.split())
 
 
+def indexed(text: str) -> str:
+    """`fold(text)` as an index holds it: words that are no pairs are marked.
+
+    Thereby an index of prefixes of 3 and 4 characters is one of 2 and 3 letters that leaves out the pairs, which are
+    found whole and would double it.
+    """
+    return _WORD_START.sub(_MARK, fold(text))
+
+
 def facet(kind: str, value: str) -> str:
-    """A word that stands for `value` of `kind` (letters only) and is equal to no word of a text."""
-    return f"{_FACET}{kind}{_FACET}{value.encode('utf-8', 'surrogatepass').hex()}"
+    """A word that stands for `value` of `kind` (letters only) in an index, and is equal to no word of a text."""
+    return f"{_MARK}{_MARK}{kind}{_MARK}{value.encode('utf-8', 'surrogatepass').hex()}"
 
 
 def match(query: str, facets: Iterable[str] = ()) -> str | None:
@@ -160,12 +171,13 @@ def _is_unspaced(run: str) -> bool:
 
 
 def _phrase(term: _Term) -> str:
-    *words, last = (_pairs(run) if _is_unspaced(run) else run for run in term.runs)
-    if _is_unspaced(last):
-        # A single character is found as the first of a pair; the last of several stands in the pair before it.
-        pairs = _inner_pairs(term.runs[-1])
-        return _quoted([*words, *pairs]) if pairs else _quoted([*words, last]) + "*"
-    return _quoted([*words, last]) + ("" if term.complete else "*")
+    *first, last = term.runs
+    words = [_pairs(run) if _is_unspaced(run) else _MARK + run for run in first]
+    if not _is_unspaced(last):
+        return _quoted([*words, _MARK + last]) + ("" if term.complete else "*")
+    # A single character is found as the first of a pair; the last of several stands in the pair before it.
+    pairs = _inner_pairs(last)
+    return _quoted([*words, *pairs]) if pairs else _quoted([*words, last]) + "*"
 
 
 def _quoted(words: list[str]) -> str:
@@ -274,7 +286,7 @@ def snippet(text: str, query: str, width: int) -> list[Piece]:
     Pieces with whether they are a hit; white space is folded to single spaces and "…" stands for what is left out.
     """
     hits = _densest(_first_hits(text, query), width)
-    start = hits[0][0] if hits else 0
+    start = hits[0][0] if hits else len(text) - len(text.lstrip())
     place, rest = start, list[Piece]()
     for begin, end, _ in hits:
         rest += (_line(text[place:begin]), False), (_line(text[begin:end]), True)
@@ -295,7 +307,9 @@ def _first_hits(text: str, query: str) -> list[_Hit]:
 def _densest(hits: list[_Hit], width: int) -> list[_Hit]:
     """Those hits that fit behind one of them, where the most terms do; the earliest of equals."""
     reach = width - width // 3
-    groups = ([hit for hit in hits[i : i + reach] if hit[1] <= first[0] + reach] for i, first in enumerate(hits))
+    groups = [
+        [first, *(hit for hit in hits[i + 1 : i + reach] if hit[1] <= first[0] + reach)] for i, first in enumerate(hits)
+    ]
     return max(groups, key=lambda group: len({term for _, _, term in group}), default=hits)
 
 

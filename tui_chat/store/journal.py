@@ -129,7 +129,7 @@ class Journal:
             settings = nodes.encode(SettingsForm.of(run.settings))
             title = well_formed(first_words(question.text))
             c.execute(
-                "UPDATE conversations SET updated = ?, endpoint = ?, model = ?, settings = ?, draft = '',"
+                "UPDATE conversations SET updated = ?, endpoint = ?, model = ?, settings = ?,"
                 " title = CASE WHEN title = '' THEN ? ELSE title END WHERE id = ?",
                 (run.began, run.endpoint, run.model, settings, title, row),
             )

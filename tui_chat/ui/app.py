@@ -21,7 +21,9 @@ from tui_chat.domain.words import say
 from tui_chat.ui import themes
 from tui_chat.ui.actions import ACTIONS
 from tui_chat.ui.screens.chat import ChatScreen
+from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.first_run import FirstRun
+from tui_chat.ui.screens.history import HistoryScreen
 from tui_chat.ui.terminal import Driver, HostileFilter
 from tui_chat.wiring import Chat, NoEndpoint
 
@@ -160,6 +162,11 @@ class TuiChat(App[None]):
         self.push_screen(ChatScreen(self.house, Chat("", player.session), tuple(self._problems)))
         self.call_after_refresh(player.play_all)
 
+    def on_history_screen_deleted(self, message: HistoryScreen.Deleted) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, ChatScreen):
+                screen.left_by_deletion(message.uid)
+
     def _tell(self, text: str) -> None:
         """Show what has gone wrong beside the conversation."""
         for screen in self.screen_stack:
@@ -181,6 +188,21 @@ class TuiChat(App[None]):
         await self.house.close()
 
     # ends
+
+    async def action_quit(self) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Leave; with something that the disk does not take, only once the user has agreed."""
+        if not self.house.chats.database.behind:
+            self.exit()
+            return
+
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                self.exit()
+
+        self.push_screen(Confirm(say("confirm.unsaved"), say("confirm.unsaved_why"), say("confirm.leave")), answered)
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -78,7 +78,9 @@ def live_state(reply: Reply) -> str:
 def ended_state(result: Result) -> str:
     """`done · 3.2 s · 412 tokens · 88.1 tok/s · $0.0012`."""
     stats = result.stats
-    parts = [say(f"state.{result.phase}"), show.seconds(stats.elapsed_s)]
+    parts = [say(f"state.{result.phase}")]
+    # How long a reply took whose program was killed is not known.
+    parts += [show.seconds(stats.elapsed_s)] if stats.elapsed_s else []
     if stats.usage.output:
         parts.append(f"{show.tokens(stats.usage.output, exact=stats.exact)} tokens")
     if stats.tok_per_s is not None:

@@ -54,7 +54,7 @@ class ChatScreen(Keeping):
         self.chat = chat
         self.transcript = Transcript(id="transcript")
         self.composer = Composer(id="composer")
-        self.sidebar = HistoryList(house.chats.library, id="sidebar")
+        self.sidebar = HistoryList(house.chats, compact=True, id="sidebar")
         self._figures = Figures(id="figures")
         self._title = Static(id="title", markup=False)
         self._queue = Static(id="queue", markup=False)
@@ -200,6 +200,7 @@ class ChatScreen(Keeping):
 
     @on(Composer.Sent)
     def _sent(self, message: Composer.Sent) -> None:
+        self.keep_draft()
         command = parse_slash(message.text)
         if command is None:
             self._submit(message.text)
@@ -369,18 +370,7 @@ class ChatScreen(Keeping):
             self.notice(say("status.quit"))
 
     def action_quit(self) -> None:
-        """Leave; with something that the disk does not take, only once the user has agreed."""
-        if not self.app.house.chats.database.behind:
-            self.app.exit()
-            return
-
-        def answered(agreed: bool | None) -> None:
-            if agreed:
-                self.app.exit()
-
-        self.app.push_screen(
-            Confirm(say("confirm.unsaved"), say("confirm.unsaved_why"), say("confirm.leave")), answered
-        )
+        self.app.leave()
 
     # what is drawn
 

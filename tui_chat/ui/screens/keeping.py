@@ -102,7 +102,17 @@ class Keeping(Screen[None]):
             if found is not None:
                 self.open_conversation(found.uid, found.node)
 
-        self.app.push_screen(HistoryScreen(self.app.house), opened)
+        self.app.push_screen(HistoryScreen(self.app.house, self.chat.id), opened)
+
+    def left_by_deletion(self, uid: str) -> None:
+        """A conversation was deleted elsewhere on the screen: nothing more may be said in it."""
+        if uid == self.chat.id:
+            self.chat.draft = self.composer.text
+            self.action_new_chat()
+
+    @on(HistoryList.Broke)
+    def _broke(self, message: HistoryList.Broke) -> None:
+        self.notice(message.reason)
 
     def action_sidebar(self) -> None:
         self.sidebar.set_class(not self.sidebar.has_class("-shown"), "-shown")

@@ -72,6 +72,13 @@ class Transcript(ScrollView):
                 self._follow()
                 self._refresh_from(self._tops[place])
 
+    def to_turn(self, turn_id: str) -> None:
+        """Put the first line of a turn at the top of the view, as far as there is text below it."""
+        for place, rows in enumerate(self._turns):
+            if rows.turn.id == turn_id:
+                self.following = False
+                self.scroll_to(y=self._tops[place], animate=False, force=True)
+
     def to_tail(self) -> None:
         """Go to the newest text and follow it."""
         self.following = True
