@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TABLE = """CREATE VIRTUAL TABLE search USING fts5(
     words, facets, content='', columnsize=0, prefix='3 4', tokenize="ascii tokenchars '_'")"""
-PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-16384", "mmap_size=268435456", "temp_store=MEMORY")
+PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-16384")
 INSERT = "INSERT INTO search(rowid, words, facets) VALUES (?, ?, ?)"
 DELETE = "INSERT INTO search(search, rowid, words, facets) VALUES ('delete', ?, ?, ?)"
 NEWEST = "SELECT rowid FROM search WHERE search MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT 50"
@@ -172,11 +172,11 @@ def queries(last: int) -> dict[str, list[tuple[str, list[str], int, int]]]:
         "three words, one rare": asked(f"the of {RARE}"),
         "three words, one common": asked("the coning deration", "and reing stal", "of trate preral"),
         "1 letter": asked("c", "t", "e"),
-        "6 letters and more": asked("number", "people", "function", "return", "reingal"),
         "2 letters": asked("co", "de", "in", "du"),
         "3 letters": asked("con", "der", "pra", "duo"),
         "4 letters": asked("that", "with", "they", "erro", "conc", "duon"),
         "5 letters": asked("there", "their", "which", "error", "peopl", "derin"),
+        "6 letters and more": asked("number", "people", "function", "return", "reingal"),
         "two words as typed": asked("error mod", "water peo", "the co", "function re"),
         "phrase": asked('"the of and"', '"error model"', '"of the people"'),
         "identifier": asked("the_of", "error_model.return", "to_the.of(is="),
