@@ -68,6 +68,7 @@ FOUND: dict[str, tuple[str, str, list[str]]] = {
         "duong",
         [unicodedata.normalize("NFD", "đường")],
     ),
+    "marks belong to their letter": ("cafe\u0301\u0323s", "cafe", ["cafe\u0301\u0323"]),
     "German, longer folded": ("Die Straße", "strasse", ["Straße"]),
     "German, half a letter": ("Die Straße", "stras", ["Straß"]),
     "German, shorter folded": ("die Strasse", "straße", ["Strasse"]),
@@ -88,6 +89,7 @@ FOUND: dict[str, tuple[str, str, list[str]]] = {
     "Hindi": ("हिन्दी भाषा", "हिन्दी", ["हिन्दी"]),
     "identifier": ("set max_tokens=5", "max_tokens", ["max_tokens"]),
     "identifier, begun": ("set max_tokens=5", "max_to", ["max_to"]),
+    "identifier and its part": ("set max_tokens=5", "max max_tokens", ["max_tokens"]),
     "identifier by a part": ("set max_tokens=5", "tokens", ["tokens"]),
     "model": ("we use gpt-4.1 here", "gpt-4.1", ["gpt-4.1"]),
     "call": ("call foo.bar() now", "foo.bar()", ["foo.bar"]),
@@ -312,6 +314,21 @@ def test_a_hit_far_into_a_long_text_is_shown() -> None:
     text = "word " * 60_000 + "đích " + "word " * 60_000
     assert ("đích", True) in snippet(text, "dich", 60)
     assert find_all(text, "dich") == [(300_000, 300_004)]
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_long_texts_are_traced_through(shift: int) -> None:
+    text = "x" * shift + "か\u3099ß " * 2000
+    assert find_all(text, "が") == [(start, start + 2) for start in range(shift, len(text), 4)]
+    assert find_all(text, "ss") == [(start, start + 1) for start in range(shift + 2, len(text), 4)]
+
+
+def test_a_word_cut_by_the_first_look_is_no_hit() -> None:
+    assert snippet("x" * 49_998 + " cat c", "c", 12) == [("…cat ", False), ("c", True)]
+
+
+def test_snippet_tells_of_what_stands_beyond_much_space() -> None:
+    assert snippet("a" + " " * 1000 + "b", "b", 20) == [("… ", False), ("b", True)]
 
 
 def test_a_long_query_is_cut(store: sqlite3.Connection) -> None:

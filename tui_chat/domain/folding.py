@@ -45,6 +45,7 @@ _CLUSTER = (
     "|[\u3041-\u30fe\uff66-\uff9d][\u3099\u309a\uff9e\uff9f]"
 )
 _COMPOSABLE = re.compile(_CLUSTER)
+_LONE_VOICE = re.compile("[\u3099\u309a]")
 _ATOM = re.compile(f"{_CLUSTER}|.", re.DOTALL)
 """The least part of a text that is folded by itself."""
 
@@ -78,7 +79,7 @@ class _Table(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         folded = "".join(map(_fold_part, unicodedata.normalize("NFKD", chr(code))))
-        folded = _COMPOSABLE.sub(_compose, folded)
+        folded = _LONE_VOICE.sub("", _COMPOSABLE.sub(_compose, folded))
         if code < _MOST_CACHED:
             self[code] = folded
         return folded
@@ -103,7 +104,7 @@ def _is_spelling(mark: str, category: str) -> bool:
     if category == "Me" or "\ufe00" <= mark <= "\ufe0f" or "\U000e0100" <= mark <= "\U000e01ef" or mark == "\u034f":
         return False
     order = unicodedata.combining(mark)
-    return order in (0, 9) or 84 <= order <= 132
+    return order in (0, 8, 9) or 84 <= order <= 132
 
 
 def _compose(found: re.Match[str]) -> str:
@@ -142,7 +143,10 @@ def indexed(text: str) -> str:
     Thereby an index of prefixes of 3 and 4 characters is one of 2 and 3 letters that leaves out the pairs, which are
     found whole and would double it.
     """
-    return _WORD_START.sub(_MARK, fold(text))
+    folded = fold(text)
+    if folded.isascii():
+        return folded and _MARK + folded.replace(" ", f" {_MARK}")
+    return _WORD_START.sub(_MARK, folded)
 
 
 def facet(kind: str, value: str) -> str:
