@@ -15,7 +15,7 @@ import time
 import tomllib
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.words import say
@@ -59,20 +59,32 @@ def write_private(path: Path, data: bytes | str) -> None:
     Raises StoreError, and the old content stays as it was.
     """
     content = data.encode("utf-8", "replace") if isinstance(data, str) else data
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Generator[BinaryIO]:
+    """A file that takes the place of `path` in one step once all is written to it, 0600; a link is followed.
+
+    Raises StoreError, and the old content stays as it was.
+    """
     try:
         target = Path(os.path.realpath(path))
         make_private_folder(target.parent)
-        _replace(target, content)
+        with _replaced(target) as file:
+            yield file
     except OSError as error:
         raise StoreError(say("store.write", path=path, reason=reason(error))) from error
 
 
-def _replace(target: Path, content: bytes) -> None:
+@contextmanager
+def _replaced(target: Path) -> Generator[BinaryIO]:
     # mkstemp creates with 0600, so the content is private from its first byte.
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with open(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)

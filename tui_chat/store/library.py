@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,15 @@ from tui_chat.domain.ask import Settings
 from tui_chat.domain.conversation import Conversation
 from tui_chat.domain.failure import UsageError
 from tui_chat.domain.words import say
-from tui_chat.store import nodes
+from tui_chat.store import nodes, whole
 from tui_chat.store.ids import new_id
-from tui_chat.wire.forms import ConversationForm, SettingsForm, node_forms
+from tui_chat.wire.forms import ConversationForm, SettingsForm
 from tui_chat.wire.surrogates import well_formed
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
     from tui_chat.store.database import Database
 
@@ -151,27 +152,12 @@ class Library:
         )
 
     def form(self, uid: str) -> ConversationForm:
-        """A conversation with everything that is known of it."""
-        query = (
-            "SELECT id, title, titled, created, updated, pinned, draft, source, queue FROM conversations WHERE uid = ?"
-        )
+        """A conversation with everything that is known of it. Raises UsageError where there is none."""
         with self._database.reading() as c:
-            row, title, titled, created, updated, pinned, draft, source, _ = c.execute(query, (uid,)).fetchone()
-            tree, runs = nodes.load(c, row), nodes.runs(c, row)
-        for name, records in runs.items():
-            tree.nodes[name] = replace(tree.nodes[name], runs=records)
-        return ConversationForm(
-            id=uid,
-            title=title,
-            in_chat=[node.id for node in tree.path()],
-            nodes=node_forms(tree),
-            titled=bool(titled),
-            created=created,
-            updated=updated,
-            pinned=bool(pinned),
-            draft=draft,
-            source=msgspec.UNSET if source is None else source,
-        )
+            form = whole.take(c, uid)
+        if form is None:
+            raise UsageError(say("history.unknown", id=uid))
+        return form
 
     def every(self) -> Iterator[str]:
         """The ids of all conversations, oldest first; not held in memory."""
@@ -246,39 +232,17 @@ class Library:
 
         Raises ValueError when its tree makes no sense, and nothing has been changed.
         """
+        return self.add_soon(form).result().anything
+
+    def add_soon(self, form: ConversationForm) -> Future[whole.Added]:
+        """`add`, without waiting for the disk. Raises ValueError as it does."""
         tree = form.conversation()
+        return self._database.write(lambda c: whole.put(c, form, tree))
 
-        def op(c: sqlite3.Connection) -> bool:
-            fresh = c.execute("SELECT 1 FROM conversations WHERE uid = ?", (form.id,)).fetchone() is None
-            row = nodes.conversation_row(c, form.id, form.created or time.time())
-            new = [node for node in tree.nodes.values() if nodes.row_of(c, node.id) is None]
-            for node in new:
-                at = nodes.insert(c, row, node)
-                for run in node.runs:
-                    nodes.begin(c, at, run, None)
-                if node.result is not None:
-                    nodes.finish(c, node)
-                nodes.index(c, at)
-            if fresh:
-                chosen = [(uid,) for uid in tree.chosen.values()]
-                c.executemany("UPDATE nodes SET in_chat = 1 WHERE uid = ?", chosen)
-                c.execute(
-                    "UPDATE conversations SET title = ?, titled = ?, updated = ?, pinned = ?, draft = ?, source = ?"
-                    " WHERE id = ?",
-                    (
-                        well_formed(form.title),
-                        int(form.titled),
-                        form.updated or form.created or time.time(),
-                        int(form.pinned),
-                        well_formed(form.draft),
-                        form.source if form.source is not msgspec.UNSET else None,
-                        row,
-                    ),
-                )
-            nodes.summarise(c, row)
-            return fresh or bool(new)
-
-        return self._database.write(op).result()
+    @property
+    def behind(self) -> bool:
+        """True while something cannot be written."""
+        return self._database.behind
 
     # openings
 

@@ -190,7 +190,7 @@ class FiguresForm(Struct, frozen=True, kw_only=True):
 class AttemptForm(Struct, frozen=True, kw_only=True):
     """One try of a run. `at`: seconds from the run's beginning to the try's."""
 
-    run: str
+    run: str = ""
     n: int = 1
     resumes: int = 0
     at: float = 0.0
@@ -381,6 +381,12 @@ class ConversationForm(Struct, frozen=True, kw_only=True):
     pinned: bool = False
     draft: str = ""
     """What was written and not sent."""
+    queue: list[str] = []
+    """What was sent and waits for the reply before it."""
+    endpoint: str | None = None
+    """Where the newest question went; with `model` and `settings` it is where the next one goes."""
+    model: str | None = None
+    settings: SettingsForm = SettingsForm()
     source: str | UnsetType = UNSET
     """Where an imported one comes from."""
 
