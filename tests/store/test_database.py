@@ -184,30 +184,34 @@ def test_a_collector_with_nothing_and_one_that_breaks(desk):
 
 
 def test_no_piece_is_ahead_of_what_it_belongs_to(desk):
-    """A run begins and its first piece comes while the writer is gathering the pieces of another."""
-    pieces: list[int] = []
-    orphans: list[int] = []
+    """A run begins, and its first piece comes, while the writer is gathering the pieces of others."""
+    pieces: list[str] = []
+    orphans: list[str] = []
+
+    def begin() -> None:
+        desk.database.write(note("run"))
+        pieces.append("run")
+        desk.database.write_soon(collect)
+
+    def meanwhile() -> None:
+        thread = threading.Thread(target=begin)
+        thread.start()
+        thread.join(0.2)
 
     def collect() -> Callable[[sqlite3.Connection], Any]:
-        taken = []
-        while pieces:
-            taken.append(pieces.pop(0))
+        taken, pieces[:] = pieces[:], []
 
         def op(c: sqlite3.Connection) -> None:
-            there = {int(name) for (name,) in c.execute("SELECT name FROM facts")}
-            orphans.extend(set(taken) - there)
+            orphans.extend(set(taken) - {name for (name,) in c.execute("SELECT name FROM facts")})
 
         return op
 
-    for n in range(3000):
-        desk.database.write(note(f"{n:05}"))
-        pieces.append(n)
-        desk.database.write_soon(collect)
-        if n % 50 == 0:
-            time.sleep(0.001)
+    desk.database.write_soon(meanwhile)
+    desk.database.write_soon(collect)
+    until(lambda: names(desk.path) == ["run"])
+    time.sleep(2 * writer.GATHER_S)
     desk.flush()
-    assert orphans == []
-    assert pieces == []
+    assert (orphans, pieces) == ([], [])
 
 
 def test_the_last_pieces_are_written_on_closing(desk):
