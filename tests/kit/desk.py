@@ -14,11 +14,14 @@ from tui_chat.store.instances import Instance
 from tui_chat.store.journal import Journal
 from tui_chat.store.library import Library
 from tui_chat.store.recovery import recover
+from tui_chat.wire.forms import ResultForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.kit.clock import FakeClock
+    from tui_chat.domain.conversation import Conversation
     from tui_chat.domain.pricing import Price
     from tui_chat.engine.session import Session
 
@@ -90,3 +93,28 @@ async def eventually(true: Callable[[], object], seconds: float = PATIENCE_S) ->
     while not true():
         assert time.monotonic() < deadline, "it has not become true"
         await asyncio.sleep(0.005)
+
+
+async def played(clock: FakeClock, session: Session) -> None:
+    """Let the replies of a session come to their ends: time stands still only while the disk is waited for."""
+    deadline = time.monotonic() + PATIENCE_S
+    while session.running:
+        assert time.monotonic() < deadline, "the reply does not end"
+        await asyncio.sleep(0.001)
+        await clock.advance(0.25)
+
+
+def shape(tree: Conversation) -> dict[str, Any]:
+    """All of a tree that the store keeps of it, in a form that can be compared."""
+    return {
+        "head": tree.head,
+        "chosen": tree.chosen,
+        "children": tree.children,
+        "nodes": [
+            (*(getattr(node, name) for name in PLAIN), None if node.result is None else ResultForm.of(node.result))
+            for node in tree.nodes.values()
+        ],
+    }
+
+
+PLAIN = ("id", "parent", "role", "text", "reasoning", "endpoint", "model", "created")

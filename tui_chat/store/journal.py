@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_chat.domain.events import (
     Decided,
@@ -26,6 +26,7 @@ from tui_chat.domain.events import (
     Thinking,
 )
 from tui_chat.domain.titles import first_words
+from tui_chat.domain.words import say
 from tui_chat.store import nodes
 from tui_chat.wire.forms import SettingsForm
 from tui_chat.wire.surrogates import well_formed
@@ -33,6 +34,7 @@ from tui_chat.wire.surrogates import well_formed
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     from tui_chat.domain.ask import Settings
     from tui_chat.domain.attempts import RunRecord
@@ -111,7 +113,7 @@ class Journal:
             case Decided(reply):
                 self._decided(reply)
             case QueueChanged(texts):
-                self._database.write(self._setting("queue", nodes.encode(list(map(well_formed, texts)))))
+                self._put(self._setting("queue", nodes.encode(list(map(well_formed, texts)))))
             case Returned():
                 pass
 
@@ -125,6 +127,15 @@ class Journal:
         if not self._database.behind:
             future = asyncio.wrap_future(self._database.write(lambda _: None))
             await asyncio.wait([future], timeout=SETTLE_S)
+
+    def _put(self, op: Op) -> None:
+        """Have an op done; one that breaks is a fault of our own, and is told."""
+
+        def done(future: Future[Any]) -> None:
+            if not future.cancelled() and (error := future.exception()) is not None:
+                self._database.tell(say("store.fault", error=type(error).__name__))
+
+        self._database.write(op).add_done_callback(done)
 
     def _submitted(self, question: Node, reply: Node, run: RunRecord) -> None:
         self._run = run.id
@@ -155,7 +166,7 @@ class Journal:
             )
             nodes.summarise(c, row)
 
-        self._database.write(op)
+        self._put(op)
 
     def _row(self, c: sqlite3.Connection, created: float | None = None) -> int:
         """The conversation's row, made where there is none; others see that this program is at work on it."""
@@ -205,7 +216,7 @@ class Journal:
             c.execute("DELETE FROM pieces WHERE run = ?", (run,))
             nodes.summarise(c, row)
 
-        self._database.write(op)
+        self._put(op)
 
     def _cleaned(self, reply: Node) -> Node:
         return replace(reply, runs=tuple(replace(run, settings=self._clean(run.settings)) for run in reply.runs))
@@ -216,7 +227,7 @@ class Journal:
         def op(c: sqlite3.Connection) -> None:
             nodes.select(c, self._row(c), path, ends=True)
 
-        self._database.write(op)
+        self._put(op)
 
     def _decided(self, reply: Node) -> None:
         reply = self._cleaned(reply)
@@ -225,7 +236,7 @@ class Journal:
             nodes.finish(c, reply)
             nodes.summarise(c, self._row(c))
 
-        self._database.write(op)
+        self._put(op)
 
     def _collect_draft(self) -> Op | None:
         """An op that keeps the newest draft; called in the writer's thread."""

@@ -173,7 +173,7 @@ def _indexed(connection: sqlite3.Connection, row: int) -> tuple[str, str]:
 def select(connection: sqlite3.Connection, conversation: int, path: Sequence[str], *, ends: bool = False) -> None:
     """Put a path in chat, from its first turn on; `ends`: nothing below it is."""
     # Most of a path is in chat already; a row that is not written costs nothing, however long its text is.
-    wanted = "SELECT id, parent FROM json_each(?) p JOIN nodes n ON n.uid = p.value WHERE n.in_chat = 0"
+    wanted = "SELECT n.id, n.parent FROM json_each(?) p JOIN nodes n ON n.uid = p.value WHERE n.in_chat = 0"
     for row, parent in connection.execute(wanted, (encode(list(path)),)).fetchall():
         _take_out(connection, conversation, parent)
         connection.execute("UPDATE nodes SET in_chat = 1 WHERE id = ?", (row,))
