@@ -45,7 +45,7 @@ async def test_question_and_answer() -> None:
     await stage.clock.advance(1)
     assert not held.session.running
     assert held.dialogue == [("user", "hi"), ("assistant", "Hello")]
-    assert held.names == ["Submitted", "Attempt", "Connected", "Text", "Stopped", "Usage", "Ended"]
+    assert held.names == ["Submitted", "Attempt", "Connected", "Text", "Stopped", "Usage", "Finished", "Ended"]
     (submitted,) = held.of(Submitted)
     assert {heard.node for heard in held.of(RunHeard)} == {submitted.reply.id}
     node = held.session.conversation.path()[-1]

@@ -1,11 +1,12 @@
 """An environment of its own for each test: a config file and a data folder that nobody else sees."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.kit.desk import Desk
 from tui_chat.store.config import Config, load
 
 Env = dict[str, str]
@@ -35,3 +36,11 @@ def configured(env: Env) -> Callable[..., Config]:
         return load(env)
 
     return write_and_load
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A store in a folder of its own."""
+    made = Desk(tmp_path / "data").open()
+    yield made
+    made.close()

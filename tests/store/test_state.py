@@ -7,13 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tui_chat.domain.events import Learned
 from tui_chat.domain.failure import StoreError
-from tui_chat.store.learned import LearnedFacts
 from tui_chat.store.paths import state_file
-from tui_chat.store.state import State, load_state, remember, remember_refused
-
-PLACE = ("deepseek", "deepseek-flash")
+from tui_chat.store.state import State, load_state, remember
 
 
 def put(env: dict[str, str], content: str | bytes) -> Path:
@@ -37,22 +33,15 @@ def test_nothing_is_an_empty_state(env):
 def test_what_is_remembered_comes_back(env):
     remember(env, theme="night")
     remember(env, endpoint="deepseek", model="deepseek-flash")
-    remember_refused(env, {PLACE: frozenset({"seed"})})
-    assert load_state(env) == State("night", "deepseek", "deepseek-flash", {PLACE: frozenset({"seed"})})
+    assert load_state(env) == State("night", "deepseek", "deepseek-flash")
     assert stat.S_IMODE(state_file(env).stat().st_mode) == 0o600
 
 
 def test_each_write_changes_only_its_own_keys(env):
-    """Both instances start from the same state; neither undoes what the other writes."""
     remember(env, theme="night", endpoint="openai", model="gpt-4.1")
-    one, other = LearnedFacts(env), LearnedFacts(env)
     remember(env, theme="day")
-    one.learn(Learned(*PLACE, "seed"))
     remember(env, endpoint="deepseek", model="deepseek-flash")
-    other.learn(Learned(*PLACE, "top_p"))
-    expected = State("day", "deepseek", "deepseek-flash", {PLACE: frozenset({"seed", "top_p"})})
-    assert load_state(env) == expected
-    assert other.refused(*PLACE) == {"seed", "top_p"}
+    assert load_state(env) == State("day", "deepseek", "deepseek-flash")
 
 
 def test_what_a_later_version_wrote_stays(env):
@@ -88,9 +77,8 @@ def test_a_value_that_makes_no_sense_is_left_out(env, content, expected):
 def test_and_gives_way_to_one_that_does(env, content):
     put(env, content[0])
     remember(env, theme="t", endpoint="e", model="m")
-    remember_refused(env, {("y", "m"): frozenset("z")})
     state = load_state(env)
-    assert (state.theme, state.endpoint, state.model, state.refused[("y", "m")]) == ("t", "e", "m", frozenset("z"))
+    assert (state.theme, state.endpoint, state.model) == ("t", "e", "m")
 
 
 @pytest.mark.parametrize("damage", [b"theme = = 3", b"\xff\xfe", b"theme = 'x"])
@@ -134,47 +122,16 @@ def test_a_failed_write_is_raised_to_whoever_chose(env, monkeypatch):
         remember(env, theme="day")
 
 
-def test_learning_never_raises(env, monkeypatch):
-    facts = LearnedFacts(env)
-    read_only(monkeypatch)
-    facts.learn(Learned(*PLACE, "seed"))
-    (problem,) = facts.problems
-    assert "Read-only file system" in problem
-    assert facts.refused(*PLACE) == {"seed"}
-
-
-def test_facts_outlive_the_instance_and_belong_to_one_model(env):
-    LearnedFacts(env).learn(Learned(*PLACE, "seed"))
-    facts = LearnedFacts(env)
-    assert facts.refused(*PLACE) == {"seed"}
-    assert facts.refused("deepseek", "other") == frozenset()
-
-
-def test_a_known_fact_is_not_written_again(env):
-    facts = LearnedFacts(env)
-    facts.learn(Learned(*PLACE, "seed"))
-    state_file(env).unlink()
-    facts.learn(Learned(*PLACE, "seed"))
-    assert not state_file(env).exists()
-
-
-def test_hostile_names_survive_the_round_trip(env):
-    place = ('a"]\n[x', "m.\x1b[31m/\u202e")
-    LearnedFacts(env).learn(Learned(*place, "seed"))
-    assert LearnedFacts(env).refused(*place) == {"seed"}
-
-
-def learn_many(env: dict[str, str], name: str) -> None:
-    facts = LearnedFacts(env)
+def choose_many(env: dict[str, str], key: str) -> None:
     for n in range(10):
-        facts.learn(Learned("e", "m", f"{name}{n}"))
+        remember(env, **{key: str(n)})
 
 
-def test_four_processes_at_once_lose_nothing(env):
+def test_three_processes_at_once_lose_nothing(env):
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=learn_many, args=(env, name)) for name in "abcd"]
+    processes = [context.Process(target=choose_many, args=(env, key)) for key in ("theme", "endpoint", "model")]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
-    assert load_state(env).refused[("e", "m")] == {f"{name}{n}" for name in "abcd" for n in range(10)}
+    assert load_state(env) == State("9", "9", "9")

@@ -530,8 +530,8 @@ ENGLISH: dict[str, str] = {
     "store.salvaged": (
         "{path} was damaged ({fault}). It is kept as {aside}; {count} turns were saved from it into a new one."
     ),
-    "store.replaced": "The history was damaged. A copy is kept beside it, and what could be read was saved.",
     "store.behind": "Nothing can be saved in {path} now ({reason}). The chat goes on; it is saved once that is mended.",
+    "store.fault": "Something could not be saved ({error}); the log has more.",
     "store.again": "Everything is saved again.",
     "store.unusable": "This chat is not saved: {reason}",
     "store.lost": "The last words could not be saved in {path}.",

@@ -143,32 +143,33 @@ def reason(error: OSError) -> str:
 
 
 @contextmanager
-def locked(path: Path) -> Generator[None]:
+def locked(path: Path, patience: float = LOCK_SECONDS) -> Generator[bool]:
     """Hold `path`'s lock file against other instances.
 
-    Whoever cannot have it within half a second goes on without: a frozen process must not freeze this one.
+    Whoever cannot have it within `patience` seconds goes on without, and is given False: a frozen process must not
+    freeze this one.
     """
     try:
         make_private_folder(path.parent)
         descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     except OSError:
-        yield
+        yield False
         return
     try:
-        _wait_for_lock(descriptor)
-        yield
+        yield _wait_for_lock(descriptor, patience)
     finally:
         os.close(descriptor)
 
 
-def _wait_for_lock(descriptor: int) -> None:
-    deadline = time.monotonic() + LOCK_SECONDS
+def _wait_for_lock(descriptor: int, patience: float) -> bool:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(LOCK_STEP)
         except OSError:
-            return
+            return False
         else:
-            return
+            return True
+    return False

@@ -13,6 +13,8 @@ from tui_chat.store.ids import new_id
 if TYPE_CHECKING:
     from pathlib import Path
 
+SUFFIX = ".lock"
+
 
 class Instance:
     """This program, as others see it; the lock is taken when it is first asked for."""
@@ -24,11 +26,15 @@ class Instance:
 
     def register(self) -> str:
         """This program's name, under which it can be seen to live from now on. Raises OSError."""
-        if self._descriptor is None:
+        while self._descriptor is None:
             make_private_folder(self._folder)
             descriptor = os.open(self._file(self.uid), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            self._descriptor = descriptor
+            if self._is_there(descriptor):
+                self._descriptor = descriptor
+            else:
+                # Another program swept it away before it was locked.
+                os.close(descriptor)
         return self.uid
 
     def alive(self, uid: str) -> bool:
@@ -37,8 +43,11 @@ class Instance:
             return self._descriptor is not None
         try:
             descriptor = os.open(self._file(uid), os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
+        except FileNotFoundError:
             return False
+        except OSError:
+            # What cannot be looked at is not known to be gone.
+            return True
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -50,6 +59,11 @@ class Instance:
         finally:
             os.close(descriptor)
 
+    def sweep(self) -> None:
+        """Remove what programs that are gone have left behind."""
+        for file in self._folder.glob(f"*{SUFFIX}"):
+            self.alive(file.name.removesuffix(SUFFIX))
+
     def close(self) -> None:
         if self._descriptor is not None:
             with suppress(OSError):
@@ -57,5 +71,13 @@ class Instance:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def _is_there(self, descriptor: int) -> bool:
+        """True when the file of this name is the one that was opened."""
+        try:
+            there = os.stat(self._file(self.uid))
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(descriptor))
+
     def _file(self, uid: str) -> Path:
-        return self._folder / f"{uid}.lock"
+        return self._folder / f"{uid}{SUFFIX}"

@@ -7,10 +7,11 @@ it goes into its turn and the pieces go away.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_chat.domain.events import (
     Decided,
@@ -25,6 +26,7 @@ from tui_chat.domain.events import (
     Thinking,
 )
 from tui_chat.domain.titles import first_words
+from tui_chat.domain.words import say
 from tui_chat.store import nodes
 from tui_chat.wire.forms import SettingsForm
 from tui_chat.wire.surrogates import well_formed
@@ -32,6 +34,7 @@ from tui_chat.wire.surrogates import well_formed
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     from tui_chat.domain.ask import Settings
     from tui_chat.domain.attempts import RunRecord
@@ -47,6 +50,8 @@ APPEND = (
     " SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM runs WHERE uid = ?1 AND owner IS NOT NULL)"
 )
 """A run may have ended, and its turn be whole, by the time its last piece is written."""
+
+log = logging.getLogger(__name__)
 
 
 class _Piece(NamedTuple):
@@ -77,8 +82,17 @@ class Journal:
         self._run = ""
         self._pieces: deque[_Piece] = deque()
         self._numbers = count()
+        self._draft: str | None = None
+        self._drafted: str | None = None
 
     def hear(self, event: SessionEvent) -> None:
+        try:
+            self._hear(event)
+        except Exception:
+            # A fault here costs what it was about, never the reply.
+            log.exception("%s was not put down", type(event).__name__)
+
+    def _hear(self, event: SessionEvent) -> None:
         match event:
             case Submitted(question, reply, run):
                 self._submitted(question, reply, replace(run, settings=self._clean(run.settings)))
@@ -99,13 +113,14 @@ class Journal:
             case Decided(reply):
                 self._decided(reply)
             case QueueChanged(texts):
-                self._set("queue", nodes.encode(list(map(well_formed, texts))))
+                self._put(self._setting("queue", nodes.encode(list(map(well_formed, texts)))))
             case Returned():
                 pass
 
     def draft(self, text: str) -> None:
-        """Keep what is written in the composer."""
-        self._set("draft", well_formed(text))
+        """Keep what is written in the composer; to be called at every change."""
+        self._draft = text
+        self._database.write_soon(self._collect_draft)
 
     async def settled(self) -> None:
         """Return when all that was told is on the disk, or when the disk does not take it."""
@@ -113,29 +128,51 @@ class Journal:
             future = asyncio.wrap_future(self._database.write(lambda _: None))
             await asyncio.wait([future], timeout=SETTLE_S)
 
+    def _put(self, op: Op) -> None:
+        """Have an op done; one that breaks is a fault of our own, and is told."""
+
+        def done(future: Future[Any]) -> None:
+            if not future.cancelled() and (error := future.exception()) is not None:
+                self._database.tell(say("store.fault", error=type(error).__name__))
+
+        self._database.write(op).add_done_callback(done)
+
     def _submitted(self, question: Node, reply: Node, run: RunRecord) -> None:
         self._run = run.id
-        path = [node.id for node in self._tree.path(reply.id)]
-        owner = self._instance.uid
+        path = self._tree.path(reply.id)
+        if self._draft is not None and self._draft.strip() == question.text.strip():
+            self._draft = ""
 
         def op(c: sqlite3.Connection) -> None:
-            row = nodes.conversation_row(c, self.uid, run.began)
-            nodes.index(c, nodes.insert(c, row, question))
-            asked = nodes.insert(c, row, reply)
+            row = self._row(c, run.began)
+            asked = nodes.insert_path(c, row, path)
             # A reply that is taken up again is under way once more.
             c.execute("UPDATE nodes SET state = NULL WHERE id = ?", (asked,))
-            nodes.begin(c, asked, run, owner)
-            nodes.select(c, path, None)
-            settings = nodes.encode(SettingsForm.of(run.settings))
-            title = well_formed(first_words(question.text))
+            nodes.begin(c, asked, run, self._instance.uid)
+            nodes.select(c, row, [node.id for node in path])
             c.execute(
                 "UPDATE conversations SET updated = ?, endpoint = ?, model = ?, settings = ?,"
+                " draft = CASE WHEN trim(draft, ' ' || char(9, 10, 13)) = ?5 THEN '' ELSE draft END,"
                 " title = CASE WHEN title = '' THEN ? ELSE title END WHERE id = ?",
-                (run.began, run.endpoint, run.model, settings, title, row),
+                (
+                    run.began,
+                    well_formed(run.endpoint),
+                    well_formed(run.model),
+                    nodes.encode(SettingsForm.of(run.settings)),
+                    well_formed(question.text).strip(" \t\n\r"),
+                    well_formed(first_words(question.text)),
+                    row,
+                ),
             )
             nodes.summarise(c, row)
 
-        self._database.write(op)
+        self._put(op)
+
+    def _row(self, c: sqlite3.Connection, created: float | None = None) -> int:
+        """The conversation's row, made where there is none; others see that this program is at work on it."""
+        row = nodes.conversation_row(c, self.uid, created)
+        c.execute("INSERT OR IGNORE INTO openings VALUES (?, ?)", (row, self._instance.uid))
+        return row
 
     def _append(self, piece: _Piece) -> None:
         self._pieces.append(piece)
@@ -169,41 +206,52 @@ class Journal:
 
     def _finished(self, reply: Node) -> None:
         run = self._run
-        runs = tuple(replace(record, settings=self._clean(record.settings)) for record in reply.runs)
+        path = [*self._tree.path(reply.id)[:-1], self._cleaned(reply)]
 
         def op(c: sqlite3.Connection) -> None:
-            nodes.finish(c, replace(reply, runs=runs))
+            row = self._row(c)
+            nodes.insert_path(c, row, path)
+            nodes.finish(c, path[-1])
             c.execute("UPDATE runs SET owner = NULL WHERE uid = ?", (run,))
             c.execute("DELETE FROM pieces WHERE run = ?", (run,))
-            nodes.summarise(c, nodes.conversation_row(c, self.uid))
+            nodes.summarise(c, row)
 
-        self._database.write(op)
+        self._put(op)
+
+    def _cleaned(self, reply: Node) -> Node:
+        return replace(reply, runs=tuple(replace(run, settings=self._clean(run.settings)) for run in reply.runs))
 
     def _selected(self, head: str | None) -> None:
-        path = [node.id for node in self._tree.path()]
+        path = [] if head is None else [node.id for node in self._tree.path(head)]
 
         def op(c: sqlite3.Connection) -> None:
-            nodes.select(c, path, head)
-            if head is None:
-                row = nodes.conversation_row(c, self.uid)
-                c.execute("UPDATE nodes SET in_chat = 0 WHERE conversation = ? AND parent IS NULL", (row,))
+            nodes.select(c, self._row(c), path, ends=True)
 
-        self._database.write(op)
+        self._put(op)
 
     def _decided(self, reply: Node) -> None:
+        reply = self._cleaned(reply)
+
         def op(c: sqlite3.Connection) -> None:
             nodes.finish(c, reply)
-            nodes.summarise(c, nodes.conversation_row(c, self.uid))
+            nodes.summarise(c, self._row(c))
 
-        self._database.write(op)
+        self._put(op)
 
-    def _set(self, column: str, value: str) -> None:
-        """Set a column of the conversation; what holds nothing is not made for nothing."""
-        there = "SELECT 1 FROM conversations WHERE uid = ?"
+    def _collect_draft(self) -> Op | None:
+        """An op that keeps the newest draft; called in the writer's thread."""
+        text = self._draft
+        if text is None or text == self._drafted:
+            return None
+        self._drafted = text
+        return self._setting("draft", well_formed(text))
+
+    def _setting(self, column: str, value: str) -> Op:
+        """An op that sets a column of the conversation; one that holds nothing is not made for nothing."""
 
         def op(c: sqlite3.Connection) -> None:
-            if value not in ("", "[]") or c.execute(there, (self.uid,)).fetchone():
-                row = nodes.conversation_row(c, self.uid)
-                c.execute(f"UPDATE conversations SET {column} = ? WHERE id = ?", (value, row))
+            there = c.execute("SELECT 1 FROM conversations WHERE uid = ?", (self.uid,)).fetchone()
+            if there or value not in ("", "[]"):
+                c.execute(f"UPDATE conversations SET {column} = ? WHERE id = ?", (value, self._row(c)))
 
-        self._database.write(op)
+        return op

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.failure import StoreError
+from tui_chat.wire.surrogates import well_formed
 
 if TYPE_CHECKING:
     import sqlite3
@@ -68,5 +69,6 @@ def take_over(connection: sqlite3.Connection, refused: Mapping[tuple[str, str], 
 
 def _write(connection: sqlite3.Connection, endpoint: str, model: str, parameter: str) -> None:
     connection.execute(
-        "INSERT OR REPLACE INTO learned VALUES (?, ?, ?, ?, ?)", (endpoint, model, REFUSED, parameter, time.time())
+        "INSERT OR REPLACE INTO learned VALUES (?, ?, ?, ?, ?)",
+        (well_formed(endpoint), well_formed(model), REFUSED, well_formed(parameter), time.time()),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,22 +17,33 @@ from tui_chat.domain.failure import UsageError
 from tui_chat.domain.words import say
 from tui_chat.store import nodes, whole
 from tui_chat.store.ids import new_id
-from tui_chat.wire.forms import ConversationForm, SettingsForm
+from tui_chat.wire.forms import ConversationForm, settings_of
 from tui_chat.wire.surrogates import well_formed
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
     from tui_chat.store.database import Database
 
 KEPT_S = 7 * 86400.0
 """How long a deleted conversation can be brought back."""
-PURGED_AT_ONCE = 20
-"""Conversations that one start removes for good at most."""
 SHORTEST = 4
 """Characters of a name from which on its beginning may stand for it."""
+LAST = "\U0010ffff"
+"""Behind every name with the same beginning."""
+WAIT_S = 2.0
+"""How long what another program shows is asked for, and what was just written is waited for."""
+PURGED_AT_ONCE = 50
+"""Turns that are taken out of the index in one transaction; others wait for its end."""
+UNINDEXED = (
+    "SELECT n.id FROM nodes n JOIN conversations c ON c.id = n.conversation WHERE n.indexed = 0"
+    " AND c.deleted IS NULL AND (n.role = 'user' OR n.state IS NOT NULL) LIMIT ?"
+)
+MERGE = "merge"
+"""The fact that the index is being written anew, with the pages of the next step."""
+MERGED_AT_ONCE = 100
+"""Pages of the index that are written anew in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +132,13 @@ class Library:
 
     def find(self, name: str) -> str:
         """The one conversation whose id is `name` or begins with it. Raises UsageError."""
+        name = well_formed(name)
         with self._database.reading() as c:
             query = "SELECT uid FROM conversations WHERE uid = ? AND deleted IS NULL"
             if (exact := next(nodes.uids(c, query, name), None)) is not None:
                 return exact
-            query = f"SELECT uid FROM conversations WHERE substr(uid, 1, ?) = ? AND {SEEN} LIMIT 2"
-            found = list(nodes.uids(c, query, len(name), name)) if len(name) >= SHORTEST else []
+            query = f"SELECT uid FROM conversations WHERE uid >= ? AND uid < ? AND {SEEN} LIMIT 2"
+            found = list(nodes.uids(c, query, name, name + LAST)) if len(name) >= SHORTEST else []
         if len(found) != 1:
             raise UsageError(say("history.several" if found else "history.unknown", id=name))
         return found[0]
@@ -145,6 +159,9 @@ class Library:
 
     def load(self, uid: str) -> Stored:
         """A conversation by its full id; empty where nothing has been stored under it yet."""
+        if not self._database.behind:
+            # What was said in it a moment ago may still be on its way.
+            self._database.flush(WAIT_S)
         query = "SELECT id, title, endpoint, model, settings, draft, queue FROM conversations WHERE uid = ?"
         with self._database.reading() as c:
             row = c.execute(query, (uid,)).fetchone()
@@ -158,7 +175,7 @@ class Library:
             conversation=tree,
             endpoint=endpoint,
             model=model,
-            settings=msgspec.json.decode(settings, type=SettingsForm).settings(),
+            settings=settings_of(settings),
             draft=draft,
             queue=tuple(msgspec.json.decode(queue, type=list[str])),
         )
@@ -216,17 +233,22 @@ class Library:
         self._update(uid, deleted=None)
 
     def purge(self, *, now: float | None = None) -> None:
-        """Remove for good what was deleted more than a week ago."""
+        """Remove for good what was deleted more than a week ago; a little at a time, beside everything else."""
         before = (time.time() if now is None else now) - KEPT_S
+        self._repeat(lambda c: _purge(c, before))
 
-        def op(c: sqlite3.Connection) -> None:
-            query = "SELECT id FROM conversations WHERE deleted < ? LIMIT ?"
-            for (row,) in c.execute(query, (before, PURGED_AT_ONCE)).fetchall():
-                for (node,) in c.execute("SELECT id FROM nodes WHERE conversation = ?", (row,)).fetchall():
-                    nodes.unindex(c, node)
-                c.execute("DELETE FROM conversations WHERE id = ?", (row,))
+    def reindex(self) -> None:
+        """Put what the search does not find yet into its index, in the same way."""
+        self._repeat(_reindex)
 
-        self._database.write(op)
+    def _repeat(self, op: Callable[[sqlite3.Connection], bool]) -> None:
+        """Do `op` until it says that nothing is left."""
+
+        def again(future: Future[bool]) -> None:
+            if not future.cancelled() and future.exception() is None and future.result():
+                self._repeat(op)
+
+        self._database.write(op).add_done_callback(again)
 
     def fork(self, uid: str, node: str) -> str:
         """A new conversation with the path down to `node`; its id."""
@@ -283,12 +305,54 @@ class Library:
             c.execute("INSERT OR IGNORE INTO openings VALUES (?, ?)", (row[0], instance))
             return [name for (name,) in others]
 
-        return self._database.write(op).result()
+        try:
+            return self._database.write(op).result(WAIT_S)
+        except (TimeoutError, CancelledError, sqlite3.Error):
+            # Nobody waits long for a notice.
+            return []
 
     def _update(self, uid: str, **values: object) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)
         query = f"UPDATE conversations SET {columns} WHERE uid = ?"
         self._database.write(lambda c: c.execute(query, (*values.values(), uid)))
+
+
+def _purge(c: sqlite3.Connection, before: float) -> bool:
+    """One step of a purge; False when nothing is left to do."""
+    gone = "SELECT id FROM conversations WHERE deleted < ?"
+    query = f"SELECT id FROM nodes WHERE conversation IN ({gone}) AND indexed = 1 LIMIT ?"
+    if indexed := c.execute(query, (before, PURGED_AT_ONCE)).fetchall():
+        for (node,) in indexed:
+            nodes.unindex(c, node)
+        return True
+    if c.execute(f"{gone} LIMIT 1", (before,)).fetchone():
+        c.execute("DELETE FROM conversations WHERE deleted < ?", (before,))
+        c.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (MERGE, str(-MERGED_AT_ONCE)))
+        return True
+    return _merge(c)
+
+
+def _merge(c: sqlite3.Connection) -> bool:
+    """One step of writing the index anew, until it holds no word of what was taken out; False when it is done."""
+    step = c.execute("SELECT value FROM facts WHERE name = ?", (MERGE,)).fetchone()
+    if step is None:
+        return False
+    before = c.total_changes
+    # A negative number of pages begins, positive ones go on (sqlite.org/fts5.html, the 'merge' command).
+    c.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", (int(step[0]),))
+    if c.total_changes - before < 2:
+        c.execute("DELETE FROM facts WHERE name = ?", (MERGE,))
+        return False
+    c.execute("UPDATE facts SET value = ? WHERE name = ?", (str(MERGED_AT_ONCE), MERGE))
+    return True
+
+
+def _reindex(c: sqlite3.Connection) -> bool:
+    """Index some turns that are not; False when nothing is left to do."""
+    rows = c.execute(UNINDEXED, (PURGED_AT_ONCE,)).fetchall()
+    for (node,) in rows:
+        nodes.index(c, node)
+    return bool(rows)
 
 
 def _summary(row: tuple[Any, ...]) -> Summary:

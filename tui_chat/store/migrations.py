@@ -34,29 +34,36 @@ STEPS = (
         )
         """,
         "CREATE INDEX conversations_order ON conversations (pinned DESC, updated DESC)",
+        "CREATE INDEX conversations_updated ON conversations (updated DESC)",
+        "CREATE INDEX conversations_created ON conversations (created)",
+        "CREATE INDEX conversations_deleted ON conversations (deleted) WHERE deleted IS NOT NULL",
+        "CREATE INDEX conversations_interrupted ON conversations (updated DESC) WHERE state = 'interrupted'",
+        "CREATE INDEX conversations_unsent ON conversations (updated DESC) WHERE turns = 0",
         # The id of a node is the time of its making in microseconds, or the next free number: so the order of rows,
-        # here and in the index of the search, is that of time, also for what was imported.
+        # here and in the index of the search, is that of time, also for what was imported. What is long comes last:
+        # what stands behind it costs reading it.
         """
         CREATE TABLE nodes (
             id INTEGER PRIMARY KEY,
             uid TEXT NOT NULL UNIQUE,
             conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
-            parent INTEGER REFERENCES nodes ON DELETE CASCADE,
+            parent INTEGER REFERENCES nodes DEFERRABLE INITIALLY DEFERRED,
             role TEXT NOT NULL,
-            text TEXT NOT NULL,
-            reasoning TEXT NOT NULL DEFAULT '',
             created REAL NOT NULL,
             endpoint TEXT NOT NULL DEFAULT '',
             model TEXT NOT NULL DEFAULT '',
             state TEXT,
             in_chat INTEGER NOT NULL DEFAULT 0,
+            indexed INTEGER NOT NULL DEFAULT 0,
             cost TEXT,
             result TEXT,
-            indexed INTEGER NOT NULL DEFAULT 0
+            text TEXT NOT NULL,
+            reasoning TEXT NOT NULL DEFAULT ''
         )
         """,
-        "CREATE INDEX nodes_conversation ON nodes (conversation, state, cost, model)",
+        "CREATE INDEX nodes_conversation ON nodes (conversation, role, state, cost, model)",
         "CREATE INDEX nodes_parent ON nodes (parent)",
+        "CREATE INDEX nodes_unindexed ON nodes (conversation) WHERE indexed = 0",
         # `owner` is the instance in which the run is under way; null once it has ended.
         """
         CREATE TABLE runs (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -16,9 +17,10 @@ from tui_chat.wire.surrogates import well_formed
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tui_chat.domain.attempts import RunRecord
+    from tui_chat.wire.forms import State
 
 MICROSECONDS = 1_000_000
 MAX_ID = 2**62
@@ -27,8 +29,9 @@ _json = msgspec.json.Encoder(decimal_format="number")
 _result = msgspec.json.Decoder(ResultForm)
 _attempt = msgspec.json.Decoder(AttemptForm)
 
-STATE = 8
-COLUMNS = "n.uid, p.uid, n.role, n.text, n.reasoning, n.endpoint, n.model, n.created, n.state, n.result, n.in_chat"
+WITHIN = MICROSECONDS - 1
+"""How far from its time the row of a node may be when rows beside it are taken, in microseconds."""
+COLUMNS = "uid, role, text, reasoning, endpoint, model, created, state, result"
 
 
 def conversation_row(connection: sqlite3.Connection, uid: str, created: float | None = None) -> int:
@@ -54,16 +57,32 @@ def insert(connection: sqlite3.Connection, conversation: int, node: Node) -> int
             row,
             node.id,
             conversation,
-            None if node.parent is None else row_of(connection, node.parent),
+            _row_in(connection, conversation, node.parent),
             node.role,
             well_formed(node.text),
             well_formed(node.reasoning),
             node.created,
-            node.endpoint,
-            node.model,
+            well_formed(node.endpoint),
+            well_formed(node.model),
         ),
     )
     return row
+
+
+def insert_path(connection: sqlite3.Connection, conversation: int, path: Sequence[Node]) -> int:
+    """Add what is missing of a path, which is its end alone unless something was lost; the row of its last node."""
+    missing = len(path)
+    while missing and row_of(connection, path[missing - 1].id) is None:
+        missing -= 1
+    for node in path[missing:]:
+        row = insert(connection, conversation, node)
+        if node.result is not None:
+            finish(connection, node)
+        elif node.role == "user":
+            index(connection, row)
+    found = row_of(connection, path[-1].id)
+    assert found is not None
+    return found
 
 
 def finish(connection: sqlite3.Connection, node: Node) -> None:
@@ -80,8 +99,8 @@ def finish(connection: sqlite3.Connection, node: Node) -> None:
         (
             well_formed(node.text),
             well_formed(node.reasoning),
-            node.endpoint,
-            node.model,
+            well_formed(node.endpoint),
+            well_formed(node.model),
             # What nobody has to decide about any more counts as ended by the user.
             "cancelled" if form.kept else form.state,
             None if usd is None else str(usd),
@@ -103,9 +122,9 @@ def begin(connection: sqlite3.Connection, row: int, run: RunRecord, owner: str |
             row,
             owner,
             run.began,
-            run.endpoint,
+            well_formed(run.endpoint),
             run.dialect,
-            run.model,
+            well_formed(run.model),
             encode(SettingsForm.of(run.settings)),
         ),
     )
@@ -151,32 +170,41 @@ def _indexed(connection: sqlite3.Connection, row: int) -> tuple[str, str]:
     return fold(f"{text}\n{reasoning}"), " ".join(facets)
 
 
-def select(connection: sqlite3.Connection, path: Iterable[str], head: str | None) -> None:
-    """Put a path in chat, from its first turn to `head`, under which nothing is."""
-    for uid in path:
-        connection.execute(
-            "UPDATE nodes SET in_chat = (uid = ?1) WHERE conversation = (SELECT conversation FROM nodes WHERE uid = ?1)"
-            " AND parent IS (SELECT parent FROM nodes WHERE uid = ?1)",
-            (uid,),
-        )
-    if head is not None:
-        connection.execute("UPDATE nodes SET in_chat = 0 WHERE parent = (SELECT id FROM nodes WHERE uid = ?)", (head,))
+def select(connection: sqlite3.Connection, conversation: int, path: Sequence[str], *, ends: bool = False) -> None:
+    """Put a path in chat, from its first turn on; `ends`: nothing below it is."""
+    # Most of a path is in chat already; a row that is not written costs nothing, however long its text is.
+    wanted = "SELECT n.id, n.parent FROM json_each(?) p JOIN nodes n ON n.uid = p.value WHERE n.in_chat = 0"
+    for row, parent in connection.execute(wanted, (encode(list(path)),)).fetchall():
+        _take_out(connection, conversation, parent)
+        connection.execute("UPDATE nodes SET in_chat = 1 WHERE id = ?", (row,))
+    if ends:
+        _take_out(connection, conversation, row_of(connection, path[-1]) if path else None)
+
+
+def _take_out(connection: sqlite3.Connection, conversation: int, parent: int | None) -> None:
+    """Have no child of `parent` in chat."""
+    if parent is None:
+        # The plus keeps the first turns of all other conversations out of it.
+        where, value = "conversation = ? AND +parent IS NULL", conversation
+    else:
+        where, value = "parent = ?", parent
+    connection.execute(f"UPDATE nodes SET in_chat = 0 WHERE {where} AND in_chat = 1", (value,))
 
 
 def load(connection: sqlite3.Connection, conversation: int) -> Conversation:
-    """The whole tree; replies under way, here or elsewhere, have no result. Tries are not read: see `with_runs`."""
+    """The whole tree; replies under way, here or elsewhere, have no result. Tries are not read: see `runs`."""
     tree = Conversation()
-    query = f"SELECT {COLUMNS} FROM nodes n LEFT JOIN nodes p ON p.id = n.parent WHERE n.conversation = ? ORDER BY n.id"
-    late: list[tuple[Node, bool]] = []
-    for row in connection.execute(query, (conversation,)):
-        node, in_chat = _node(row), bool(row[-1])
-        if row[STATE] is None:
-            node = replace(node, result=None)
-        if node.parent is not None and node.parent not in tree.nodes:
-            late.append((node, in_chat))
-            continue
-        _graft(tree, node, in_chat=in_chat)
-    _graft_late(tree, late)
+    names: dict[int | None, str] = {}
+    late: list[tuple[int, Node, bool]] = []
+    query = f"SELECT id, parent, in_chat, {COLUMNS} FROM nodes WHERE conversation = ? ORDER BY id"
+    for row, parent, in_chat, *values in connection.execute(query, (conversation,)):
+        node = _node(names.get(parent), values)
+        names[row] = node.id
+        if parent is None or node.parent in tree.nodes:
+            _graft(tree, node, in_chat=in_chat)
+        else:
+            late.append((parent, node, in_chat))
+    _graft_late(tree, [(replace(node, parent=names.get(parent)), in_chat) for parent, node, in_chat in late])
     at: str | None = None
     while at in tree.chosen:
         at = tree.chosen[at]
@@ -188,10 +216,11 @@ def _graft_late(tree: Conversation, late: list[tuple[Node, bool]]) -> None:
     """Put in the nodes that were made before their parents, as a clock set back has it."""
     while late:
         ready = [(node, in_chat) for node, in_chat in late if node.parent in tree.nodes]
-        if not ready:
-            return
         for node, in_chat in ready:
             _graft(tree, node, in_chat=in_chat)
+        if not ready:
+            # A parent that is lost: the turn is shown as a beginning.
+            _graft(tree, replace(late[0][0], parent=None), in_chat=False)
         late = [(node, in_chat) for node, in_chat in late if node.id not in tree.nodes]
 
 
@@ -201,8 +230,9 @@ def _graft(tree: Conversation, node: Node, *, in_chat: bool) -> None:
         tree.chosen[node.parent] = node.id
 
 
-def _node(row: tuple[Any, ...]) -> Node:
-    uid, parent, role, text, reasoning, endpoint, model, created, _, result, _ = row
+def _node(parent: str | None, values: Sequence[Any]) -> Node:
+    """The node of the columns that COLUMNS names."""
+    uid, role, text, reasoning, endpoint, model, created, state, result = values
     return Node(
         id=uid,
         parent=parent,
@@ -212,8 +242,16 @@ def _node(row: tuple[Any, ...]) -> Node:
         endpoint=endpoint,
         model=model,
         created=created,
-        result=None if result is None else _result.decode(result).result(),
+        result=None if state is None or result is None else _decoded(result, state).result(),
     )
+
+
+def _decoded(result: str, state: str) -> ResultForm:
+    """How a reply ended; where that was damaged, the state alone."""
+    try:
+        return _result.decode(result)
+    except msgspec.MsgspecError:
+        return ResultForm(state=cast("State", state))
 
 
 def runs(connection: sqlite3.Connection, conversation: int) -> dict[str, tuple[RunRecord, ...]]:
@@ -221,7 +259,8 @@ def runs(connection: sqlite3.Connection, conversation: int) -> dict[str, tuple[R
     query = "SELECT n.uid, a.form FROM attempts a JOIN nodes n ON n.id = a.node WHERE n.conversation = ? ORDER BY a.id"
     found: dict[str, list[AttemptForm]] = {}
     for uid, form in connection.execute(query, (conversation,)):
-        found.setdefault(uid, []).append(_attempt.decode(form))
+        with suppress(msgspec.MsgspecError):
+            found.setdefault(uid, []).append(_attempt.decode(form))
     return {uid: runs_of(forms) for uid, forms in found.items()}
 
 
@@ -230,39 +269,57 @@ def row_of(connection: sqlite3.Connection, uid: str) -> int | None:
     return None if row is None else row[0]
 
 
+def _row_in(connection: sqlite3.Connection, conversation: int, uid: str | None) -> int | None:
+    """The row of a node of this conversation."""
+    query = "SELECT id FROM nodes WHERE uid = ? AND conversation = ?"
+    row = connection.execute(query, (uid, conversation)).fetchone()
+    return None if row is None else row[0]
+
+
 def summarise(connection: sqlite3.Connection, conversation: int) -> None:
     """Bring what a list of conversations shows up to date: turns, models, cost and state."""
-    turns, costs, models, state = 0, list[str](), dict[str, None](), None
-    query = "SELECT state, cost, model FROM nodes WHERE conversation = ?"
-    undecided = False
-    for node_state, cost, model in connection.execute(query, (conversation,)):
-        turns += 1
-        costs += [cost] if cost is not None else []
-        if model:
-            models[model] = None
-        undecided = undecided or node_state == "interrupted"
-    newest = connection.execute(
-        "SELECT state FROM nodes WHERE conversation = ? AND role = 'assistant' ORDER BY id DESC LIMIT 1",
-        (conversation,),
-    ).fetchone()
-    state = "interrupted" if undecided else newest[0] if newest else None
+    query = "SELECT id, role, state, cost, model FROM nodes WHERE conversation = ?"
+    rows = sorted(connection.execute(query, (conversation,)))
+    models = list({model: None for *_, model in rows if model})
+    costs = [Decimal(cost) for *_, cost, _ in rows if cost is not None]
     asked = connection.execute("SELECT titling FROM conversations WHERE id = ?", (conversation,)).fetchone()[0]
-    costs += [asked] if asked is not None else []
-    total = str(sum(map(Decimal, costs))) if costs else None
+    costs += [Decimal(asked)] if asked is not None else []
+    states = [state for _, role, state, *_ in rows if role == "assistant"]
+    state = "interrupted" if "interrupted" in states else states[-1] if states else None
     connection.execute(
         "UPDATE conversations SET turns = ?, models = ?, cost = ?, state = ? WHERE id = ?",
-        (turns, encode(list(models)), total, state, conversation),
+        (len(rows), encode(models), str(sum(costs)) if costs else None, state, conversation),
     )
 
 
 def encode(value: object) -> str:
-    return _json.encode(value).decode()
+    """`value` as JSON that every file and database takes."""
+    try:
+        return _json.encode(value).decode()
+    except UnicodeEncodeError:
+        return _json.encode(_well_formed(msgspec.to_builtins(value, builtin_types=(Decimal,)))).decode()
+
+
+def _well_formed(value: object) -> object:
+    match value:
+        case str():
+            return well_formed(value)
+        case dict():
+            return {well_formed(str(k)): _well_formed(v) for k, v in cast("dict[object, object]", value).items()}
+        case list() | tuple():
+            return [_well_formed(item) for item in cast("list[object]", value)]
+        case _:
+            return value
 
 
 def _free_id(connection: sqlite3.Connection, created: float) -> int:
+    """A row of that time, or, where many are of the same, behind the last of that second."""
     row = max(1, min(round(created * MICROSECONDS), MAX_ID))
-    while connection.execute("SELECT 1 FROM nodes WHERE id = ?", (row,)).fetchone():
-        row += 1
+    taken = "SELECT max(id) FROM nodes WHERE id BETWEEN ? AND ?"
+    if connection.execute("SELECT 1 FROM nodes WHERE id = ?", (row,)).fetchone() is None:
+        return row
+    while (last := connection.execute(taken, (row, row + WITHIN)).fetchone()[0]) is not None:
+        row = last + 1
     return row
 
 
@@ -273,6 +330,7 @@ def uids(connection: sqlite3.Connection, query: str, *values: object) -> Iterato
 
 
 def node_at(connection: sqlite3.Connection, row: int) -> Node:
-    """The node in a row that is there."""
-    query = f"SELECT {COLUMNS} FROM nodes n LEFT JOIN nodes p ON p.id = n.parent WHERE n.id = ?"
-    return _node(connection.execute(query, (row,)).fetchone())
+    """The node in a row that is there; of a reply under way also how it had ended before."""
+    query = f"SELECT (SELECT uid FROM nodes p WHERE p.id = n.parent), {COLUMNS} FROM nodes n WHERE n.id = ?"
+    parent, *values, state, result = connection.execute(query, (row,)).fetchone()
+    return _node(parent, [*values, state or "interrupted", result])

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tui_chat.domain.attempts import AttemptRecord, RunRecord
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.events import Usage
 from tui_chat.domain.meter import Meter, added, estimate_tokens
 from tui_chat.domain.pricing import cost, total
 from tui_chat.store import nodes
-from tui_chat.wire.forms import ResultForm, SettingsForm
+from tui_chat.wire.forms import ResultForm, settings_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,6 +48,7 @@ def recover(connection: sqlite3.Connection, instance: Instance, price_of: PriceO
             touched[left.conversation] = None
     for conversation in touched:
         nodes.summarise(connection, conversation)
+    instance.sweep()
     holders = [name for (name,) in connection.execute("SELECT DISTINCT instance FROM openings")]
     dead = [(name,) for name in holders if not instance.alive(name)]
     connection.executemany("DELETE FROM openings WHERE instance = ?", dead)
@@ -68,13 +67,7 @@ def _left_by(connection: sqlite3.Connection, owner: str) -> list[_Left]:
         " FROM runs r JOIN nodes n ON n.id = r.node WHERE r.owner = ?"
     )
     return [
-        _Left(
-            RunRecord(
-                uid, endpoint, dialect, model, msgspec.json.decode(settings, type=SettingsForm).settings(), began
-            ),
-            row,
-            conversation,
-        )
+        _Left(RunRecord(uid, endpoint, dialect, model, settings_of(settings), began), row, conversation)
         for uid, endpoint, dialect, model, settings, began, row, conversation in connection.execute(query, (owner,))
     ]
 
@@ -82,8 +75,6 @@ def _left_by(connection: sqlite3.Connection, owner: str) -> list[_Left]:
 def _close(connection: sqlite3.Connection, left: _Left, price_of: PriceOf) -> None:
     node = nodes.node_at(connection, left.row)
     seams: list[int] = list(node.result.seams) if node.result is not None else []
-    if node.text:
-        seams.append(len(node.text))
     text, reasoning = node.text, node.reasoning
     pieces = "SELECT seam, text, reasoning FROM pieces WHERE run = ? ORDER BY seq"
     for seam, more, thought in connection.execute(pieces, (left.run.id,)):
@@ -91,7 +82,8 @@ def _close(connection: sqlite3.Connection, left: _Left, price_of: PriceOf) -> No
             seams.append(len(text))
         text, reasoning = text + more, reasoning + thought
     now = replace(node, text=text, reasoning=reasoning)
-    nodes.finish(connection, _interrupted(now, node, left, tuple(seams), _prompt(connection, left.row), price_of))
+    prompt = _prompt(connection, left.row) + len((left.run.settings.system or "").encode())
+    nodes.finish(connection, _interrupted(now, node, left, tuple(seams), prompt, price_of))
     connection.execute("UPDATE runs SET owner = NULL WHERE uid = ?", (left.run.id,))
     connection.execute("DELETE FROM pieces WHERE run = ?", (left.run.id,))
 

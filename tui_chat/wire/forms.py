@@ -132,6 +132,14 @@ class SettingsForm(Struct, frozen=True, omit_defaults=True):
         return Settings(**msgspec.structs.asdict(self))
 
 
+def settings_of(text: str) -> Settings:
+    """Stored settings; none where they were damaged."""
+    try:
+        return msgspec.json.decode(text, type=SettingsForm).settings()
+    except msgspec.MsgspecError:
+        return Settings()
+
+
 class MoreFigures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The figures of a Stats that the contract's objects do not hold, for the screen."""
 
