@@ -32,7 +32,7 @@ ASK_OBJECT: dict[str, Any] = {
     ),
     "cost": {"usd": (*NUMBER, type(None)), "source": str, "price_checked": (str, type(None))},
     "skipped": int,
-    "run": type(None),
+    "run": (str, type(None)),
     "error": (dict, type(None)),
 }
 ERROR_OBJECT: dict[str, Any] = {
