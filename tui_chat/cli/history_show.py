@@ -13,10 +13,11 @@ from tui_chat.cli.output import print_json, print_line
 from tui_chat.domain import figures
 from tui_chat.domain.dates import short
 from tui_chat.domain.hostile import visible_line
-from tui_chat.domain.pricing import total
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from tui_chat.domain.conversation import Conversation, Node, Result
     from tui_chat.wire.forms import ConversationForm
 
@@ -28,18 +29,18 @@ if TYPE_CHECKING:
 def command(common: Common, id: str, as_json: bool) -> None:
     """Print the conversation ID as it is in chat: Markdown as received, and over each answer its run."""
     with looked_into() as built:
-        form = built.chats.library.form(find(built, id))
+        uid = find(built, id)
+        form, summary = built.chats.library.form(uid), built.chats.library.summary(uid)
     if as_json:
         print_json(form)
     else:
-        _print(form)
+        _print(form, None if summary is None else summary.cost)
 
 
-def _print(form: ConversationForm) -> None:
+def _print(form: ConversationForm, spent: Decimal | None) -> None:
     tree, now = form.conversation(), time.time()
-    spent = total(node.result.cost for node in tree.nodes.values() if node.result is not None)
     print_line(visible_line(form.title))
-    facts = [form.id, say("history.turns", count=len(tree.nodes)), figures.money(spent), short(form.updated, now)]
+    facts = [form.id, say("history.turns", count=len(tree.nodes)), figures.usd(spent), short(form.updated, now)]
     print_line(" · ".join(facts))
     for node in tree.path():
         print_line("")

@@ -24,7 +24,7 @@ def ask_object(reply: Reply, *, saved: bool = False) -> dict[str, Any]:
         "model": reply.target.model,
         "finish_reason": draft.finish_reason,
         "state": draft.phase.value,
-        "attempts": draft.attempts,
+        "attempts": stats.attempts,
         "usage": {
             "input": usage.input,
             "cached": usage.cached,
@@ -96,8 +96,8 @@ def figures_line(reply: Reply) -> str:
         show.rate(stats.tok_per_s, exact=stats.exact),
         show.money(reply.cost()),
     ]
-    if draft.attempts > 1:
-        parts.append(f"{say('stats.attempt')} {draft.attempts}")
+    if stats.attempts > 1:
+        parts.append(f"{say('stats.attempt')} {stats.attempts}")
     if stats.wait_s:
         parts.append(f"{say('stats.wait')} {show.seconds(stats.wait_s)}")
     if draft.skipped:

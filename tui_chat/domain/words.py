@@ -174,7 +174,7 @@ ENGLISH: dict[str, str] = {
     "usage.resume_alone": "--resume goes on with an answer; leave PROMPT and --continue off.",
     "usage.whole": "The answer of run {run} is whole; there is nothing to go on with.",
     "usage.history": "Say what to do with the history: {commands}. `tui-chat history --help` tells more.",
-    "usage.filter": "This filter makes no sense: {filters}. Dates are 2026-11-24, 2026-11 or 2026, roles you or model, and error: takes yes.",
+    "usage.filter": "This filter makes no sense: {filters}. Dates: 2026-11-24, 2026-11, 2026; roles you, model; error: yes.",
     "usage.no_query": "Nothing to search for: give words, or a filter such as since:2026-11.",
     "usage.export": "Name the conversations, or --all, and then the file, or - for stdout.",
     "usage.export_all": "--all writes JSON lines; for Markdown or HTML, name the conversations.",
