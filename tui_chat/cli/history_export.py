@@ -45,12 +45,13 @@ def command(common: Common, arguments: tuple[str, ...], every: bool, format: str
 
 def _format(target: Path | None, named: str | None, *, every: bool) -> str:
     """Raises UsageError."""
-    if every:
-        suffix = "" if target is None else target.suffix.lower().lstrip(".")
-        if (named or (suffix if suffix in (*export.FORMATS, "markdown", "htm") else JSON)) != JSON:
-            raise UsageError(say("usage.export_all"))
-        return JSON
-    return named or (JSON if target is None else export.format_of(target))
+    if target is not None and not (named or every or target.suffix):
+        # As likely an id as a file: nothing is written to a name that says nothing.
+        raise UsageError(say("usage.export_format", file=target))
+    format = named or (JSON if target is None else export.format_of(target))
+    if every and format != JSON:
+        raise UsageError(say("usage.export_all"))
+    return format
 
 
 def _every(built: House) -> Iterable[str]:

@@ -46,6 +46,11 @@ def command(common: Common, limit: int | None, deleted: bool, as_json: bool) -> 
             _print_table(found, limit)
 
 
+def terminal_width() -> int | None:
+    """Columns that a line may have; None where stdout is no terminal."""
+    return max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+
+
 def summary_object(summary: Summary) -> dict[str, Any]:
     return {
         "id": summary.id,
@@ -62,14 +67,12 @@ def summary_object(summary: Summary) -> dict[str, Any]:
 
 def _print_table(found: Iterator[Summary], limit: int | None) -> None:
     """Cut to the terminal's width; into a pipe each line is whole."""
-    terminal = sys.stdout.isatty()
-    width = max(40, shutil.get_terminal_size().columns) if terminal else None
-    now = time.time()
-    if terminal and limit is None:
+    width, now = terminal_width(), time.time()
+    if width is not None and limit is None:
         limit = SCREENFUL
     for summary in islice(found, limit):
         print_line(_line(summary, now, width))
-    if terminal and next(found, None) is not None:
+    if width is not None and next(found, None) is not None:
         complain(say("history.more", limit=limit))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from dataclasses import replace
 from itertools import islice
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui_chat.cli.common import Common, common
-from tui_chat.cli.history_list import SCREENFUL
+from tui_chat.cli.history_list import SCREENFUL, terminal_width
 from tui_chat.cli.looking import looked_into
 from tui_chat.cli.output import complain, print_array, print_line, print_marked
 from tui_chat.domain.dates import iso, short
@@ -22,7 +21,8 @@ from tui_chat.domain.folding import facet
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.store.nodes import MAX_ID
-from tui_chat.store.search import search
+from tui_chat.store.search import SNIPPET, search
+from tui_chat.ui.cells import fitted
 from tui_chat.wiring import Choice
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 PAGE = 200
 """Hits that are read at once."""
+INDENT = "    "
 
 
 @click.command("search", short_help="Find what was said; filters stand among the words.")
@@ -61,11 +62,13 @@ def command(
     """
     with looked_into() as built:
         asked = _wanted(built, common, " ".join(words), since=since, until=until, error=error)
-        found = _hits(built.chats.database, asked) if built.chats.stored else iter(())
+        width = terminal_width()
+        room = SNIPPET if as_json or width is None else width - len(INDENT)
+        found = _hits(built.chats.database, asked, room) if built.chats.stored else iter(())
         if as_json:
             print_array(hit_object(hit) for hit in islice(found, limit))
         else:
-            _print_hits(found, limit)
+            _print_hits(found, limit, width)
 
 
 def _wanted(built: House, common: Common, text: str, *, since: str | None, until: str | None, error: bool) -> Wanted:
@@ -91,9 +94,9 @@ def _wanted(built: House, common: Common, text: str, *, since: str | None, until
     return asked
 
 
-def _hits(database: Database, asked: Wanted) -> Iterator[Hit]:
+def _hits(database: Database, asked: Wanted, width: int) -> Iterator[Hit]:
     before = MAX_ID
-    while page := search(database, asked, limit=PAGE, before=before):
+    while page := search(database, asked, PAGE, before, width):
         yield from page
         before = page[-1].row
 
@@ -109,16 +112,16 @@ def hit_object(hit: Hit) -> dict[str, Any]:
     }
 
 
-def _print_hits(found: Iterator[Hit], limit: int | None) -> None:
-    """Two lines a hit; on a terminal the words that were found are marked."""
-    terminal = sys.stdout.isatty()
-    mark = terminal and os.environ.get("TERM") != "dumb"
+def _print_hits(found: Iterator[Hit], limit: int | None, width: int | None) -> None:
+    """Two lines a hit; on a terminal of `width` columns the words that were found are marked."""
+    mark = width is not None and os.environ.get("TERM") != "dumb"
     now = time.time()
-    if terminal and limit is None:
+    if width is not None and limit is None:
         limit = SCREENFUL
     for hit in islice(found, limit):
         who = say("turn.you") if hit.role == "user" else visible_line(hit.model, 60)
-        print_line(f"{hit.conversation}  {short(hit.at, now)}  {who}  {visible_line(hit.title, 80)}")
-        print_marked([("    ", False), *hit.snippet], mark=mark)
-    if terminal and next(found, None) is not None:
+        line = f"{hit.conversation}  {short(hit.at, now)}  {who}  {visible_line(hit.title, 200)}"
+        print_line(line if width is None else fitted(line, width).rstrip())
+        print_marked([(INDENT, False), *hit.snippet], mark=mark)
+    if width is not None and next(found, None) is not None:
         complain(say("history.more", limit=limit))
