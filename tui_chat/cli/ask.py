@@ -24,6 +24,7 @@ from tui_chat.domain.words import say
 from tui_chat.wiring import Choice, NoEndpoint
 
 if TYPE_CHECKING:
+    from tui_chat.domain.conversation import Node
     from tui_chat.engine.session import Session
     from tui_chat.wiring import Chat, House
 
@@ -105,7 +106,7 @@ async def _ask(
         if cap is not None and target.price is None:
             raise UsageError(say("usage.cap_without_price", model=target.model))
         session = chat.session
-        teller = Teller(session, cap, quiet=as_json)
+        teller = Teller(session, cap, quiet=as_json, saved=chat.journal is not None)
         await teller.tell(lambda: _begin(session, what))
         return teller.report(as_json=as_json, stats=stats)
 
@@ -115,17 +116,31 @@ def _chat(built: House, choice: Choice, what: Asked | Resumed) -> Chat:
     trouble = built.open_store()
     if trouble:
         complain(trouble)
-    library = built.chats.library
     if isinstance(what, Resumed):
-        uid, node = library.place_of_run(what.run)
-        chat = built.reopen(uid, choice)
-        chat.session.select(node)
-        if chat.session.resumable is None:
-            raise UsageError(say("usage.whole", run=what.run))
-        return chat
+        return _broken_off(built, choice, what.run)
     if what.continued is None:
         return built.new_chat(built.choose(choice))
-    return built.reopen(built.conversation(what.continued), choice)
+    return built.reopen(built.conversation(what.continued), choice, faithful=True)
+
+
+def _broken_off(built: House, choice: Choice, run: str) -> Chat:
+    """The conversation of a run, with the answer that broke off as its newest turn. Raises as `_chat` does."""
+    if not built.chats.stored:
+        raise UsageError(say("history.no_run", id=run))
+    uid, node = built.chats.library.place_of_run(run)
+    chat = built.reopen(uid, choice, faithful=True)
+    chat.session.select(node)
+    # What was said after it stays where it is: only this program leaves it out.
+    chat.session.conversation.rewind(node)
+    if chat.session.resumable is None:
+        raise UsageError(_not_resumable(chat.session.conversation.nodes[node], run))
+    return chat
+
+
+def _not_resumable(reply: Node, run: str) -> str:
+    if reply.result is None:
+        return say("usage.under_way", run=run)
+    return say("usage.whole" if not reply.result.broken_off else "usage.nothing_came", run=run)
 
 
 def _begin(session: Session, what: Asked | Resumed) -> None:
@@ -156,14 +171,14 @@ def _question(prompt: str | None, piped: str | None) -> str:
 
 
 def _piped() -> str | None:
-    """stdin, when it is a pipe or a regular file."""
+    """stdin, when it is a pipe or a regular file that holds anything."""
     try:
         mode = os.fstat(0).st_mode
     except OSError:
         return None
     if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
         return None
-    return sys.stdin.buffer.read().decode("utf-8", "replace").removeprefix("\ufeff").strip("\n")
+    return sys.stdin.buffer.read().decode("utf-8", "replace").removeprefix("\ufeff").strip("\n") or None
 
 
 def _amount(text: str | None) -> Decimal | None:

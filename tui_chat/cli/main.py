@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import sys
@@ -14,46 +13,25 @@ import click
 from tui_chat import __version__
 from tui_chat.cli.common import Common, common, continuing
 from tui_chat.cli.exits import ExitCode
+from tui_chat.cli.groups import Commands
 from tui_chat.cli.output import OutputLost, complain
 from tui_chat.domain.failure import TuiChatError, UsageError
 from tui_chat.domain.words import say
 
 COMMANDS = {
     "ask": "Ask one question and print the answer as it streams.",
+    "history": "List, search, show, export, import and delete conversations.",
     "models": "List the models that endpoints offer; this also tests the key.",
     "doctor": "Check endpoints step by step, or with --terminal the terminal.",
     "replay": "Play a recording made with --record.",
     "demo-server": "Run the built-in endpoint in the foreground.",
 }
-"""Every command with its line in --help; its module is imported when it is called."""
-
-
-class Commands(click.Group):
-    """Imports a command's module when it is called, so that none pays for another."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return importlib.import_module(f"tui_chat.cli.{cmd_name.replace('-', '_')}").command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            raise UsageError(say("usage.no_command", name=name))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(
     cls=Commands,
+    table=COMMANDS,
+    prefix="tui_chat.cli.",
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -63,6 +41,8 @@ class Commands(click.Group):
 def tui_chat(common: Common, continued: str | None) -> int | None:
     """Talk to language models in the terminal. Without a command, the full screen opens."""
     if click.get_current_context().invoked_subcommand is not None:
+        if continued is not None:
+            raise UsageError(say("usage.continue_where"))
         return None
     # The screen's imports are paid for here alone.
     from tui_chat.cli.screen import run

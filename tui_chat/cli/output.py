@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import Any, TextIO
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
 from tui_chat.domain.hostile import visible, visible_line
 from tui_chat.domain.words import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+BATCH = 100
+"""Values of an array that are held at once."""
+BRIGHT, PLAIN = "\x1b[1;4m", "\x1b[22;24m"
 
 _json = msgspec.json.Encoder(decimal_format="number")
 
@@ -27,6 +35,30 @@ def complain(text: str) -> None:
 def print_json(value: Any) -> None:
     """One JSON value and a newline; a Decimal stands as the exact number."""
     _write(sys.stdout, msgspec.json.format(_json.encode(value), indent=2).decode() + "\n")
+
+
+def print_array(values: Iterable[Any]) -> None:
+    """One JSON array, a value a line, written as the values come; nothing where the first one cannot be had."""
+    lead = "[\n  "
+    for batch in _batches(iter(values)):
+        _write(sys.stdout, lead + ",\n  ".join(_json.encode(value).decode() for value in batch))
+        lead = ",\n  "
+    _write(sys.stdout, "[]\n" if lead[0] == "[" else "\n]\n")
+
+
+def _batches(values: Iterator[Any]) -> Iterator[list[Any]]:
+    while batch := list(islice(values, BATCH)):
+        yield batch
+
+
+def print_marked(pieces: Sequence[tuple[str, bool]], *, mark: bool) -> None:
+    """One line of foreign text in pieces; with `mark`, those that are hits stand out on a terminal."""
+    # Pieces are made visible one by one, and the marks stand between them, so that no foreign byte can be one.
+    shown = [visible(piece).replace("\n", " ") if sys.stdout.isatty() else piece for piece, _ in pieces]
+    line = "".join(
+        f"{BRIGHT}{text}{PLAIN}" if mark and hit else text for text, (_, hit) in zip(shown, pieces, strict=True)
+    )
+    _write(sys.stdout, line + "\n")
 
 
 def print_line(text: str) -> None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from tui_chat.engine.session import Reply
 
 
-def ask_object(reply: Reply) -> dict[str, Any]:
-    """The object `ask --json` prints; unknown is None, never 0."""
+def ask_object(reply: Reply, *, saved: bool = False) -> dict[str, Any]:
+    """The object `ask --json` prints; unknown is None, never 0. A run that is not saved cannot be named."""
     draft, stats = reply.draft, reply.stats()
     usage, cost = stats.usage, reply.cost()
     return {
@@ -24,7 +24,7 @@ def ask_object(reply: Reply) -> dict[str, Any]:
         "model": reply.target.model,
         "finish_reason": draft.finish_reason,
         "state": draft.phase.value,
-        "attempts": draft.attempts,
+        "attempts": stats.attempts,
         "usage": {
             "input": usage.input,
             "cached": usage.cached,
@@ -45,7 +45,7 @@ def ask_object(reply: Reply) -> dict[str, Any]:
         },
         "cost": {"usd": cost.usd, "source": cost.source.value, "price_checked": cost.price_checked},
         "skipped": draft.skipped,
-        "run": reply.run.id,
+        "run": reply.run.id if saved else None,
         "error": None if draft.failure is None else error_object(draft.failure),
     }
 
@@ -96,8 +96,8 @@ def figures_line(reply: Reply) -> str:
         show.rate(stats.tok_per_s, exact=stats.exact),
         show.money(reply.cost()),
     ]
-    if draft.attempts > 1:
-        parts.append(f"{say('stats.attempt')} {draft.attempts}")
+    if stats.attempts > 1:
+        parts.append(f"{say('stats.attempt')} {stats.attempts}")
     if stats.wait_s:
         parts.append(f"{say('stats.wait')} {show.seconds(stats.wait_s)}")
     if draft.skipped:

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 class Teller:
     """Listens to a session and tells what it hears: the answer to stdout, everything else to stderr."""
 
-    def __init__(self, session: Session, cap: Decimal | None, *, quiet: bool) -> None:
+    def __init__(self, session: Session, cap: Decimal | None, *, quiet: bool, saved: bool = False) -> None:
+        """`saved`: the run can be named later, to go on with it."""
         self.interrupted = False
+        self._saved = saved
         self._session = session
         self._cap = cap
         self._answer = None if quiet else Answer()
@@ -53,7 +55,7 @@ class Teller:
         if self._answer is not None:
             self._answer.end()
         if as_json:
-            print_json(ask_object(reply))
+            print_json(ask_object(reply, saved=self._saved))
         trouble = reply.draft.failure
         if trouble is not None:
             complain(trouble.line)

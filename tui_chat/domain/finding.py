@@ -49,10 +49,10 @@ def wanted(text: str) -> Wanted:
                 since = span[0]
             else:
                 until = span[1]
-        elif name == "error":
-            facets.append(facet("error", "yes"))
-        elif name == "role" and value.lower() not in _ROLES:
+        elif (name == "error" and value.lower() != "yes") or (name == "role" and value.lower() not in _ROLES):
             faults.append(found[0])
+        elif name == "error":
+            facets.append(facet(name, "yes"))
         else:
             facets.append(facet(name, _ROLES[value.lower()] if name == "role" else value))
     return Wanted(_FILTER.sub(" ", text).strip(), tuple(facets), since, until, tuple(faults))

@@ -26,7 +26,7 @@ from tui_chat.domain.failure import Broken, Kind, failure
 from tui_chat.domain.words import say
 from tui_chat.engine.guard import Guard, Interrupted
 from tui_chat.engine.offers import read_all
-from tui_chat.wire.blot import clean_failure
+from tui_chat.wire.blot import Blotter, clean_failure, known_keys
 from tui_chat.wire.resume import Join
 from tui_chat.wire.retry import retry_after
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tui_chat.domain.ask import Ask, Place
+    from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import RunEvent, StreamEvent
     from tui_chat.domain.failure import Failure
     from tui_chat.engine.clock import Timer
@@ -109,7 +110,7 @@ class Stream:
 
     async def _consume(self, codec: Codec, request: Request) -> None:
         async with self._engine.transport.open(self.ask.endpoint, request) as answer:
-            self._emit(Connected(answer.status, _request_id(answer), answer.connect_s, answer.via))
+            self._emit(Connected(answer.status, _request_id(answer, self.ask.endpoint), answer.connect_s, answer.via))
             try:
                 if answer.status != 200:
                     raise Broken(await self._refusal(codec, answer))
@@ -262,6 +263,8 @@ def _deadline(since: float, limit: float) -> float:
     return since + limit if limit else math.inf
 
 
-def _request_id(answer: Answer) -> str | None:
+def _request_id(answer: Answer, endpoint: Endpoint) -> str | None:
+    """The server's name for the request: its own words, so that a key may stand in it."""
     headers = answer.headers
-    return headers.get("x-request-id") or headers.get("request-id") or headers.get("x-generation-id")
+    found = headers.get("x-request-id") or headers.get("request-id") or headers.get("x-generation-id")
+    return found and Blotter(known_keys(endpoint)).text(found)

@@ -79,6 +79,7 @@ class Stored:
 LISTED = "uid, title, created, updated, turns, models, cost, pinned, state"
 SEEN = "deleted IS NULL AND turns > 0"
 ORDER = "pinned DESC, updated DESC, id"
+GONE = "deleted IS NOT NULL AND turns > 0"
 
 
 class Library:
@@ -110,6 +111,16 @@ class Library:
             row = c.execute(query, (uid,)).fetchone()
             return None if row is None else row[0]
 
+    def each(self, *, deleted: bool = False) -> Iterator[Summary]:
+        """The same conversations, or those that can be brought back, one by one; few are held in memory.
+
+        Nothing else may be read in this thread before the last one.
+        """
+        condition, order = (GONE, "deleted DESC") if deleted else (SEEN, ORDER)
+        with self._database.reading() as c:
+            for row in c.execute(f"SELECT {LISTED} FROM conversations WHERE {condition} ORDER BY {order}"):
+                yield _summary(row)
+
     def summary(self, uid: str) -> Summary | None:
         with self._database.reading() as c:
             row = c.execute(f"SELECT {LISTED} FROM conversations WHERE uid = ?", (uid,)).fetchone()
@@ -130,17 +141,19 @@ class Library:
         with self._database.reading() as c:
             return next(nodes.uids(c, query), None)
 
-    def find(self, name: str) -> str:
-        """The one conversation whose id is `name` or begins with it. Raises UsageError."""
-        name = well_formed(name)
+    def find(self, name: str, *, deleted: bool = False) -> str:
+        """The one conversation, or the one deleted one, whose id is `name` or begins with it. Raises UsageError."""
+        name, there = well_formed(name), "NOT NULL" if deleted else "NULL"
         with self._database.reading() as c:
-            query = "SELECT uid FROM conversations WHERE uid = ? AND deleted IS NULL"
+            query = f"SELECT uid FROM conversations WHERE uid = ? AND deleted IS {there}"
             if (exact := next(nodes.uids(c, query, name), None)) is not None:
                 return exact
-            query = f"SELECT uid FROM conversations WHERE uid >= ? AND uid < ? AND {SEEN} LIMIT 2"
+            condition = GONE if deleted else SEEN
+            query = f"SELECT uid FROM conversations WHERE uid >= ? AND uid < ? AND {condition} LIMIT 2"
             found = list(nodes.uids(c, query, name, name + LAST)) if len(name) >= SHORTEST else []
         if len(found) != 1:
-            raise UsageError(say("history.several" if found else "history.unknown", id=name))
+            missing = say("history.not_deleted" if deleted else "history.unknown", id=name)
+            raise UsageError(say("history.several", id=name) if found else missing)
         return found[0]
 
     def place_of_run(self, run: str) -> tuple[str, str]:

@@ -72,23 +72,42 @@ class Chats:
         """
         if not self.saving or self._open:
             return None
-
-        def price_of(endpoint: str, model: str) -> Price | None:
-            return find_price(prices, endpoint, model)
-
         try:
-            self.database.open()
-            self.instance.register()
-            found = self.database.write(lambda c: recover(c, self.instance, price_of)).result(timeout=10)
-            self.interrupted = found
-            self.library.purge()
+            self._make_ready(prices)
         except Newer:
             raise
         except (StoreError, OSError, TimeoutError) as error:
             self.saving = False
             return say("store.unusable", reason=error)
-        self._open = True
         return " ".join(self.database.problems) or None
+
+    def look(self, prices: Mapping[str, Price]) -> str | None:
+        """Open the store to look into it, also where nothing can be written now; may block. What to tell.
+
+        Raises StoreError when it cannot be read.
+        """
+        self.database.open()
+        try:
+            self._make_ready(prices)
+        except (StoreError, OSError, TimeoutError):
+            return say("store.read_only", path=self.database.path.parent)
+        return " ".join(self.database.problems) or None
+
+    @property
+    def stored(self) -> bool:
+        """There is a store; without one, looking for something in it would make one."""
+        return self.database.path.exists()
+
+    def _make_ready(self, prices: Mapping[str, Price]) -> None:
+        def price_of(endpoint: str, model: str) -> Price | None:
+            return find_price(prices, endpoint, model)
+
+        self.database.open()
+        self.instance.register()
+        found = self.database.write(lambda c: recover(c, self.instance, price_of)).result(timeout=10)
+        self.interrupted = found
+        self.library.purge()
+        self._open = True
 
     def new(self, engine: Engine, target: Target, *, temporary: bool = False) -> Chat:
         """A chat in which nothing has been said."""

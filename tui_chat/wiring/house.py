@@ -24,6 +24,7 @@ from tui_chat.engine.replay import Player, ReplayEngine, played_endpoint
 from tui_chat.engine.session import Session, Target
 from tui_chat.store import config as configuration
 from tui_chat.store import recordings
+from tui_chat.store.config import Profile
 from tui_chat.store.ids import new_id
 from tui_chat.store.learned import LearnedFacts, take_over
 from tui_chat.store.logfile import start_log
@@ -182,9 +183,10 @@ class House:
 
     def conversation(self, name: str) -> str:
         """The id of the conversation that `name` begins, or of the last one. Raises UsageError, StoreError."""
-        uid = self.chats.library.find(name) if name else self.chats.library.newest()
+        library = self.chats.library
+        uid = (library.find(name) if name else library.newest()) if self.chats.stored else None
         if uid is None:
-            raise UsageError(say("history.empty"))
+            raise UsageError(say("history.unknown", id=name) if name else say("history.empty"))
         return uid
 
     def new_chat(self, target: Target, *, temporary: bool = False) -> Chat:
@@ -193,29 +195,34 @@ class House:
         self._tape.follow(chat.session)
         return chat
 
-    def reopen(self, uid: str, choice: Choice) -> Chat:
+    def reopen(self, uid: str, choice: Choice, *, faithful: bool = False) -> Chat:
         """A conversation as it was left, with the endpoint, model and settings that it had; may block.
 
-        What the command line chose goes before them. Raises StoreError, ConfigError, NoEndpoint.
+        What the command line chose goes before them. Where the endpoint is gone, another one is taken, with a notice,
+        unless it must be `faithful`. Raises StoreError, ConfigError, NoEndpoint.
         """
         known = self.chats.registry.get(uid)
         if known is not None:
             return self.chats.reopen(self.engine, uid, known.target)
-        target, notice = self._target_as_left(self.chats.library.load(uid), choice)
+        target, notice = self._target_as_left(self.chats.library.load(uid), choice, faithful=faithful)
         chat = self.chats.reopen(self.engine, uid, target)
         chat.notices += (notice,) if notice else ()
         self._tape.follow(chat.session)
         return chat
 
-    def _target_as_left(self, stored: Stored, choice: Choice) -> tuple[Target, str]:
+    def _target_as_left(self, stored: Stored, choice: Choice, *, faithful: bool) -> tuple[Target, str]:
         """Whom the next message goes to, and what to tell where that is not whom the last one went to."""
-        settings = choice.settings.over(stored.settings)
-        if choice.endpoint or choice.model or choice.profile or not stored.endpoint:
-            return self.choose(replace(choice, settings=settings)), ""
+        profile = self.config.profile(choice.profile) if choice.profile else Profile("", None, None, Settings())
+        chosen = replace(choice, settings=choice.settings.over(profile.settings).over(stored.settings))
+        if self.flagged(choice)[0] or profile.endpoint or not stored.endpoint:
+            return self.choose(chosen), ""
         if stored.endpoint not in self.config.endpoints:
-            target = self.choose(replace(choice, settings=settings))
+            if faithful:
+                raise NoEndpoint(say("history.endpoint_gone", gone=stored.endpoint))
+            target = self.choose(chosen)
             return target, say("history.other_endpoint", gone=stored.endpoint, endpoint=target.endpoint.name)
-        return self.target(self.endpoint(stored.endpoint), stored.model or "", settings, stream=choice.stream), ""
+        endpoint, model = self.endpoint(stored.endpoint), choice.model or profile.model or stored.model or ""
+        return self.target(endpoint, model, chosen.settings, stream=choice.stream), ""
 
     def play(self, path: Path, speed: float) -> Player:
         """What plays a recording; from now on nothing is sent anywhere. `speed` 0: without waiting.
@@ -341,9 +348,11 @@ class House:
         return self.target(endpoint, model or endpoint.default_model or "", settings, stream=choice.stream)
 
     def detour(self, choice: Choice, endpoint: Endpoint) -> str | None:
-        """What to say when the demo runs and the profile that was chosen goes elsewhere."""
-        if self._demo is None or choice.profile is None or self._flagged(choice)[0] or endpoint.name == DEMO:
+        """What to say when the demo runs and the profile that was chosen, or the conversation, goes elsewhere."""
+        if self._demo is None or self.flagged(choice)[0] or endpoint.name == DEMO:
             return None
+        if choice.profile is None:
+            return say("ask.held_elsewhere", endpoint=endpoint.name)
         return say("ask.not_the_demo", profile=choice.profile, endpoint=endpoint.name)
 
     def doctor(self, choice: Choice, listener: Callable[[Check], None]) -> Doctor:
@@ -370,7 +379,7 @@ class House:
         profile = self.config.profile(profile_name) if profile_name else None
         settings = choice.settings.over(profile.settings) if profile else choice.settings
         ways = [
-            self._flagged(choice),
+            self.flagged(choice),
             (profile.endpoint, profile.model) if profile and choice.profile else NOWHERE,
             (DEMO, None) if self._demo else self._last_used(),
             (profile.endpoint, profile.model) if profile else NOWHERE,
@@ -383,7 +392,7 @@ class House:
         # A model goes with the endpoint that it was named for, or with any where none was named.
         return name, next((model for place, model in ways if model and place in (None, name)), None), settings
 
-    def _flagged(self, choice: Choice) -> tuple[str | None, str | None]:
+    def flagged(self, choice: Choice) -> tuple[str | None, str | None]:
         """Endpoint and model as flagged; `-m X/Y` names both when X is an endpoint and -e is absent."""
         first, slash, rest = (choice.model or "").partition("/")
         if choice.endpoint is None and slash and self.config.knows(first):
