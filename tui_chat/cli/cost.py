@@ -144,15 +144,23 @@ def _count(text: str, option: str) -> int:
 
 def _offers(config: Config, common: Common, choice: Choice) -> list[Offer]:
     if choice.all:
-        names: Iterable[str] = filter(_is_model, config.prices)
+        names: Iterable[str] = _models(config)
     else:
         names = choice.models or (*ARTICLE, *_in_use(config))
     extra = (choice.reference,) if choice.reference else ()
     return [_offer(config, common, name) for name in dict.fromkeys((*names, *extra))]
 
 
-def _is_model(name: str) -> bool:
-    return not name.endswith(f"/{ANY_MODEL}") and not name.startswith(f"{DEMO}/")
+def _models(config: Config) -> list[str]:
+    """The names of models that have a price, each once: not again for a host that asks the same."""
+    prices = config.prices
+    return [
+        name
+        for name, price in prices.items()
+        if not name.endswith(f"/{ANY_MODEL}")
+        and not name.startswith(f"{DEMO}/")
+        and prices.get(name.partition("/")[2]) is not price
+    ]
 
 
 def _in_use(config: Config) -> Iterable[str]:
@@ -162,7 +170,7 @@ def _in_use(config: Config) -> Iterable[str]:
         *(profile.model for profile in config.profiles.values()),
         load_state(config.env).model,
     ]
-    own = [name for name, price in config.prices.items() if price.source == PRICE_SOURCE and _is_model(name)]
+    own = [name for name in _models(config) if config.prices[name].source == PRICE_SOURCE]
     return [name for name in (*named, *own) if name]
 
 
