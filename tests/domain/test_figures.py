@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
@@ -117,3 +118,32 @@ MONEY = {
 def test_money(name: str) -> None:
     amount, text = MONEY[name]
     assert figures.money(amount) == text
+
+
+@dataclass(frozen=True)
+class Money:
+    code: str
+    per_usd: Decimal
+
+
+EURO, DONG, DOLLAR = Money("EUR", Decimal("0.87")), Money("VND", Decimal(26350)), Money("USD", Decimal(1))
+BOTH: dict[str, tuple[str, Money | None, str]] = {
+    "no other currency": ("0.5", None, "$0.5000"),
+    "the dollar itself": ("0.5", DOLLAR, "$0.5000"),
+    "a small amount": ("0.00123", EURO, "$0.00123 (0.00107 EUR)"),
+    "a large amount": ("150", EURO, "$150.00 (130.50 EUR)"),
+    "a small unit": ("0.00123", DONG, "$0.00123 (32.41 VND)"),
+    "nothing": ("0", DONG, "$0.00 (0.00 VND)"),
+}
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_an_amount_in_both_currencies(name: str) -> None:
+    value, currency, text = BOTH[name]
+    assert figures.in_both(Decimal(value), currency) == text
+    assert figures.money(Cost(Decimal(value), CostSource.ESTIMATED), currency) == f"~{text}"
+
+
+def test_the_unknown_stays_unknown_in_any_currency() -> None:
+    assert figures.money(UNKNOWN, EURO) == "price?"
+    assert figures.in_both(None, EURO) == "–"

@@ -208,6 +208,22 @@ STREAMS: dict[str, tuple[bytes, list[StreamEvent]]] = {
             Stopped("stop"),
         ],
     ),
+    "usage: what is written for an hour is told apart": (
+        start(
+            '"input_tokens":10,"cache_creation_input_tokens":200,"output_tokens":1,'
+            '"cache_creation":{"ephemeral_5m_input_tokens":50,"ephemeral_1h_input_tokens":150}'
+        )
+        + stop(usage='"output_tokens":7'),
+        [
+            Usage(input=210, cache_write=200, cache_write_1h=150),
+            Usage(input=210, cache_write=200, output=7, cache_write_1h=150),
+            Stopped("stop"),
+        ],
+    ),
+    "usage: a gateway's own idea of cache_creation": (
+        start('"input_tokens":10,"cache_creation":"none"') + stop(usage='"output_tokens":7,"cache_creation":[1]'),
+        [Usage(input=10), Usage(input=10, output=7), Stopped("stop")],
+    ),
     "usage: the last one is of the whole message": (
         start('"input_tokens":10,"output_tokens":1')
         + stop(usage='"input_tokens":12,"cache_read_input_tokens":5,"output_tokens":7,"server_tool_use":null'),

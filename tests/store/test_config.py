@@ -677,8 +677,7 @@ def test_the_prices_of_the_catalog(env):
     assert (gpt.input, gpt.cached, gpt.output) == (Decimal(2), Decimal("0.5"), Decimal(8))
     flash = prices["gemini-2.5-flash"]
     assert (flash.input, flash.output) == (Decimal("0.3"), Decimal("2.5"))
-    assert {price.checked for price in prices.values()} == {"2026-11-22"}
-    assert all(price.source for price in prices.values())
+    assert all(price.checked and price.source for price in prices.values())
 
 
 @pytest.mark.parametrize("kind", ["fast", "slow", "reasoning", "flaky", "drop", "stall", "garbage"])
@@ -688,8 +687,8 @@ def test_the_demo_says_that_its_prices_are_pretend(env, kind: str):
     assert price.note == "pretend: the demo bills nothing"
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "deepseek-flash", "deepseek-v4-pro", "deepseek-chat"])
-def test_what_no_flat_price_states_truthfully_has_none(env, model: str):
+@pytest.mark.parametrize("model", ["deepseek-chat", "mistral-large-4", "gpt-oss-120b", "sonar"])
+def test_what_no_price_states_truthfully_has_none(env, model: str):
     assert find_price(load(env).prices, "x", model) is None
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "ask": "Ask one question and print the answer as it streams.",
     "history": "List, search, show, export, import and delete conversations.",
     "models": "List the models that endpoints offer; this also tests the key.",
+    "cost": "Compare what the same tokens cost at different models, or import a price list.",
     "doctor": "Check endpoints step by step, or with --terminal the terminal.",
     "replay": "Play a recording made with --record.",
     "demo-server": "Run the built-in endpoint in the foreground.",

@@ -55,9 +55,11 @@ class RunRecord:
 class AttemptLog:
     """Folds a run's events into the records of its tries, each event in O(1)."""
 
-    def __init__(self, prompt_bytes: int, price: Price | None) -> None:
+    def __init__(self, prompt_bytes: int, price: Price | None, run_began: float | None = None) -> None:
+        """`run_began` in epoch seconds, for a price that changes with the time."""
         self._prompt_bytes = prompt_bytes
         self._price = price
+        self._run_began = run_began
         self._done: list[AttemptRecord] = []
         self._meter: Meter | None = None
         self._attempt = Attempt(0)
@@ -92,6 +94,7 @@ class AttemptLog:
             return
         self._meter.fold(Stamped("", at - self._began, Ended(outcome or Cancelled())))
         stats = self._meter.stats(at - self._began)
+        sent = None if self._run_began is None else self._run_began + self._began
         self._done.append(
             AttemptRecord(
                 n=self._attempt.n,
@@ -99,7 +102,7 @@ class AttemptLog:
                 at=self._began,
                 phase=_PHASES.get(type(outcome), Phase.FAILED),
                 stats=stats,
-                cost=cost(stats.usage, self._price, exact=stats.exact),
+                cost=cost(stats.usage, self._price, exact=stats.exact, at=sent),
                 finish_reason=outcome.finish_reason if isinstance(outcome, Completed) else None,
                 failure=outcome.failure if isinstance(outcome, Failed) else None,
                 status=self._status,

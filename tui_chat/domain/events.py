@@ -45,6 +45,8 @@ class Usage:
     output: int | None = None
     cost: Decimal | None = None
     """USD as the provider reports it."""
+    cache_write_1h: int | None = None
+    """Those of `cache_write` that are kept for an hour or longer."""
 
 
 @dataclass(frozen=True, slots=True)

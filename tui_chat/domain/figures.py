@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tui_chat.domain.pricing import CostSource
 
@@ -11,8 +11,21 @@ if TYPE_CHECKING:
     from tui_chat.domain.pricing import Cost
 
 NONE = "–"
-ALMOST_A_DOLLAR = Decimal("0.99995")
-"""From here on four decimals would show a dollar."""
+USD = "USD"
+ALMOST_ONE = Decimal("0.99995")
+"""From here on four decimals would show a whole unit."""
+
+
+class Currency(Protocol):
+    """How amounts are shown beside the dollar."""
+
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def per_usd(self) -> Decimal:
+        """Units of the currency for one USD."""
+        ...
 
 
 def seconds(value: float | None) -> str:
@@ -41,16 +54,25 @@ def rate(value: float | None, *, exact: bool = True) -> str:
 
 def usd(value: Decimal | None) -> str:
     """`$0.00123`: at least two decimals, and three significant digits below a dollar."""
-    if value is None:
-        return NONE
-    if value == 0:
-        return "$0.00"
-    places = 2 if value >= ALMOST_A_DOLLAR else min(10, max(4, 2 - value.adjusted()))
-    return f"${value:,.{places}f}"
+    return NONE if value is None else f"${_digits(value)}"
 
 
-def money(cost: Cost) -> str:
+def in_both(value: Decimal | None, currency: Currency | None) -> str:
+    """`$0.0123 (0.0107 EUR)`; without the second where the currency is the dollar or none is given."""
+    if value is None or currency is None or currency.code == USD:
+        return usd(value)
+    return f"{usd(value)} ({_digits(value * currency.per_usd)} {currency.code})"
+
+
+def money(cost: Cost, currency: Currency | None = None) -> str:
     """A cost with its `~` when it is estimated; `price?` when no price is known, never $0.00."""
     if cost.usd is None:
         return "price?"
-    return f"{'~' if cost.source is CostSource.ESTIMATED else ''}{usd(cost.usd)}"
+    return f"{'~' if cost.source is CostSource.ESTIMATED else ''}{in_both(cost.usd, currency)}"
+
+
+def _digits(value: Decimal) -> str:
+    if value == 0:
+        return "0.00"
+    places = 2 if abs(value) >= ALMOST_ONE else min(10, max(4, 2 - value.adjusted()))
+    return f"{value:,.{places}f}"

@@ -1,33 +1,118 @@
-"""What a reply costs. Money is Decimal; prices are USD per million tokens and carry the date they were checked."""
+"""What a reply costs. Money is Decimal; prices are USD per million tokens and carry the date they were checked.
+
+Every dialect reports usage in its own way; `Usage` has one meaning, made in `wire`, and is billed by one rule:
+  fresh input   input less what was read from a cache and written to one. On the wire Anthropic counts the three
+                apart; OpenAI, Gemini, DeepSeek and the others count the cached ones inside the input.
+  cache         read at `cached`, written at `cache_write`, written for an hour or longer at `cache_write_1h`.
+  output        reasoning is inside it and costs the same, except where `reasoning` says otherwise. On the wire
+                Gemini counts its thoughts beside the answer; the others count them inside.
+A tier prices the whole request by the length of its input, as Anthropic, Google, OpenAI and xAI do, or, where `whole`
+is false, only its input beyond the threshold. A window holds at a time of the UTC day, on given weekdays, from a given
+day on; the last window that holds is the one that counts, and tiers do not touch it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tui_chat.domain.events import Usage
 
 MILLION = Decimal(1_000_000)
+DAY_MINUTES = 24 * 60
+EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
+"""ISO weekdays: Monday is 1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """USD per million tokens; `cached` and `cache_write` fall back to `input`."""
+class Rates:
+    """USD per million tokens. What is None costs as `input`, `reasoning` as `output`, a long write as any write."""
 
     input: Decimal
     output: Decimal
     cached: Decimal | None = None
     cache_write: Decimal | None = None
+    cache_write_1h: Decimal | None = None
+    reasoning: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tier(Rates):
+    """Rates of a request whose input is longer than `above` tokens."""
+
+    above: int = 0
+    whole: bool = True
+    """They hold for the whole request; else for its input beyond `above`, and its output stays as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Rates):
+    """Rates at certain times; `begins` and `ends` are minutes of the UTC day, and it may go on past midnight."""
+
+    begins: int = 0
+    ends: int = DAY_MINUTES
+    weekdays: tuple[int, ...] = EVERY_DAY
+    """ISO weekdays on which it begins."""
+    since: str = ""
+    """ISO date of the first day."""
+
+    @property
+    def always(self) -> bool:
+        return (self.begins, self.ends, self.weekdays) == (0, DAY_MINUTES, EVERY_DAY)
+
+    def holds(self, at: datetime) -> bool:
+        """`at` is in UTC."""
+        minute = at.hour * 60 + at.minute
+        today, yesterday = at.isoweekday(), (at.isoweekday() - 2) % 7 + 1
+        if self.begins < self.ends:
+            inside = self.begins <= minute < self.ends and today in self.weekdays
+        else:
+            inside = (minute >= self.begins and today in self.weekdays) or (
+                minute < self.ends and yesterday in self.weekdays
+            )
+        return inside and at.date().isoformat() >= self.since
+
+
+@dataclass(frozen=True, slots=True)
+class Price(Rates):
+    """The rates of a model, with what changes them and where they were read."""
+
     checked: str | None = None
     """ISO date on which the price was read at its source."""
     source: str | None = None
     note: str = ""
     """What the reader must know beside the amount, such as that nothing is billed."""
+    provider: str | None = None
+    """Who sends the bill."""
+    context: int | None = None
+    """Tokens that the model can take in."""
+    tiers: tuple[Tier, ...] = ()
+    windows: tuple[Window, ...] = ()
+
+    def at(self, when: float | None) -> Rates:
+        """The rates at `when`, in epoch seconds; its own where the time is not known."""
+        if when is None or not self.windows:
+            return self
+        moment = datetime.fromtimestamp(when, UTC)
+        return next((window for window in reversed(self.windows) if window.holds(moment)), self)
+
+    def on(self, day: str) -> Price:
+        """The price on an ISO day: windows yet to come are left out, one that holds all the time is the base."""
+        base, windows = self, list[Window]()
+        for window in self.windows:
+            if window.since <= day and window.always:
+                rates = {rate.name: getattr(window, rate.name) for rate in fields(Rates)}
+                base, windows = replace(self, **rates, tiers=()), []
+            elif window.since <= day:
+                windows.append(window)
+        return replace(base, windows=tuple(windows))
 
 
 class CostSource(StrEnum):
@@ -50,23 +135,65 @@ class Cost:
 UNKNOWN = Cost(None, CostSource.UNKNOWN)
 
 
-def cost(usage: Usage, price: Price | None, *, exact: bool) -> Cost:
-    """The cost of `usage`: the provider's own figure first, else computed; reasoning is billed as output."""
+def cost(usage: Usage, price: Price | None, *, exact: bool, at: float | None = None) -> Cost:
+    """The cost of `usage` of one request sent `at` epoch seconds: the provider's own figure first, else computed.
+
+    A price that changes with the time gives an estimate where the time is not known.
+    """
     if usage.cost is not None:
         return Cost(usage.cost, CostSource.REPORTED)
     if price is None:
         return UNKNOWN
-    cached = usage.cached or 0
-    written = usage.cache_write or 0
+    timeless = at is None and bool(price.windows)
+    source = CostSource.COMPUTED if exact and not timeless else CostSource.ESTIMATED
+    return Cost(billed(usage, price.at(at)), source, price.checked, price.note)
+
+
+def billed(usage: Usage, price: Rates) -> Decimal:
+    """USD for one request at these rates, and their tiers if they have any."""
+    tiers = price.tiers if isinstance(price, Price) else ()
+    size = max(usage.input or 0, (usage.cached or 0) + (usage.cache_write or 0))
+    reached = sorted((tier for tier in tiers if size > tier.above), key=lambda tier: tier.above)
+    rates: Rates = next((tier for tier in reversed(reached) if tier.whole), price)
+    usd = _at(usage, rates)
+    before = rates
+    for tier in reached:
+        if not tier.whole:
+            beyond = _beyond(usage, tier.above)
+            usd += _input_at(beyond, tier) - _input_at(beyond, before)
+            before = tier
+    return usd
+
+
+def _beyond(usage: Usage, above: int) -> Usage:
+    """The input beyond `above` tokens: a cache holds the beginning of a prompt, what is fresh comes last."""
+    cached, written = usage.cached or 0, usage.cache_write or 0
+    left = max(0, above - cached)
+    return replace(
+        usage,
+        input=max(0, max(usage.input or 0, cached + written) - above),
+        cached=max(0, cached - above),
+        cache_write=max(0, written - left),
+        cache_write_1h=max(0, (usage.cache_write_1h or 0) - left),
+    )
+
+
+def _at(usage: Usage, rates: Rates) -> Decimal:
+    output = usage.output or 0
+    if rates.reasoning is None:
+        return _input_at(usage, rates) + output * rates.output / MILLION
+    thought = min(usage.reasoning or 0, output)
+    return _input_at(usage, rates) + (thought * rates.reasoning + (output - thought) * rates.output) / MILLION
+
+
+def _input_at(usage: Usage, rates: Rates) -> Decimal:
+    cached, written = usage.cached or 0, usage.cache_write or 0
     fresh = max(0, (usage.input or 0) - cached - written)
-    usd = (
-        fresh * price.input
-        + cached * (price.input if price.cached is None else price.cached)
-        + written * (price.input if price.cache_write is None else price.cache_write)
-        + (usage.output or 0) * price.output
-    ) / MILLION
-    source = CostSource.COMPUTED if exact else CostSource.ESTIMATED
-    return Cost(usd, source, price.checked, price.note)
+    long = min(usage.cache_write_1h or 0, written)
+    write = rates.input if rates.cache_write is None else rates.cache_write
+    long_write = write if rates.cache_write_1h is None else rates.cache_write_1h
+    read = rates.input if rates.cached is None else rates.cached
+    return (fresh * rates.input + cached * read + (written - long) * write + long * long_write) / MILLION
 
 
 def total(costs: Iterable[Cost]) -> Cost:
@@ -82,9 +209,26 @@ def total(costs: Iterable[Cost]) -> Cost:
     return Cost(usd, CostSource.REPORTED)
 
 
+ANY_MODEL = "*"
+_VERSION = re.compile(r"[-@](latest|20\d{6}|20\d\d-\d\d-\d\d)$")
+"""What providers add to a name for one version of a model: `-latest`, `-20250929`, `@20250929`, `-2025-04-14`."""
+
+
 def find_price(prices: Mapping[str, Price], endpoint: str, model: str) -> Price | None:
-    """The price of a model: `endpoint/model` first, then the model's name, then its name without a vendor prefix."""
-    for name in (f"{endpoint}/{model}", model, model.rpartition("/")[2]):
-        if name in prices:
-            return prices[name]
-    return None
+    """The price of a model: the first of its names that is known, the most exact one first.
+
+    `endpoint/model`, the same without a version at its end, `endpoint/*`; then the model's name and its name without
+    a vendor prefix, each as it stands and without a version.
+    """
+    return next((prices[name] for name in _names(endpoint, model) if name in prices), None)
+
+
+def _names(endpoint: str, model: str) -> Iterator[str]:
+    bare = model.rpartition("/")[2]
+    for name in (f"{endpoint}/{model}", f"{endpoint}/{bare}"):
+        yield name
+        yield _VERSION.sub("", name)
+    yield f"{endpoint}/{ANY_MODEL}"
+    for name in (model, bare):
+        yield name
+        yield _VERSION.sub("", name)

@@ -80,7 +80,7 @@ class Reply:
         size = prompt_bytes(self.ask)
         self.meter = Meter(size)
         self.run = run_record(run, self.ask, began)
-        self._attempts = AttemptLog(size, target.price)
+        self._attempts = AttemptLog(size, target.price, began)
         self.lane: Lane | None = None
 
     def fold(self, stamped: Stamped) -> None:
@@ -117,7 +117,7 @@ class Reply:
     def cost(self) -> Cost:
         """What the reply costs, with what it had cost before it was taken up again."""
         stats = self.meter.stats(self.age)
-        now = cost(stats.usage, self.target.price, exact=stats.exact)
+        now = cost(stats.usage, self.target.price, exact=stats.exact, at=self.run.began)
         return now if self._before is None else total((self._before.cost, now))
 
     def result(self, phase: Phase | None = None) -> Result:

@@ -15,12 +15,14 @@ from typing import Any, cast
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.endpoint import Endpoint, Secret
 from tui_chat.domain.failure import ConfigError, StoreError
-from tui_chat.domain.pricing import Price
+from tui_chat.domain.pricing import ANY_MODEL, Price
 from tui_chat.domain.words import say
 from tui_chat.store.endpoints import Endpoints, Known, Surroundings, read_endpoints
 from tui_chat.store.files import read_toml
-from tui_chat.store.paths import config_file, keys_file
-from tui_chat.store.schema import Budget, CompareSet, Currency, Default, PriceTable, ProfileTable, Ui
+from tui_chat.store.paths import config_file, keys_file, prices_file
+from tui_chat.store.price_import import imported_prices
+from tui_chat.store.prices import layered, own_prices
+from tui_chat.store.schema import Budget, CompareSet, Currency, Default, ProfileTable, Ui
 from tui_chat.store.secrets import load_keys, resolve_key
 from tui_chat.store.shipped import shipped_prices
 from tui_chat.store.tables import Problem, Reader, ended, must_be, unknown
@@ -33,7 +35,6 @@ DEMO = "demo"
 
 CHOICES = ("endpoint", "model", "profile")
 SECTIONS = ("endpoints", "profiles", "compare", "prices", "budget", "currency", "ui", "keys")
-PRICE_SOURCE = "config.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Config:
     """By endpoint: label, where a key can be had, where it is looked for."""
     profiles: dict[str, Profile]
     prices: dict[str, Price]
-    """The catalog's and the user's, for `domain.pricing.find_price`."""
+    """The catalog's, the imported and the user's, for `domain.pricing.find_price`."""
     bad_endpoints: dict[str, str]
     """By name, the sentence of the mistake that spoilt it."""
     bad_profiles: dict[str, str]
@@ -151,7 +152,7 @@ def load(env: Mapping[str, str], dialects: Collection[str] = USABLE) -> Config:
         endpoints=endpoints.ready,
         known=endpoints.known,
         profiles=profiles,
-        prices=_prices(money, reader),
+        prices=_prices(money, env, endpoints, reader),
         bad_endpoints=endpoints.bad,
         bad_profiles=bad_profiles,
         default=_default(raw, endpoints, [*profiles, *bad_profiles], reader),
@@ -257,16 +258,20 @@ def _default(raw: Mapping[str, Any], endpoints: Endpoints, profiles: list[str], 
     return default
 
 
-def _prices(money: Mapping[str, Any], reader: Reader) -> dict[str, Price]:
-    """The catalog under the user's prices; a spoilt one hides the catalog's too, for it was not wanted."""
-    prices = dict(shipped_prices())
-    for name, entry in _section(money, "prices", reader).items():
-        table, fault = reader.table(PriceTable, entry, ("prices", name))
-        if table is None or fault is not None:
-            prices.pop(name, None)
-        else:
-            prices[name] = Price(table.input, table.output, table.cached, table.cache_write, source=PRICE_SOURCE)
-    return prices
+def _prices(money: Mapping[str, Any], env: Mapping[str, str], endpoints: Endpoints, reader: Reader) -> dict[str, Price]:
+    """What is shipped, under what was imported, under the user's own."""
+    remote = {f"{name}/{ANY_MODEL}" for name, endpoint in endpoints.ready.items() if not endpoint.local}
+    shipped = {name: price for name, price in shipped_prices().items() if name not in remote}
+    own, bad = own_prices(_section(money, "prices", reader), reader)
+    return layered({**shipped, **_imported(env, reader)}, own, bad)
+
+
+def _imported(env: Mapping[str, str], reader: Reader) -> dict[str, Price]:
+    try:
+        return imported_prices(env)
+    except StoreError as error:
+        reader.problems.append(Problem(str(prices_file(env)), "", str(error)))
+        return {}
 
 
 def _currency(money: Mapping[str, Any], reader: Reader) -> Currency:

@@ -40,6 +40,11 @@ def keys_file(env: Mapping[str, str]) -> Path:
     return data_folder(env) / "keys.toml"
 
 
+def prices_file(env: Mapping[str, str]) -> Path:
+    """Imported prices."""
+    return data_folder(env) / "prices.json"
+
+
 def database_file(env: Mapping[str, str]) -> Path:
     return data_folder(env) / "tui-chat.db"
 

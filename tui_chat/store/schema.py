@@ -19,6 +19,10 @@ MAX_USD = Decimal(1_000_000)
 
 MAX_INT = 2**63 - 1
 
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
+"""`HH:MM-HH:MM` of the UTC day."""
+
 _NOT_IN_URLS = re.compile(r'[\s\x00-\x20\x7f<>"{}|\\^`]')
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PASTED_KEY = re.compile(r"(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_]{20,}")
@@ -86,6 +90,10 @@ def _rate_fault(value: Decimal) -> Fault:
     return None if value.is_finite() and 0 < value <= MAX_USD else say("config.rate")
 
 
+def _spans_fault(spans: list[str]) -> Fault:
+    return None if all(SPAN.fullmatch(span) for span in spans) else say("config.spans")
+
+
 def _json_fault(value: object) -> Fault:
     """JSON has no dates and no infinite numbers, and few readers take integers beyond 64 bits."""
     if isinstance(value, dict):
@@ -120,6 +128,12 @@ Variable = Annotated[str, Wanted("config.want.variable", _variable_fault)]
 Key = Annotated[Secret, Wanted("config.kind.text")]
 Command = Annotated[list[str], Meta(min_length=1), Wanted("config.want.command")]
 HeaderValue = Annotated[str, Wanted("config.kind.text", _header_value_fault)]
+Rows = Annotated[list[dict[str, Any]], Wanted("config.want.tables")]
+Spans = Annotated[list[str], Meta(min_length=1), Wanted("config.want.spans", _spans_fault)]
+Days = Annotated[
+    list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Meta(min_length=1), Wanted("config.want.days")
+]
+IsoDate = Annotated[str, Meta(pattern=r"^20\d\d-\d\d-\d\d$"), Wanted("config.want.iso_date")]
 Json = Annotated[Any, Wanted("config.kind.table", _json_fault)]
 Stop = Annotated[str | list[str], Wanted("config.want.stop")]
 Dialect = Literal["openai-chat", "anthropic", "gemini", "openai-responses"]
@@ -183,26 +197,66 @@ class ProfileTable(Struct, frozen=True):
     extra_body: dict[str, Json] = field(default_factory=dict[str, Any])
 
 
-class PriceTable(Struct, frozen=True):
-    """`[prices.NAME]`: USD per million tokens."""
+class RatesTable(Struct, frozen=True, omit_defaults=True):
+    """USD per million tokens."""
 
     input: Usd
     output: Usd
     cached: Usd | None = None
     cache_write: Usd | None = None
+    cache_write_1h: Usd | None = None
+    reasoning: Usd | None = None
 
 
-class ShippedPrice(Struct, frozen=True):
+class TierTable(RatesTable, frozen=True, kw_only=True):
+    """The rates of an input longer than `above` tokens."""
+
+    above: Tokens
+    whole: bool = True
+
+
+class WindowTable(RatesTable, frozen=True, kw_only=True):
+    """The rates at certain times."""
+
+    utc: Spans = field(default_factory=lambda: ["00:00-24:00"])
+    days: Days = field(default_factory=lambda: list(WEEKDAYS))
+    since: IsoDate = ""
+
+
+class PriceTable(RatesTable, frozen=True, kw_only=True):
+    """`[prices.NAME]`; each of `tiers` is a TierTable, each of `windows` a WindowTable."""
+
+    tiers: Rows = field(default_factory=list[dict[str, Any]])
+    windows: Rows = field(default_factory=list[dict[str, Any]])
+    context: Tokens | None = None
+
+
+class ShippedPrice(RatesTable, frozen=True, kw_only=True):
     """One `[[prices]]` of the catalog: the same price for each of `models`."""
 
+    provider: str
     models: list[str]
-    input: Decimal
-    output: Decimal
     checked: str
     source: str
-    cached: Decimal | None = None
-    cache_write: Decimal | None = None
+    tiers: tuple[TierTable, ...] = ()
+    windows: tuple[WindowTable, ...] = ()
+    context: int | None = None
     note: str = ""
+
+
+class ImportedPrice(RatesTable, frozen=True, kw_only=True, omit_defaults=True):
+    provider: str | None = None
+    tiers: tuple[TierTable, ...] = ()
+    windows: tuple[WindowTable, ...] = ()
+    context: int | None = None
+
+
+class ImportedPrices(Struct, frozen=True):
+    """What one import has left in prices.json of the data folder."""
+
+    checked: str
+    source: str
+    prices: dict[str, ImportedPrice]
 
 
 class Ui(Struct, frozen=True):

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import fields
 
 from tui_chat.domain.pricing import Price
+from tui_chat.store.prices import price_of
 from tui_chat.store.schema import EndpointTable, ShippedEndpoint, ShippedPrice
 
 CATALOG = "tui_chat.store.catalog"
@@ -50,14 +51,15 @@ def shipped_prices() -> dict[str, Price]:
     """The prices by model, or by `endpoint/model`."""
     groups = msgspec.convert(_catalog("prices.toml")["prices"], list[ShippedPrice])
     return {
-        model: Price(
-            input=group.input,
-            output=group.output,
-            cached=group.cached,
-            cache_write=group.cache_write,
+        model: price_of(
+            group,
+            group.tiers,
+            group.windows,
             checked=group.checked,
             source=group.source,
             note=group.note,
+            provider=group.provider,
+            context=group.context,
         )
         for group in groups
         for model in group.models

@@ -96,6 +96,8 @@ class _Usage(msgspec.Struct):
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     output_tokens: int | None = None
+    cache_creation: Any = None
+    """An object that says how long what was written is kept."""
 
 
 class _Piece(msgspec.Struct):
@@ -381,7 +383,16 @@ def _grown(before: _Usage, told: _Usage) -> _Usage:
         cache_creation_input_tokens=_larger(before.cache_creation_input_tokens, told.cache_creation_input_tokens),
         cache_read_input_tokens=_larger(before.cache_read_input_tokens, told.cache_read_input_tokens),
         output_tokens=_larger(before.output_tokens, told.output_tokens),
+        cache_creation=told.cache_creation or before.cache_creation,
     )
+
+
+def _for_an_hour(counted: _Usage) -> int | None:
+    match counted.cache_creation:
+        case {"ephemeral_1h_input_tokens": int(count)}:
+            return tokens(count)
+        case _:
+            return None
 
 
 def _larger(before: int | None, told: int | None) -> int | None:
@@ -395,4 +406,5 @@ def _usage(counted: _Usage) -> Usage:
         cached=read,
         cache_write=written,
         output=counted.output_tokens,
+        cache_write_1h=_for_an_hour(counted) or None,
     )

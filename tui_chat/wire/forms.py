@@ -147,6 +147,7 @@ class MoreFigures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     warm: bool = False
     total_per_s: float | None = None
     reported_usd: Decimal | None = None
+    cache_write_1h: int | None = None
     note: str = ""
     """What the reader must know beside the cost."""
 
@@ -166,6 +167,7 @@ class FiguresForm(Struct, frozen=True, kw_only=True):
             warm=stats.warm,
             total_per_s=_micro(stats.total_per_s),
             reported_usd=stats.usage.cost,
+            cache_write_1h=stats.usage.cache_write_1h,
             note=cost.note,
         )
         return cls(usage=UsageForm.of(stats), timing=TimingForm.of(stats), cost=CostForm.of(cost), more=more)
@@ -175,7 +177,15 @@ class FiguresForm(Struct, frozen=True, kw_only=True):
         return Stats(
             elapsed_s=timing.total_s or 0.0,
             attempts=attempts,
-            usage=Usage(usage.input, usage.cached, usage.cache_write, usage.reasoning, usage.output, more.reported_usd),
+            usage=Usage(
+                usage.input,
+                usage.cached,
+                usage.cache_write,
+                usage.reasoning,
+                usage.output,
+                more.reported_usd,
+                more.cache_write_1h,
+            ),
             exact=usage.exact,
             ttft_s=timing.ttft_s,
             ttft_answer_s=timing.ttft_answer_s,

@@ -239,7 +239,7 @@ class HistoryScreen(Screen[Opened | None]):
         self._deleted.append((uid, title_of(item)))
         self._chats.library.delete(uid)
         self.post_message(self.Deleted(uid))
-        self._put_down(self._about("history.deleted", title_of(item)))
+        self._put_down(self._about("history.gone", title_of(item)))
 
     def action_undo(self) -> None:
         if not self._deleted:
@@ -248,7 +248,7 @@ class HistoryScreen(Screen[Opened | None]):
         uid, title = self._deleted.pop()
         self._chats.library.restore(uid)
         self.post_message(self.Restored(uid))
-        self._put_down(self._about("history.restored", title), uid)
+        self._put_down(self._about("history.back", title), uid)
 
     @work(exit_on_error=False)
     async def _put_down(self, notice: str, follow: str | None = None) -> None:
