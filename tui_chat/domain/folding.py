@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FOLD_VERSION = 1
-"""Changes whenever `fold` or `facet` gives something else; an index of another version must be built anew."""
+"""Changes whenever `indexed` or `facet` gives something else; an index of another version must be built anew."""
 MOST_QUERY = 400
 """Characters of a query that are looked at."""
 
