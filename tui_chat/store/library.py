@@ -14,6 +14,7 @@ import msgspec
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.conversation import Conversation
 from tui_chat.domain.failure import UsageError
+from tui_chat.domain.folding import FOLD_VERSION
 from tui_chat.domain.words import say
 from tui_chat.store import nodes, whole
 from tui_chat.store.ids import new_id
@@ -361,7 +362,13 @@ def _merge(c: sqlite3.Connection) -> bool:
 
 
 def _reindex(c: sqlite3.Connection) -> bool:
-    """Index some turns that are not; False when nothing is left to do."""
+    """Index some turns that are not, or were by other rules; False when nothing is left to do."""
+    c.execute("INSERT OR IGNORE INTO facts VALUES ('folding', '')")
+    rules = c.execute("SELECT value FROM facts WHERE name = 'folding'").fetchone()
+    if rules != (str(FOLD_VERSION),):
+        c.execute("INSERT INTO search (search) VALUES ('delete-all')")
+        c.execute("UPDATE nodes SET indexed = 0 WHERE indexed")
+        c.execute("UPDATE facts SET value = ? WHERE name = 'folding'", (str(FOLD_VERSION),))
     rows = c.execute(UNINDEXED, (PURGED_AT_ONCE,)).fetchall()
     for (node,) in rows:
         nodes.index(c, node)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from tui_chat.domain.conversation import Conversation, Node
-from tui_chat.domain.folding import facet, fold
+from tui_chat.domain.folding import facet, indexed
 from tui_chat.wire.forms import AttemptForm, ResultForm, SettingsForm, runs_of
 from tui_chat.wire.surrogates import well_formed
 
@@ -22,15 +22,14 @@ if TYPE_CHECKING:
     from tui_chat.domain.attempts import RunRecord
     from tui_chat.wire.forms import State
 
-MICROSECONDS = 1_000_000
 MAX_ID = 2**62
 
 _json = msgspec.json.Encoder(decimal_format="number")
 _result = msgspec.json.Decoder(ResultForm)
 _attempt = msgspec.json.Decoder(AttemptForm)
 
-WITHIN = MICROSECONDS - 1
-"""How far from its time the row of a node may be when rows beside it are taken, in microseconds."""
+CROWD = 1000
+"""Rows that are looked through at once for a free one."""
 COLUMNS = "uid, role, text, reasoning, endpoint, model, created, state, result"
 
 
@@ -167,7 +166,7 @@ def _indexed(connection: sqlite3.Connection, row: int) -> tuple[str, str]:
     facets += [facet("endpoint", endpoint)] if endpoint else []
     facets += [facet("model", model)] if model else []
     facets += [facet("error", "yes")] if state == "failed" else []
-    return fold(f"{text}\n{reasoning}"), " ".join(facets)
+    return indexed(f"{text}\n{reasoning}"), " ".join(facets)
 
 
 def select(connection: sqlite3.Connection, conversation: int, path: Sequence[str], *, ends: bool = False) -> None:
@@ -313,12 +312,12 @@ def _well_formed(value: object) -> object:
 
 
 def _free_id(connection: sqlite3.Connection, created: float) -> int:
-    """A row of that time, or, where many are of the same, behind the last of that second."""
-    row = max(1, min(round(created * MICROSECONDS), MAX_ID))
+    """The row of that second, or the next free one."""
+    row = max(1, min(round(created), MAX_ID))
     taken = "SELECT max(id) FROM nodes WHERE id BETWEEN ? AND ?"
     if connection.execute("SELECT 1 FROM nodes WHERE id = ?", (row,)).fetchone() is None:
         return row
-    while (last := connection.execute(taken, (row, row + WITHIN)).fetchone()[0]) is not None:
+    while (last := connection.execute(taken, (row, row + CROWD)).fetchone()[0]) is not None:
         row = last + 1
     return row
 

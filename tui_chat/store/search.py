@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.folding import match, snippet
-from tui_chat.store.nodes import MAX_ID, MICROSECONDS
+from tui_chat.store.nodes import MAX_ID
 
 if TYPE_CHECKING:
     from datetime import date
@@ -77,4 +77,4 @@ def search(
 
 def _row_at(day: date) -> int:
     """The first row of a day, by the clock of this place."""
-    return max(0, round(time.mktime(day.timetuple()) * MICROSECONDS))
+    return max(0, round(time.mktime(day.timetuple())))

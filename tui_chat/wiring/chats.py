@@ -107,6 +107,7 @@ class Chats:
         found = self.database.write(lambda c: recover(c, self.instance, price_of)).result(timeout=10)
         self.interrupted = found
         self.library.purge()
+        self.library.reindex()
         self._open = True
 
     def new(self, engine: Engine, target: Target, *, temporary: bool = False) -> Chat:
