@@ -24,6 +24,7 @@ from tui_chat.store.database import Database
 from tui_chat.store.library import Library
 from tui_chat.wire import archive
 from tui_chat.wire.forms import ConversationForm, NodeForm
+from tui_chat.wire.order import END_OF_TIME
 
 HEADER = '{"format":"tui-chat","version":1}\n'
 
@@ -302,7 +303,7 @@ def test_times_that_no_calendar_knows_are_made_up(library: Library, file: Callab
     node = f'{{"id": "a", "role": "user", "text": "t", "created": {at}}}'
     imports.read(library, file(HEADER + f'{{"id": "x", "created": {at}, "updated": {at}, "nodes": [{node}]}}\n'))
     form = library.form("x")
-    assert 1.7e9 < (form.created or 0) <= (form.updated or 0) < archive.END_OF_TIME
+    assert 1.7e9 < (form.created or 0) <= (form.updated or 0) < END_OF_TIME
 
 
 def test_a_file_that_changes_in_between_is_told(

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from tests.kit.trees import conversations
 from tui_chat.domain.failure import UsageError
 from tui_chat.wire import archive
-from tui_chat.wire.archive import Damaged
 from tui_chat.wire.forms import ConversationForm
+from tui_chat.wire.order import Damaged
 
 HEAD = archive.header(1_700_000_000.0, "1.2.3")
 NOW = 1.75e9

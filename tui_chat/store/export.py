@@ -47,8 +47,7 @@ def write(library: Library, uids: Iterable[str], path: Path | None, format: str,
     `lines`: JSON as a header and then one conversation a line. Raises UsageError for an unknown id or format, and
     StoreError for a file that cannot be written or is no export of ours; it stays as it was then.
     """
-    if format not in FORMATS:
-        raise UsageError(say("export.format", format=format, known=", ".join(FORMATS)))
+    _check(format)
     if lines and format != "json":
         raise UsageError(say("export.lines"))
     counted = _Counted(library, uids)
@@ -59,7 +58,8 @@ def write(library: Library, uids: Iterable[str], path: Path | None, format: str,
 
 
 def as_text(form: ConversationForm, format: str) -> str:
-    """One conversation as `write` would write it."""
+    """One conversation as `write` would write it. Raises UsageError for an unknown format."""
+    _check(format)
     if format == "json":
         head = archive.header(time.time(), __version__)
         return (archive.opening(head) + archive.encode(form) + archive.CLOSING).decode()
@@ -70,6 +70,11 @@ def as_text(form: ConversationForm, format: str) -> str:
     from tui_chat.store import html
 
     return html.document(form)
+
+
+def _check(format: str) -> None:
+    if format not in FORMATS:
+        raise UsageError(say("export.format", format=format, known=", ".join(FORMATS)))
 
 
 class Sink(Protocol):
@@ -167,8 +172,7 @@ class _Terminal:
 def _file(path: Path) -> Generator[Sink]:
     """Raises StoreError."""
     try:
-        plain = _may_be_written(path)
-        if plain:
+        if _may_be_written(path):
             with replacing(path) as file:
                 yield file
         else:

@@ -16,10 +16,10 @@ from tui_chat.domain.failure import StoreError, UsageError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.store.ids import id_for
-from tui_chat.store.sources import BAD_ZIP, opened
+from tui_chat.store.sources import opened, reading
 from tui_chat.wire import archive, chatgpt, claude_export
-from tui_chat.wire.archive import Damaged
 from tui_chat.wire.json_items import LONGEST, JsonItems, Malformed
+from tui_chat.wire.order import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,8 +90,8 @@ def read(library: Library, path: Path) -> Report:
         count = sum(found.form is not None for found in _conversations(source, path, now))
         try:
             put = _put(library, _conversations(source, path, now), report)
-        except (UsageError, OSError, *BAD_ZIP):
-            # Once it could be read to its end.
+        except UsageError:
+            # It could be read to its end a moment ago.
             put = -1
         if source.changed or put != count:
             done = report.new + report.updated + report.unchanged
@@ -128,12 +128,13 @@ def _result(library: Library, future: Future[Added]) -> Added:
 
 
 def _conversations(source: Source, path: Path, now: float) -> Iterator[_Found]:
-    """Every conversation of the file, in its order. Raises UsageError."""
+    """Every conversation of the file, in its order. Raises UsageError, StoreError."""
     known = strange = False
-    for name, file in source.parts():
-        for found in _in_part(name, file, now):
-            known, strange = known or not found.strange, strange or found.strange
-            yield found
+    with reading(path):
+        for name, file in source.parts():
+            for found in _in_part(name, file, now):
+                known, strange = known or not found.strange, strange or found.strange
+                yield found
     if strange and not known:
         raise UsageError(say("import.foreign", file=path))
 

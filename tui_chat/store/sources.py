@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _ZIP = b"PK\x03\x04"
 _MEMBER = re.compile(r"(?:.*/)?conversations(?:-\d+)?\.json")
-BAD_ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError)
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError)
 """What reading a damaged, an encrypted or an unusual zip raises."""
 
 
@@ -66,10 +66,23 @@ def opened(path: Path) -> Generator[Source]:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise UsageError(say("import.no_file", file=path))
-        with path.open("rb") as file:
-            yield Source(path, file)
+        file = path.open("rb")
     except (OSError, ValueError) as error:
-        fault = reason(error) if isinstance(error, OSError) else error
-        raise StoreError(say("store.read", path=path, reason=fault)) from error
-    except BAD_ZIP as error:
+        raise _unreadable(path, error) from error
+    with file:
+        yield Source(path, file)
+
+
+@contextmanager
+def reading(path: Path) -> Generator[None]:
+    """Raises StoreError when reading the file fails within, UsageError when it is a damaged zip."""
+    try:
+        yield
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except _BAD_ZIP as error:
         raise UsageError(say("import.bad_zip", file=path, fault=error)) from error
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> StoreError:
+    return StoreError(say("store.read", path=path, reason=reason(error) if isinstance(error, OSError) else error))

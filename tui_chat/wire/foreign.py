@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
-from tui_chat.wire.archive import END_OF_TIME, dated, newest_in_chat
 from tui_chat.wire.forms import ConversationForm, NodeForm, ResultForm
+from tui_chat.wire.order import END_OF_TIME, dated, newest_in_chat
 from tui_chat.wire.surrogates import well_formed
 
 if TYPE_CHECKING:
