@@ -35,12 +35,19 @@ class Redacted(logging.Formatter):
         return text
 
 
+class LogFile(RotatingFileHandler):
+    """A disk that is full costs the line: what logging would print about it would stand across the screen."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
 def start_log(path: Path, keys: Collection[Secret]) -> None:
     """Send the log to `path`, 0600; `keys` may grow later. Without a writable folder there is no log."""
     try:
         make_private_folder(path.parent)
         path.touch(mode=0o600)
-        handler: logging.Handler = RotatingFileHandler(path, maxBytes=SIZE, backupCount=1, encoding="utf-8")
+        handler: logging.Handler = LogFile(path, maxBytes=SIZE, backupCount=1, encoding="utf-8")
     except OSError:
         handler = logging.NullHandler()
     handler.setFormatter(Redacted(keys))
