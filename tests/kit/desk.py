@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tui_chat.store.database import Database
 from tui_chat.store.ids import new_id
@@ -17,7 +20,7 @@ from tui_chat.store.recovery import recover
 from tui_chat.wire.forms import ResultForm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.kit.clock import FakeClock
@@ -77,6 +80,19 @@ def rows(path: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
 def sound(path: Path) -> bool:
     """True when SQLite finds nothing wrong in the whole file."""
     return rows(path, "PRAGMA integrity_check") == [("ok",)] and rows(path, "PRAGMA foreign_key_check") == []
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of this size; skips where this machine does not let us make one."""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
+    if done.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
 def until(true: Callable[[], object], seconds: float = PATIENCE_S) -> None:

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.kit.desk import Desk, rows, sound
+import pytest
+
+from tests.kit.desk import Desk, rows, small_disk, sound
 from tests.kit.program import COMMAND, Program
 from tests.kit.serving import demo_server
 from tui_chat.domain.draft import Phase
+from tui_chat.store.migrations import VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,3 +180,78 @@ def test_two_at_once_and_one_is_killed(tmp_path):
     assert desk.recover() == [uid]
     desk.close()
     assert sound(desk.path)
+
+
+def fill(disk: Path) -> Path:
+    """Take all the room there is."""
+    ballast = disk / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    return ballast
+
+
+def test_a_disk_that_fills_while_an_answer_streams(tmp_path):
+    """The reply goes on and the program says so; once there is room, all of it is on the disk."""
+    program = Program(tmp_path)
+    with small_disk(tmp_path / "disk", "1m") as disk, demo_server(1) as demo:
+        program.env |= {
+            "OPENAI_BASE_URL": demo.base_url,
+            "OPENAI_API_KEY": "sk-none",
+            "TUI_CHAT_DATA_DIR": str(disk / "data"),
+        }
+        process = program.start("ask", "-m", "demo-fast", "echo " + "word " * 400)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        shown = os.read(process.stdout.fileno(), 20)
+        ballast = fill(disk)
+        line = os.read(process.stderr.fileno(), 10_000).decode()
+        assert "Nothing can be saved" in line
+        ballast.unlink()
+        rest, told = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert told.decode().splitlines() == ["tui-chat: Everything is saved again."]
+        path = disk / "data" / "tui-chat.db"
+        ((text, state),) = rows(path, "SELECT text, state FROM nodes WHERE role = 'assistant'")
+        assert (text.strip(), state) == ((shown + rest).decode().strip(), "completed")
+        assert sound(path)
+
+
+@pytest.mark.parametrize("command", [("ask", "--demo", "hi"), ("ask", "--demo", "-c", "hi"), ("ask", "--resume", "x")])
+def test_a_newer_file_is_refused_by_the_program(tmp_path, command):
+    program = Program(tmp_path)
+    program.data.mkdir(parents=True)
+    path = program.data / "tui-chat.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE later (x)")
+        other.execute(f"PRAGMA user_version = {VERSION + 7}")
+    before = path.read_bytes()
+    done = program.run(*command)
+    assert (done.code, done.out) == (2, "")
+    assert f"schema {VERSION + 7}" in done.err
+    assert path.read_bytes() == before
+    assert program.run("ask", "--demo", "--no-save", "hi").code == 0
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_file_is_set_aside_by_the_program(tmp_path):
+    program = Program(tmp_path)
+    assert program.run("ask", "--demo", "echo one").code == 0
+    path = program.data / "tui-chat.db"
+    with path.open("r+b") as file:
+        file.write(b"\xa5" * 4096)
+    done = program.run("ask", "--demo", "-c", "echo two")
+    assert done.code == 0
+    (aside,) = (p for p in program.data.glob("*.damaged-*") if not p.name.endswith(("-wal", "-shm")))
+    assert f"{aside}; 2 turns" in done.err
+    assert rows(path, "SELECT text FROM nodes WHERE role = 'user' ORDER BY id") == [("echo one",), ("echo two",)]
+    assert sound(path)
+
+
+def test_a_data_folder_that_cannot_be_used_costs_the_history_alone(tmp_path):
+    program = Program(tmp_path)
+    (tmp_path / "file").touch()
+    program.env["TUI_CHAT_DATA_DIR"] = str(tmp_path / "file" / "data")
+    done = program.run("ask", "--demo", "echo one")
+    assert (done.code, done.out.strip()) == (0, "one")
+    assert "not saved" in done.err

@@ -10,12 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.kit.desk import Desk, eventually, rows, sound, until
+from tests.kit.desk import Desk, eventually, rows, small_disk, sound, until
 from tests.kit.program import ROOT
 from tui_chat.domain.failure import StoreError
 from tui_chat.store import writer
@@ -23,7 +23,7 @@ from tui_chat.store.database import Database, Newer
 from tui_chat.store.migrations import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 BIG = "x" * 10_000
@@ -270,19 +270,6 @@ def test_closing_twice_is_closing_once(desk):
     desk.do(note("a"))
     assert desk.database.close()
     assert desk.database.close()
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A file system of this size; skips where this machine does not let us make one."""
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
-    if done.returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 def test_a_disk_of_one_mebibyte(tmp_path, hasty):

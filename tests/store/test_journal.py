@@ -430,12 +430,24 @@ async def test_halves_of_characters_harm_nothing(desk):
     assert found.conversation.path()[-1].result is not None
 
 
-async def test_a_fault_of_the_journal_is_not_the_replys(desk):
+async def test_settings_that_cannot_be_cleaned_are_left_out(desk):
     stage, session, journal = held(desk, answer("A"))
+    session.target = replace(session.target, settings=Settings(system="secret"))
     journal._clean = lambda settings: 1 / 0
     session.submit("hi")
     await played(stage.clock, session)
+    assert stored(desk, journal) == shape(session.conversation)
+    assert desk.library.load(journal.uid).settings == Settings()
+
+
+async def test_a_write_that_breaks_is_told_and_is_not_the_replys(desk):
+    stage, session, _ = held(desk, answer("A"))
+    desk.do(lambda c: c.execute("DROP TABLE runs"))
+    session.submit("hi")
+    await played(stage.clock, session)
+    desk.flush()
     assert session.conversation.path()[-1].text == "A"
+    assert "OperationalError" in desk.told[0]
 
 
 async def test_what_another_program_has_lost_is_put_down_again(desk):
@@ -501,6 +513,23 @@ async def test_keys_never_enter_the_database(tmp_path):
     await chats.close()
     chats.shut()
     assert KEY.encode() not in (tmp_path / "data" / "tui-chat.db").read_bytes()
+
+
+async def test_a_start_does_not_wait_for_a_locked_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("tui_chat.wiring.chats.RECOVERY_S", 0.1)
+    Desk(tmp_path).open().close()
+    with closing(sqlite3.connect(tmp_path / "tui-chat.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        chats = Chats({"TUI_CHAT_DATA_DIR": str(tmp_path)}, set())
+        assert chats.open({}) is None
+        other.execute("ROLLBACK")
+    stage = Stage(answer("A"))
+    chat = chats.new(stage.engine, Target(stage.endpoint, "m", Settings()))
+    chat.session.submit("hi")
+    await played(stage.clock, chat.session)
+    assert [n.text for n in chats.library.load(chat.id).conversation.path()] == ["hi", "A"]
+    await chats.close()
+    assert chats.shut() is None
 
 
 async def test_a_temporary_chat_leaves_nothing(tmp_path):

@@ -15,6 +15,7 @@ from tests.kit.program import COMMAND, ROOT, clean_environment
 from tests.kit.serving import demo_server
 from tests.kit.terminal import Terminal
 from tui_chat.demo.server import DemoServer
+from tui_chat.domain.conversation import Conversation
 from tui_chat.store import recordings
 from tui_chat.ui.app import TuiChat
 from tui_chat.ui.screens.chat import ChatScreen
@@ -139,6 +140,12 @@ async def test_the_newest_reply_is_saved_after_the_fact(
         assert chat.turns == turns
 
 
+def turns_of(tree: Conversation) -> list[tuple[str, str, int | None]]:
+    """Role, text and the place of the parent, for names differ from time to time."""
+    places: dict[str | None, int | None] = {None: None} | {id_: n for n, id_ in enumerate(tree.nodes)}
+    return [(node.role, node.text, places[node.parent]) for node in tree.nodes.values()]
+
+
 async def test_the_whole_chat_is_recorded_and_plays_in_one_go(
     env: dict[str, str], server: DemoServer, tmp_path: Path
 ) -> None:
@@ -152,12 +159,12 @@ async def test_the_whole_chat_is_recorded_and_plays_in_one_go(
             await chat.quiet()
         await chat.pilot.press("f5")
         await chat.quiet()
-        nodes = [(n.role, n.text, n.parent) for n in chat.screen.session.conversation.nodes.values()]
+        nodes = turns_of(chat.screen.session.conversation)
     assert len(nodes) == 5
     async with shown(playing(env, file)) as chat:
         await chat.until(lambda: len(chat.screen.session.conversation.nodes) == 5)
         await chat.quiet()
-        assert [(n.role, n.text, n.parent) for n in chat.screen.session.conversation.nodes.values()] == nodes
+        assert turns_of(chat.screen.session.conversation) == nodes
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")

@@ -257,7 +257,7 @@ async def test_an_unknown_command_comes_back_with_the_nearest(chat: Chat) -> Non
 @pytest.mark.parametrize("text", ["/etc/passwd is a file", "/ask\nin two lines", "//"])
 async def test_a_path_or_a_sentence_is_a_message(chat: Chat, text: str) -> None:
     await chat.ask(text)
-    assert chat.screen.session.conversation.nodes["n1"].text == text
+    assert chat.screen.session.conversation.path()[0].text == text
 
 
 async def test_a_command_with_a_word_too_many_is_neither_run_nor_sent(chat: Chat) -> None:

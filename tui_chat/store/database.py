@@ -53,12 +53,14 @@ class Database:
         """What was found wrong on opening, one line each."""
         self.tell: Callable[[str], None] = self.problems.append
         """Hears, in the writer's thread, when writing fails and when it succeeds again."""
+        self.index_emptied: Callable[[], object] = lambda: None
+        """Called, in the writer's thread, when every turn is to be put into the index of the search again."""
         self.opened = False
         self._writer = Writer(self, path.parent, lambda text: self.tell(text))
         self._write_connection: sqlite3.Connection | None = None
         self._opening = threading.RLock()
         self._identity: tuple[int, int] | None = None
-        self._mended_at: float | None = None
+        self._mended: dict[str, float] = {}
         self._readers = threading.local()
         self._all_readers: list[sqlite3.Connection] = []
 
@@ -101,7 +103,7 @@ class Database:
         except sqlite3.Error as error:
             if is_error(error, DAMAGED):
                 # Met by the writer too, the damage is mended.
-                self.write_soon(_suspicion)
+                self.write_soon(_index_suspected if _name(error) == INDEX_DAMAGED else _suspected)
             raise StoreError(say("store.read", path=self.path, reason=error)) from error
 
     def flush(self, timeout: float) -> bool:
@@ -134,10 +136,11 @@ class Database:
 
     def mend(self, error: sqlite3.Error) -> bool:
         """Put what can be read of a damaged file into a new one, and tell so; False when that cannot be done."""
-        if getattr(error, "sqlite_errorname", "") == INDEX_DAMAGED and self._index_renewed():
+        if _name(error) == INDEX_DAMAGED and self._index_renewed():
+            self.index_emptied()
             return True
         self.release()
-        if self._mended_at is not None and time.monotonic() - self._mended_at < MENDED_AGAIN_S:
+        if not self._first_time("file"):
             return False
         try:
             with self._opening, locked(self.path, OPENING_S) as alone:
@@ -148,7 +151,7 @@ class Database:
                 self._identity = self._found()
         except (sqlite3.Error, OSError):
             return False
-        self._mended_at = time.monotonic()
+        self.index_emptied()
         return True
 
     def release(self) -> None:
@@ -160,12 +163,20 @@ class Database:
 
     def _index_renewed(self) -> bool:
         """Empty a damaged search index, for which no turn has to be moved; True when that was done."""
+        if not self._first_time("index"):
+            return False
         try:
             with closing(self._connect()) as connection:
                 renew_index(connection)
         except sqlite3.Error:
             return False
         return True
+
+    def _first_time(self, what: str) -> bool:
+        """False when the same was mended a moment ago: that is no way to go on."""
+        now, last = time.monotonic(), self._mended.get(what)
+        self._mended[what] = now
+        return last is None or now - last > MENDED_AGAIN_S
 
     # the file
 
@@ -257,8 +268,16 @@ class Database:
         return connection
 
 
-def _suspicion() -> Op:
+def _suspected() -> Op:
     return _look_through
+
+
+def _index_suspected() -> Op:
+    return _look_through_index
+
+
+def _look_through_index(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO search (search) VALUES ('integrity-check')")
 
 
 def _look_through(connection: sqlite3.Connection) -> None:
@@ -272,3 +291,7 @@ class Damage(sqlite3.DatabaseError):
     """What a look through the whole file has found."""
 
     sqlite_errorname = "SQLITE_CORRUPT"
+
+
+def _name(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", "")

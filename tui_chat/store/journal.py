@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tui_chat.domain.ask import Settings
 from tui_chat.domain.events import (
     Decided,
     Finished,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    from tui_chat.domain.ask import Settings
     from tui_chat.domain.attempts import RunRecord
     from tui_chat.domain.conversation import Conversation, Node
     from tui_chat.domain.events import SessionEvent
@@ -95,7 +95,7 @@ class Journal:
     def _hear(self, event: SessionEvent) -> None:
         match event:
             case Submitted(question, reply, run):
-                self._submitted(question, reply, replace(run, settings=self._clean(run.settings)))
+                self._submitted(question, reply, replace(run, settings=self._without_keys(run.settings)))
             case RunHeard(_, stamped):
                 match stamped.event:
                     case Text(text):
@@ -219,7 +219,15 @@ class Journal:
         self._put(op)
 
     def _cleaned(self, reply: Node) -> Node:
-        return replace(reply, runs=tuple(replace(run, settings=self._clean(run.settings)) for run in reply.runs))
+        return replace(reply, runs=tuple(replace(run, settings=self._without_keys(run.settings)) for run in reply.runs))
+
+    def _without_keys(self, settings: Settings) -> Settings:
+        """The settings as they may be stored; none where that cannot be told."""
+        try:
+            return self._clean(settings)
+        except Exception:
+            log.exception("settings were not put down")
+            return Settings()
 
     def _selected(self, head: str | None) -> None:
         path = [] if head is None else [node.id for node in self._tree.path(head)]

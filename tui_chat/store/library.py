@@ -88,6 +88,7 @@ class Library:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        database.index_emptied = self.reindex
 
     # lists
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.pricing import find_price
@@ -19,6 +19,7 @@ from tui_chat.store.ids import new_id
 from tui_chat.store.instances import Instance
 from tui_chat.store.journal import Journal
 from tui_chat.store.library import Library
+from tui_chat.store.nodes import encode
 from tui_chat.store.paths import database_file, instances_folder
 from tui_chat.store.recovery import recover
 from tui_chat.wire.blot import Blotter, clean_body
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from tui_chat.domain.pricing import Price
     from tui_chat.engine.ports import Engine
     from tui_chat.engine.session import Target
+
+RECOVERY_S = 3.0
+"""How long a start waits to hear of replies that were cut short."""
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +80,7 @@ class Chats:
             self._make_ready(prices)
         except Newer:
             raise
-        except (StoreError, OSError, TimeoutError) as error:
+        except (StoreError, OSError, sqlite3.Error) as error:
             self.saving = False
             return say("store.unusable", reason=error)
         return " ".join(self.database.problems) or None
@@ -104,8 +108,10 @@ class Chats:
 
         self.database.open()
         self.instance.register()
-        found = self.database.write(lambda c: recover(c, self.instance, price_of)).result(timeout=10)
-        self.interrupted = found
+        with suppress(TimeoutError):
+            # A file that is locked, or a full disk: that passes, and is told by the store.
+            found = self.database.write(lambda c: recover(c, self.instance, price_of))
+            self.interrupted = found.result(RECOVERY_S)
         self.library.purge()
         self.library.reindex()
         self._open = True
@@ -161,5 +167,5 @@ class Chats:
         """The settings without keys."""
         blotter = Blotter(key.reveal() for key in self._keys)
         system = settings.system and blotter.text(settings.system)
-        body = json.loads(clean_body(msgspec.json.encode(dict(settings.extra_body)), blotter))
+        body = json.loads(clean_body(encode(dict(settings.extra_body)).encode(), blotter))
         return replace(settings, system=system, extra_body=body)
