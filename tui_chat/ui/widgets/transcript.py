@@ -12,6 +12,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui_chat.ui.frames import moved_up
 from tui_chat.ui.rows import STYLES, TurnRows
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Transcript(ScrollView):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        moved_up(self, round(new_value) - round(old_value))
         self.following = round(new_value) >= self.max_scroll_y
 
     def _lay_out(self) -> None:
