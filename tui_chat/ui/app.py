@@ -88,7 +88,7 @@ class TuiChat(App[None]):
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Frames go to the terminal by the driver's own way."""
-        if not (isinstance(self._driver, Driver) and self._driver.draw(renderable)):
+        if not (isinstance(self._driver, Driver) and self._driver.draw(screen, renderable)):
             super()._display(screen, renderable)
 
     def get_line_filters(self) -> Sequence[LineFilter]:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.color import ColorSystem
 from rich.console import COLOR_SYSTEMS
-from textual.dom import NoScreen
 
 from tui_chat.ui.pacing import Pacer
 from tui_chat.ui.picture import Brush, Picture, size_of
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
 
     from textual._compositor import ChopsUpdate, LayoutUpdate
     from textual.app import App
-    from textual.widget import Widget
+    from textual.geometry import Region
+    from textual.screen import Screen
 
     from tui_chat.ui.writer import Writer
 
@@ -59,6 +59,7 @@ class Frames:
         self._shown = Picture()
         self._cursor = self._cursor_shown = (0, 0)
         self._scroll: Scroll | None = None
+        self._screen: Screen[Any] | None = None
 
     def attach(self, writer: Writer) -> None:
         """Send frames to this writer; its terminal shows nothing of them yet."""
@@ -83,12 +84,24 @@ class Frames:
         self.pacer.fps = fps or self.pacer.fps
         self._send()
 
-    def moved_up(self, scroll: Scroll) -> None:
-        """Part of the screen is about to be drawn again some lines higher."""
+    def draws(self, screen: Screen[Any]) -> bool:
+        """The picture is of this screen, as large as it is now."""
+        return self._screen is screen and screen.size == (self._wanted.width, self._wanted.height)
+
+    def moving(self, region: Region, rows: int) -> None:
+        """What stands in a region is about to be drawn again `rows` lines higher."""
+        scroll = Scroll(region.y, region.bottom, rows, shared=region.width < self._wanted.width)
         self._scroll = scroll if self._scroll is None else self._scroll.then(scroll)
 
-    def draw(self, update: ChopsUpdate | LayoutUpdate, cursor: tuple[int, int], colors: str | None) -> None:
-        """Take over what Textual would write; `colors` as rich names them."""
+    def move(self, region: Region, rows: int) -> None:
+        """Draw what stands in a region `rows` lines higher."""
+        self._wanted.shift(region, rows)
+
+    def draw(
+        self, screen: Screen[Any], update: ChopsUpdate | LayoutUpdate, cursor: tuple[int, int], colors: str | None
+    ) -> None:
+        """Take over what Textual would write for a screen; `colors` as rich names them."""
+        self._screen = screen
         if (size := size_of(update)) != (self._wanted.width, self._wanted.height):
             self._wanted, self._shown, self._scroll = Picture(*size), Picture(*size), None
         elif hasattr(update, "strips"):
@@ -146,8 +159,8 @@ class Frames:
         scroll = self._scroll
         if scroll is not None and scroll.changes(shown, wanted):
             self._scroll = None
-            if worth(scroll, shown, wanted):
-                shown.move_up(scroll.top, scroll.bottom, scroll.rows)
+            if (self.synchronised or not scroll.shared) and worth(scroll, shown, wanted):
+                shown.scroll(scroll.top, scroll.bottom, scroll.rows)
                 brush.parts.append(scroll.sequence)
         for y, (old, new) in enumerate(zip(shown.rows, wanted.rows, strict=True)):
             if brush.row(y, old, new):
@@ -161,15 +174,3 @@ class Frames:
 def frames_of(app: App[Any]) -> Frames | None:
     """The frames of an app that is on a terminal."""
     return getattr(app._driver, "frames", None)  # pyright: ignore[reportPrivateUsage]  # it has no other name
-
-
-def moved_up(widget: Widget, rows: int) -> None:
-    """What `widget` shows has moved up by `rows` lines (down: negative); it draws itself anew all the same.
-
-    The terminal may then move the lines itself, so that only what is new is sent.
-    """
-    frames = frames_of(widget.app)
-    with suppress(NoScreen):
-        if frames is not None and widget.screen is widget.app.screen:
-            region = widget.content_region
-            frames.moved_up(Scroll(region.y, region.bottom, rows))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.style import Style
+    from textual.geometry import Region
 
 GAP = 5
 """Equal cells between two changes that are written again, for a jump of the cursor is no shorter."""
@@ -133,11 +134,20 @@ class Picture:
                 if strip is not None and x < last and end > first:
                     row.put(x, strip.crop(0, min(end, last, self.width) - x), system)
 
-    def move_up(self, top: int, bottom: int, rows: int) -> None:
+    def scroll(self, top: int, bottom: int, rows: int) -> None:
         """Move lines top up to bottom by `rows`, down where that is negative; nothing is known of those uncovered."""
         band = self.rows[top:bottom]
         fresh = [Row(self.width) for _ in range(abs(rows))]
         self.rows[top:bottom] = [*band[rows:], *fresh] if rows > 0 else [*fresh, *band[:rows]]
+
+    def shift(self, region: Region, rows: int) -> None:
+        """Move what stands in a region up by `rows`, down where that is negative; the lines uncovered stay."""
+        left, right = region.column_span
+        lines = range(region.y, region.bottom - rows) if rows > 0 else range(region.bottom - 1, region.y - rows - 1, -1)
+        for y in lines:
+            to, source = self.rows[y], self.rows[y + rows]
+            to.chars[left:right] = source.chars[left:right]
+            to.pens[left:right] = source.pens[left:right]
 
     def forget(self) -> None:
         """Of what is shown nothing is known any more."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.color import Color
     from textual.message import Message
+    from textual.screen import Screen
 
 STOP_LIMIT_S = 1.0
 """How long a terminal may take to accept what restores it."""
@@ -98,13 +99,13 @@ class Driver(LinuxDriver):
 
     # output
 
-    def draw(self, update: object) -> bool:
-        """Show what Textual has drawn; False when that is nothing of which frames are made."""
+    def draw(self, screen: Screen[Any], update: object) -> bool:
+        """Show what Textual has drawn of a screen; False when that is nothing of which frames are made."""
         app = self._app
         if not isinstance(update, ChopsUpdate | LayoutUpdate) or not app.is_running:
             return False
         cursor = app.screen.outer_size.clamp_offset(app.cursor_position)
-        self.frames.draw(update, cursor, app.console.color_system)
+        self.frames.draw(screen, update, cursor, app.console.color_system)
         return True
 
     def write(self, data: str) -> None:

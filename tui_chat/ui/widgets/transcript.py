@@ -12,8 +12,8 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui_chat.ui.frames import moved_up
 from tui_chat.ui.rows import STYLES, TurnRows
+from tui_chat.ui.scrolling import moved_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,8 +100,11 @@ class Transcript(ScrollView):
         self.call_after_refresh(self._lay_out)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
-        moved_up(self, round(new_value) - round(old_value))
+        rows = round(new_value) - round(old_value)
+        if rows and moved_up(self, rows):
+            self.vertical_scrollbar.position = new_value
+        else:
+            super().watch_scroll_y(old_value, new_value)
         self.following = round(new_value) >= self.max_scroll_y
 
     def _lay_out(self) -> None:
