@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui_chat.ui.rows import STYLES, TurnRows
 from tui_chat.ui.scrolling import moved_up
@@ -129,7 +130,10 @@ class Transcript(ScrollView):
             self._tops.append(top)
             top += len(rows.rows())
         self._height = top
-        self.virtual_size = Size(self.columns, top)
+        # As a reactive it would have the whole screen laid out.
+        self.set_reactive(Widget.virtual_size, Size(self.columns, top))
+        self.vertical_scrollbar.window_virtual_size = top
+        self.vertical_scrollbar.window_size = self.size.height
 
     def _follow(self) -> None:
         if self.following and round(self.scroll_y) != self.max_scroll_y:
