@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -162,17 +163,17 @@ class Stage:
         else:
             await self.app.pop_screen()
 
-    def cover(self) -> None:
+    async def cover(self) -> None:
         """Something stands before the transcript, or goes away."""
         over = self.chat.query("#over")
         if over:
-            over.remove()
+            await over.remove()
         else:
             box = Static("in the way", id="over")
-            box.styles.overlay = "screen"
-            box.styles.offset = (3, 6)
+            self.chat.styles.layers = ("default", "over")
+            box.styles.layer, box.styles.dock, box.styles.offset = "over", "top", (3, 6)
             box.styles.width, box.styles.height = 20, 3
-            self.chat.mount(box)
+            await self.chat.mount(box)
 
     async def resize(self, size: tuple[int, int]) -> None:
         await self.pilot.resize_terminal(*size)
@@ -214,10 +215,15 @@ async def play(folder: Path, act: Callable[[Stage], Any], size: tuple[int, int] 
             return app.paper
 
 
+def prose(paragraphs: int, seed: int = 0) -> str:
+    """Lines of which no two are alike."""
+    chance = random.Random(seed)
+    letters = "abcdefghijklmnop     "
+    return "".join("".join(chance.choices(letters, k=60)).strip() + ".\n\n" for _ in range(paragraphs))
+
+
 WORDS = st.sampled_from(["one ", "two\n", "three\n\n", "漢字 と かな ", "**bold** ", "`code` ", "é ", "🚀 ", "- item\n"])
-TEXTS = st.lists(WORDS, min_size=1, max_size=30).map("".join) | st.integers(1, 60).map(
-    lambda n: "".join(f"line {i}\n\n" for i in range(n))
-)
+TEXTS = st.lists(WORDS, min_size=1, max_size=30).map("".join) | st.builds(prose, st.integers(1, 30), st.integers(0, 9))
 STEPS = st.one_of(
     st.tuples(st.just("grow"), TEXTS),
     st.tuples(st.just("grow"), TEXTS),
@@ -252,3 +258,49 @@ def test_any_sequence_of_changes_is_shown_as_drawn(
                 await done
 
     asyncio.run(play(tmp_path_factory.mktemp("home"), act))
+
+
+async def grow_line_by_line(stage: Stage) -> None:
+    stage.grow(prose(40))
+    await stage.settled()
+    before = stage.app.paper.size
+    for i in range(20):
+        stage.grow(prose(1, i))
+        await stage.settled()
+    stage.app.paper.size -= before
+
+
+@pytest.mark.parametrize(("size", "cost"), [((100, 24), 400), ((120, 30), 1000)], ids=["full width", "beside the figures"])
+async def test_a_new_line_costs_a_line(tmp_path: Path, size: tuple[int, int], cost: int) -> None:
+    paper = await play(tmp_path, grow_line_by_line, size)
+    assert paper.moves >= 20
+    assert paper.size < 20 * cost
+
+
+async def test_what_stands_before_it_stays_where_it_is(tmp_path: Path) -> None:
+    async def act(stage: Stage) -> None:
+        stage.grow(prose(40))
+        await stage.settled()
+        await stage.cover()
+        await stage.pause()
+        await stage.settled()
+        assert any("in the way" in line for line in stage.app.paper.emulator.display)
+        for i in range(5):
+            stage.grow(prose(1, i))
+            await stage.settled()
+
+    await play(tmp_path, act)
+
+
+async def test_a_screen_before_it_is_not_scrolled(tmp_path: Path) -> None:
+    async def act(stage: Stage) -> None:
+        stage.grow(prose(40))
+        await stage.modal()
+        await stage.settled()
+        moves = stage.app.paper.moves
+        stage.grow(prose(3))
+        await stage.settled()
+        assert stage.app.paper.moves == moves
+        await stage.modal()
+
+    await play(tmp_path, act)
