@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     Row = tuple[str, str]
 
 WIDTH = 28
+BAND_LINES = 3
+BAND_GAP = 3
+"""Columns between the columns of the band."""
 
 
 class Heading(str):
@@ -57,7 +61,10 @@ def of_result(node: Node, result: Result) -> Shown:
 
 
 class Figures(Static):
-    """Rows of a label and a right-aligned figure; repainted without a new layout."""
+    """Rows of a label and a right-aligned figure; repainted without a new layout.
+
+    Over a slow line they are a band of full width, so that nothing stands beside the transcript where it scrolls.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"figures--heading", "figures--figure"}
 
@@ -69,7 +76,11 @@ class Figures(Static):
         lines: list[Row | str] = [say("stats.none")] if shown is None else list(rows(shown, session_cost))
         if lines != self._shown:
             self._shown = lines
-            self.update(self._table(lines), layout=False)
+            self._draw()
+
+    def _draw(self) -> None:
+        drawn = self._band(self._shown) if self.app.has_class("-slow") else self._table(self._shown)
+        self.update(drawn, layout=False)
 
     def _table(self, lines: list[Row | str]) -> Text:
         """Labels at the left, figures at the right edge; a heading or a sentence stands alone."""
@@ -87,7 +98,43 @@ class Figures(Static):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         if self._shown:
-            self.update(self._table(self._shown), layout=False)
+            self._draw()
+
+    def on_resize(self) -> None:
+        if self._shown:
+            self._draw()
+
+    def _band(self, lines: list[Row | str]) -> Text:
+        """The same in columns of a few lines; what finds no room at the right is left out."""
+        if isinstance(lines[0], str):
+            return Text(lines[0])
+        number = self.get_component_rich_style("figures--figure", partial=True)
+        out = [Text(no_wrap=True) for _ in range(BAND_LINES)]
+        room = self.size.width
+        for column in columns(lines):
+            width = max(len(label) + len(figure) for label, figure in column) + 1
+            room -= width
+            if room < 0:
+                break
+            for line, (label, figure) in zip_longest(out, column, fillvalue=("", "")):
+                line.append(f"{label:<{width - len(figure)}}").append(figure, number).append(" " * BAND_GAP)
+            room -= BAND_GAP
+        return Text("\n").join(out)
+
+
+def columns(lines: list[Row | str]) -> Iterator[list[Row]]:
+    """The figures in columns of a few lines, the cost of them first after how it goes; sentences are left out."""
+    sections: list[list[Row]] = [[]]
+    heading = ""
+    for line in lines:
+        if isinstance(line, Heading):
+            heading = line if line in (say("stats.tokens"), say("stats.gaps")) else ""
+            sections.append([])
+        elif isinstance(line, tuple):
+            sections[-1].append((f"{heading} {line[0]}".lstrip(), line[1]))
+    for section in (sections[0], sections[-1], *sections[1:-1]) if len(sections) > 1 else sections:
+        for start in range(0, len(section), BAND_LINES):
+            yield section[start : start + BAND_LINES]
 
 
 def rows(shown: Shown, session_cost: Cost) -> Iterator[Row | str]:
