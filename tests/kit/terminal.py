@@ -60,7 +60,7 @@ DEADLINE_S = 30.0
 class Terminal:
     """A program in a terminal of `size`; use as a context manager.
 
-    A terminal that is not `controlling` sends no signal when it is lost; one with `bytes_per_s` takes no more than that.
+    A terminal that is not `controlling` sends no signal when it is lost; one with `bytes_per_s` takes no more.
     """
 
     def __init__(

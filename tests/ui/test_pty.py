@@ -87,7 +87,9 @@ def assert_harmless(terminal: Terminal) -> None:
             foreign = [char for char in token[0].decode() if is_control(char)]
             assert foreign == [], token[0]
         else:
-            assert bytes(token[0]) in (b"\r", b"\n", b"\x1bM") or re.fullmatch(rb"\x1b\]22;[\w-]*\x07", token[0]), token[0]
+            assert bytes(token[0]) in (b"\r", b"\n", b"\x1bM") or re.fullmatch(rb"\x1b\]22;[\w-]*\x07", token[0]), (
+                token[0]
+            )
     for name, payload in [*HOSTILE, ("all at once", PAYLOAD)]:
         assert payload.isprintable() or payload.encode() not in terminal.raw, name
 

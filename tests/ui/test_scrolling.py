@@ -222,7 +222,9 @@ def prose(paragraphs: int, seed: int = 0) -> str:
     return "".join("".join(chance.choices(letters, k=60)).strip() + ".\n\n" for _ in range(paragraphs))
 
 
-WORDS = st.sampled_from(["one ", "two\n", "three\n\n", "漢字 と かな ", "**bold** ", "`code` ", "é ", "🚀 ", "- item\n"])
+WORDS = st.sampled_from(
+    ["one ", "two\n", "three\n\n", "漢字 と かな ", "**bold** ", "`code` ", "é ", "🚀 ", "- item\n"]
+)
 TEXTS = st.lists(WORDS, min_size=1, max_size=30).map("".join) | st.builds(prose, st.integers(1, 30), st.integers(0, 9))
 STEPS = st.one_of(
     st.tuples(st.just("grow"), TEXTS),
@@ -246,7 +248,13 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=EXAMPLES, phases=[Phase.generate], deadline=None, derandomize="EXAMPLES" not in os.environ, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=EXAMPLES,
+    phases=[Phase.generate],
+    deadline=None,
+    derandomize="EXAMPLES" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+)
 @given(steps=st.lists(STEPS, min_size=5, max_size=40))
 def test_any_sequence_of_changes_is_shown_as_drawn(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[Any, ...]]
@@ -270,7 +278,9 @@ async def grow_line_by_line(stage: Stage) -> None:
     stage.app.paper.size -= before
 
 
-@pytest.mark.parametrize(("size", "cost"), [((100, 24), 400), ((120, 30), 1000)], ids=["full width", "beside the figures"])
+@pytest.mark.parametrize(
+    ("size", "cost"), [((100, 24), 400), ((120, 30), 1000)], ids=["full width", "beside the figures"]
+)
 async def test_a_new_line_costs_a_line(tmp_path: Path, size: tuple[int, int], cost: int) -> None:
     paper = await play(tmp_path, grow_line_by_line, size)
     assert paper.moves >= 20

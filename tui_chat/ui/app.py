@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from rich.console import RenderableType
-
     from textual.filter import LineFilter
     from textual.screen import Screen
 
@@ -89,7 +88,7 @@ class TuiChat(App[None]):
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Frames go to the terminal by the driver's own way."""
         if not (isinstance(self._driver, Driver) and self._driver.draw(screen, renderable)):
-            super()._display(screen, renderable)
+            super()._display(screen, renderable)  # pyright: ignore[reportUnknownMemberType]  # Textual's own
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._hostile]

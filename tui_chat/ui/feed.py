@@ -32,7 +32,7 @@ class Feed:
         on_stats: Callable[[], None],
     ) -> None:
         self._fps = fps
-        self._frames = frames_of(owner.app)
+        self._frames = frames_of(owner)
         self._on_text = on_text
         self._on_stats = on_stats
         self._node = ""

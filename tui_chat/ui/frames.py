@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.color import ColorSystem
 from rich.console import COLOR_SYSTEMS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.geometry import Region
     from textual.screen import Screen
+    from textual.widget import Widget
 
     from tui_chat.ui.writer import Writer
 
@@ -171,6 +172,7 @@ class Frames:
         return brush.parts
 
 
-def frames_of(app: App[Any]) -> Frames | None:
-    """The frames of an app that is on a terminal."""
+def frames_of(widget: Widget) -> Frames | None:
+    """The frames of the app a widget belongs to, where that is on a terminal."""
+    app = cast("App[Any]", widget.app)  # pyright: ignore[reportUnknownMemberType]  # Textual leaves its type open
     return getattr(app._driver, "frames", None)  # pyright: ignore[reportPrivateUsage]  # it has no other name

@@ -65,13 +65,13 @@ def worth(scroll: Scroll, shown: Picture, wanted: Picture) -> bool:
     return sum(a.distance(b) for a, b in kept) + fresh + MARGINS < still
 
 
-def moved_up(widget: Widget, rows: int) -> bool:
+def moved_up(frames: Frames | None, widget: Widget, rows: int) -> bool:
     """What `widget` shows has moved up by `rows` lines (down: negative), less its gutter and scrollbars.
 
     True: it has been moved on the screen, and the widget draws no more than what is new besides the lines uncovered,
-    which are seen to. False: the widget draws all of itself. To be called before it draws anything in the new place.
+    which are seen to. False: the widget draws all of itself. To be called before it draws anything in the new place;
+    `frames` as `frames_of` gives them.
     """
-    frames: Frames | None = getattr(widget.app._driver, "frames", None)  # pyright: ignore[reportPrivateUsage]  # see frames_of
     if frames is None or not _on_top(widget, frames):
         return False
     region = widget.scrollable_content_region
@@ -87,7 +87,7 @@ def moved_up(widget: Widget, rows: int) -> bool:
 
 def _on_top(widget: Widget, frames: Frames) -> bool:
     try:
-        return widget.screen is widget.app.screen and frames.draws(widget.screen)
+        return widget.screen.is_current and frames.draws(widget.screen)
     except NoScreen:
         return False
 

@@ -6,6 +6,7 @@ import codecs
 import os
 import selectors
 import signal
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -90,9 +91,10 @@ class Driver(LinuxDriver):
 
     _stopped = False
 
-    def __init__(self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None):
-        super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._encoding = getattr(self._file, "encoding", None) or "utf-8"
+    def __init__(self, app: App[Any], **options: Any) -> None:
+        super().__init__(app, **options)  # pyright: ignore[reportUnknownMemberType]  # Textual's own
+        self._output = sys.__stderr__
+        self._encoding = getattr(self._output, "encoding", None) or "utf-8"
         self.frames = Frames(self._encoding)
         self._writer: Writer | None = None
         self._watch = Watch(self.fileno, app)
@@ -114,7 +116,7 @@ class Driver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         self._watch.begin()
-        self._writer = Writer(self._file.fileno(), self._taken, self._watch.hung_up)
+        self._writer = Writer(self._output.fileno() if self._output else self.fileno, self._taken, self._watch.hung_up)
         self._writer.start()
         self.frames.attach(self._writer)
         super().start_application_mode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -79,7 +78,8 @@ class Figures(Static):
             self._draw()
 
     def _draw(self) -> None:
-        drawn = self._band(self._shown) if self.app.has_class("-slow") else self._table(self._shown)
+        slow = self.app.has_class("-slow")  # pyright: ignore[reportUnknownMemberType]  # Textual leaves its type open
+        drawn = self._band(self._shown) if slow else self._table(self._shown)
         self.update(drawn, layout=False)
 
     def _table(self, lines: list[Row | str]) -> Text:
@@ -116,7 +116,7 @@ class Figures(Static):
             room -= width
             if room < 0:
                 break
-            for line, (label, figure) in zip_longest(out, column, fillvalue=("", "")):
+            for line, (label, figure) in zip(out, [*column, *[("", "")] * BAND_LINES], strict=False):
                 line.append(f"{label:<{width - len(figure)}}").append(figure, number).append(" " * BAND_GAP)
             room -= BAND_GAP
         return Text("\n").join(out)

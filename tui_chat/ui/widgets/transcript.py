@@ -13,6 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui_chat.ui.frames import frames_of
 from tui_chat.ui.rows import STYLES, TurnRows
 from tui_chat.ui.scrolling import moved_up
 
@@ -102,7 +103,7 @@ class Transcript(ScrollView):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         rows = round(new_value) - round(old_value)
-        if rows and moved_up(self, rows):
+        if rows and moved_up(frames_of(self), self, rows):
             self.vertical_scrollbar.position = new_value
         else:
             super().watch_scroll_y(old_value, new_value)
@@ -131,7 +132,7 @@ class Transcript(ScrollView):
             top += len(rows.rows())
         self._height = top
         # As a reactive it would have the whole screen laid out.
-        self.set_reactive(Widget.virtual_size, Size(self.columns, top))
+        self.set_reactive(Widget.virtual_size, Size(self.columns, top))  # pyright: ignore[reportArgumentType]  # a descriptor
         self.vertical_scrollbar.window_virtual_size = top
         self.vertical_scrollbar.window_size = self.size.height
 
