@@ -32,8 +32,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.kit.program import clean_environment
 
@@ -45,7 +44,7 @@ PROSE = (
 BLOCKS = (
     "## What a client does",
     "- first paint: the frame is complete\n- input ready\n  - at rest\n  - while `tokens` are arriving",
-    "```python\nasync def consume(lines, sink, *, limit=4096):\n    async for line in lines:\n        await sink(line)\n```",
+    "```python\nasync def consume(lines, sink):\n    async for line in lines:\n        await sink(line)\n```",
     "1. open the connection and keep it\n2. read one event, **append** it\n3. repaint at most twenty times a second",
     "| step | unit | budget |\n|------|:----:|-------:|\n| parse | us | 40 |\n| paint | ms | 4 |",
     "> Keep the hot path short.\n> Everything else can wait.",
