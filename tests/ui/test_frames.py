@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -183,11 +184,11 @@ def test_any_line_leads_to_any_other(erases: bool) -> None:
 
 
 @contextmanager
-def streaming(home: Path, model: str = "demo-fast", **options: int) -> Iterator[Terminal]:
+def streaming(home: Path, ssh: str = "1", **options: int) -> Iterator[Terminal]:
     """A long reply of a hundred tokens a second that has begun to come in."""
-    with demo_server(speed=SPEED) as server:
-        variables = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "k", "SSH_CONNECTION": "1"}
-        command = [*COMMAND, "-m", model]
+    with demo_server(speed=1) as server:
+        variables = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "k", "SSH_CONNECTION": ssh}
+        command = [*COMMAND, "-m", "demo-fast"]
         with Terminal(command, clean_environment(home, **variables), (120, 40), home, **options) as terminal:
             terminal.wait("Ctrl+Q quit")
             terminal.wait("Message ")
@@ -198,22 +199,20 @@ def streaming(home: Path, model: str = "demo-fast", **options: int) -> Iterator[
             yield terminal
 
 
-SPEED = 1.0
-
-
 def frames_in(raw: bytes) -> int:
     """How many frames were sent while a reply came in."""
     return raw.count(b"\x1b[6n")
 
 
-def test_frames_not_tokens(tmp_path: Path) -> None:
-    with streaming(tmp_path) as terminal:
+@pytest.mark.parametrize(("ssh", "fps", "bytes_per_token"), [("1", 10, 150), ("", 20, 500)], ids=["ssh", "local"])
+def test_frames_not_tokens(tmp_path: Path, ssh: str, fps: int, bytes_per_token: int) -> None:
+    with streaming(tmp_path, ssh) as terminal:
         terminal.wait(" 300 ")
         start, before = time.monotonic(), len(terminal.raw)
         terminal.wait(" 800 ")
         seconds, raw = time.monotonic() - start, bytes(terminal.raw[before:])
-        assert frames_in(raw) <= (10 + 1) * seconds + 2
-        assert len(raw) / 1000 < 200
+        assert frames_in(raw) <= (fps + 1) * seconds + 2
+        assert len(raw) / 500 < bytes_per_token
         terminal.press("esc")
         terminal.wait("Cancelled")
         assert_idle_screen_is_quiet(terminal)
@@ -315,6 +314,21 @@ def test_answers_are_no_keys_and_keys_are_no_answers(tmp_path: Path) -> None:
         assert frames_in(terminal.raw) > 20
         terminal.send("q")
         assert terminal.wait_exit() == 0
+
+
+def test_a_stop_leaves_the_terminal_in_order_and_a_continue_draws_it_anew(tmp_path: Path) -> None:
+    with streaming(tmp_path) as terminal:
+        terminal.wait(" 300 ")
+        terminal.process.send_signal(signal.SIGTSTP)
+        terminal.wait(lambda: terminal.raw.rstrip().endswith(b"\x1b[?1004l"))
+        assert_left_clean(terminal)
+        before = len(terminal.raw)
+        terminal.process.send_signal(signal.SIGCONT)
+        terminal.wait(lambda: b"cancel" in terminal.raw[before:])
+        terminal.wait(" 500 ")
+        terminal.press("ctrl+q")
+        assert terminal.wait_exit() == 0
+        assert_left_clean(terminal)
 
 
 STUCK = """
