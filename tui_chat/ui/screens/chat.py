@@ -78,6 +78,7 @@ class ChatScreen(Screen[None]):
     def on_mount(self) -> None:
         self._feed = Feed(self, self.app.fps, self._grow, self._tick)
         self.session.listeners.append(self.hear)
+        self.composer.cursor_blink = not self.app.slow
         self.composer.focus()
         self.retarget()
         self._show_turns()
