@@ -85,6 +85,15 @@ def test_frames_wait_for_the_answers(pacer: Pacer, clock: Time) -> None:
     send(pacer)
 
 
+def test_patience_ends_though_nobody_wants_to_send(pacer: Pacer, clock: Time) -> None:
+    for _ in range(IN_FLIGHT):
+        clock.now += 0.1
+        send(pacer)
+    assert pacer.full
+    clock.now += PATIENCE_S
+    assert not pacer.full
+
+
 def test_an_echo_does_not_wait_for_the_frames_before_it(pacer: Pacer, clock: Time) -> None:
     for _ in range(IN_FLIGHT):
         clock.now += 0.1

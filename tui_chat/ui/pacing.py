@@ -64,8 +64,10 @@ class Pacer:
     @property
     def full(self) -> bool:
         """The terminal is behind: a frame for which nobody types would have to wait for it."""
+        now = self._now()
         with self._lock:
-            return len(self._asked) >= IN_FLIGHT or (self._deaf and self._clear_at > self._now())
+            self._lose_patience(now)
+            return len(self._asked) >= IN_FLIGHT or (self._deaf and self._clear_at > now)
 
     def ask(self) -> bool:
         """Whether the next frame is to end with a question."""
