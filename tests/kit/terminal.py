@@ -27,6 +27,7 @@ KEYS = {
     "backspace": "\x7f",
     "f1": "\x1bOP",
     "f2": "\x1bOQ",
+    "shift+f3": "\x1b[1;2R",
     "f5": "\x1b[15~",
     "alt+left": "\x1b[1;3D",
     "alt+right": "\x1b[1;3C",
@@ -59,7 +60,7 @@ DEADLINE_S = 30.0
 class Terminal:
     """A program in a terminal of `size`; use as a context manager.
 
-    A terminal that is not `controlling` sends no signal when it is lost.
+    A terminal that is not `controlling` sends no signal when it is lost; one with `bytes_per_s` takes no more.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Terminal:
         cwd: Path | None = None,
         *,
         controlling: bool = True,
+        bytes_per_s: int = 0,
     ) -> None:
         self.raw = bytearray()
         """Every byte that reached the terminal."""
@@ -78,6 +80,9 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self._unread = b""
         self._drawing = False
+        self._bytes_per_s = bytes_per_s
+        self.answers = True
+        """It says where its cursor is when asked."""
         """Between the marks of a synchronized update."""
         self._master, slave = pty.openpty()
         os.set_blocking(self._master, False)
@@ -181,11 +186,13 @@ class Terminal:
         if not select.select([self._master], [], [], seconds)[0]:
             return False
         try:
-            data = os.read(self._master, 65536)
+            data = os.read(self._master, self._bytes_per_s // 50 or 65536)
         except OSError:
             # The other side is closed; do not spin on it.
             time.sleep(seconds)
             return False
+        if self._bytes_per_s:
+            time.sleep(0.02)
         self.raw += data
         found: list[re.Match[bytes]] = []
         for token in TOKEN.finditer(bytes(self._unread + data)):
@@ -221,7 +228,7 @@ class Terminal:
         sequence = token[0]
         if sequence in (b"\x1b[c", b"\x1b[0c"):
             return b"\x1b[?62;22c"
-        if sequence == b"\x1b[6n":
+        if sequence == b"\x1b[6n" and self.answers:
             cursor = self._screen.cursor
             return b"\x1b[%d;%dR" % (cursor.y + 1, cursor.x + 1)
         if token["csi"] and token["private"] == b"?" and token["middle"] == b"$" and token["final"] == b"p":

@@ -78,16 +78,18 @@ def assert_left_clean(terminal: Terminal) -> None:
 
 
 def assert_harmless(terminal: Terminal) -> None:
-    """Nothing reached the terminal but text, and the sequences that Textual draws with."""
+    """Nothing reached the terminal but text, and the sequences that the screen is drawn with."""
     for token in tokens(terminal.raw):
         if token["csi"]:
             kind = (token["private"] + b" " + token["middle"] + token["final"]).decode()
-            assert kind in (" H", " m", "? h", "? l", "? $p", "> u", "< u"), token[0]
+            assert kind in (" H", " C", " X", " m", " r", " n", "? h", "? l", "? $p", "> u", "< u"), token[0]
         elif token["text"]:
             foreign = [char for char in token[0].decode() if is_control(char)]
             assert foreign == [], token[0]
         else:
-            assert bytes(token[0]) in (b"\r", b"\n") or re.fullmatch(rb"\x1b\]22;[\w-]*\x07", token[0]), token[0]
+            assert bytes(token[0]) in (b"\r", b"\n", b"\x1bM") or re.fullmatch(rb"\x1b\]22;[\w-]*\x07", token[0]), (
+                token[0]
+            )
     for name, payload in [*HOSTILE, ("all at once", PAYLOAD)]:
         assert payload.isprintable() or payload.encode() not in terminal.raw, name
 

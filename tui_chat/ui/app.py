@@ -28,8 +28,9 @@ from tui_chat.ui.terminal import Driver, HostileFilter
 from tui_chat.wiring import Chat, NoEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from rich.console import RenderableType
     from textual.filter import LineFilter
     from textual.screen import Screen
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from tui_chat.engine.session import Session
     from tui_chat.wiring import Choice, House
 
+SLOW_FPS = 10
+"""Frames a second at most over a slow line."""
 EXIT_LIMIT_S = 2.0
 """After a signal: how long an orderly end may take before the process ends anyway."""
 
@@ -66,7 +69,13 @@ class TuiChat(App[None]):
         """
         super().__init__(driver_class=Driver)
         self.house = house
-        self.fps = house.config.ui.fps
+        line = house.config.ui.slow_line
+        self.slow = line == "on" or (line == "auto" and bool(house.env.get("SSH_CONNECTION")))
+        """The terminal is at the end of a line on which bytes count."""
+        self.fps = min(house.config.ui.fps, SLOW_FPS) if self.slow else house.config.ui.fps
+        self.set_class(self.slow, "-slow")
+        self.last_words: Callable[[], None] | None = house.chats.flush
+        """Called, in a thread, when the terminal is gone and the program has to be ended by force."""
         self.choice = choice
         self._demo = demo
         self._player = player
@@ -92,6 +101,11 @@ class TuiChat(App[None]):
     def choose_theme(self, name: str) -> None:
         self.theme = name
         self.house.remember_theme(name)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Frames go to the terminal by the driver's own way."""
+        if not (isinstance(self._driver, Driver) and self._driver.draw(screen, renderable)):
+            super()._display(screen, renderable)  # pyright: ignore[reportUnknownMemberType]  # Textual's own
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._hostile]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.events import Text, Thinking
+from tui_chat.ui.frames import frames_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,10 @@ STATS_PER_S = 4
 
 
 class Feed:
-    """Gathers the text of a reply between frames; `on_text` gets it at each frame, `on_stats` is called less often."""
+    """Gathers the text of a reply between frames; `on_text` gets it at each frame, `on_stats` is called less often.
+
+    While the terminal is behind, frames are left out, and the text of the next one is the longer.
+    """
 
     def __init__(
         self,
@@ -27,27 +31,32 @@ class Feed:
         on_text: Callable[[str, str, str], None],
         on_stats: Callable[[], None],
     ) -> None:
+        self._fps = fps
+        self._frames = frames_of(owner)
         self._on_text = on_text
         self._on_stats = on_stats
         self._node = ""
         self._text: list[str] = []
         self._thinking: list[str] = []
-        self._frames: Timer = owner.set_interval(1 / fps, self.flush, pause=True)
-        self._ticks: Timer = owner.set_interval(1 / STATS_PER_S, on_stats, pause=True)
+        self._ticks = 0
+        """Frames since the figures were shown."""
+        self._timer: Timer = owner.set_interval(1 / fps, self._tick, pause=True)
 
     def start(self, node: str) -> None:
         """A reply begins."""
         self.flush()
         self._node = node
-        self._frames.resume()
-        self._ticks.resume()
+        self._timer.resume()
+        if self._frames is not None:
+            self._frames.stream(self._fps)
 
     def stop(self) -> None:
         """The reply has ended: show what is left."""
         self.flush()
-        self._frames.pause()
-        self._ticks.pause()
+        self._timer.pause()
         self._on_stats()
+        if self._frames is not None:
+            self._frames.stream(None)
 
     def hear(self, stamped: Stamped) -> None:
         match stamped.event:
@@ -65,3 +74,12 @@ class Feed:
             self._text.clear()
             self._thinking.clear()
             self._on_text(self._node, text, thinking)
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        if self._frames is not None and self._frames.behind:
+            return
+        self.flush()
+        if self._ticks * STATS_PER_S >= self._fps:
+            self._ticks = 0
+            self._on_stats()

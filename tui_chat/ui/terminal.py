@@ -6,19 +6,35 @@ import codecs
 import os
 import selectors
 import signal
+import sys
+import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segment
+from textual import events
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
+from textual.messages import TerminalSupportsSynchronizedOutput
 
 from tui_chat.domain.hostile import harmless, visible
+from tui_chat.ui.frames import RESTORE, Frames
+from tui_chat.ui.watch import Watch
+from tui_chat.ui.writer import Job, Writer
 
 if TYPE_CHECKING:
+    from textual.app import App
     from textual.color import Color
+    from textual.message import Message
+    from textual.screen import Screen
+
+STOP_LIMIT_S = 1.0
+"""How long a terminal may take to accept what restores it."""
+ANSWERS_LIMIT_S = 0.8
+"""How long its last answers are waited for at the end."""
 
 
 class HostileFilter(LineFilter):
@@ -68,9 +84,83 @@ class PasteGuard:
 
 
 class Driver(LinuxDriver):
-    """Textual's driver, which survives input that is no UTF-8, a lost terminal, and a SIGCONT that follows no stop."""
+    """Textual's driver, which sends frames of its own and survives what Textual's does not.
+
+    That is: a terminal that takes nothing, input that is no UTF-8, a lost terminal, a SIGCONT that follows no stop.
+    """
 
     _stopped = False
+
+    def __init__(self, app: App[Any], **options: Any) -> None:
+        super().__init__(app, **options)  # pyright: ignore[reportUnknownMemberType]  # Textual's own
+        self._output = sys.__stderr__
+        self._encoding = getattr(self._output, "encoding", None) or "utf-8"
+        self.frames = Frames(self._encoding)
+        self._writer: Writer | None = None
+        self._watch = Watch(self.fileno, app)
+
+    # output
+
+    def draw(self, screen: Screen[Any], update: object) -> bool:
+        """Show what Textual has drawn of a screen; False when that is nothing of which frames are made."""
+        app = self._app
+        if not isinstance(update, ChopsUpdate | LayoutUpdate) or not app.is_running:
+            return False
+        cursor = app.screen.outer_size.clamp_offset(app.cursor_position)
+        self.frames.draw(screen, update, cursor, app.console.color_system)
+        return True
+
+    def write(self, data: str) -> None:
+        if self._writer is not None:
+            self._writer.put(Job([data.encode(self._encoding, "backslashreplace")]))
+
+    def start_application_mode(self) -> None:
+        self._watch.begin()
+        self._writer = Writer(self._output.fileno() if self._output else self.fileno, self._taken, self._watch.hung_up)
+        self._writer.start()
+        self.frames.attach(self._writer)
+        super().start_application_mode()
+        if self._writer_thread is not None:
+            # Its queue is short, and a full one stops the event loop.
+            self._writer_thread.stop()
+            self._writer_thread = None
+
+    def stop_application_mode(self) -> None:
+        self.frames.detach()
+        self.write(RESTORE)
+        self._await_answers()
+        super().stop_application_mode()
+
+    def close(self) -> None:
+        super().close()
+        if self._writer is not None:
+            self._writer.stop(STOP_LIMIT_S)
+            self._writer = None
+
+    def _taken(self, size: int, seconds: float) -> None:
+        self.frames.pacer.taken(size, seconds)
+        self.frames.wake()
+
+    def _await_answers(self) -> None:
+        """Let the terminal answer what it was asked: what comes later would be typed into the shell."""
+        deadline = time.monotonic() + ANSWERS_LIMIT_S
+        while self.frames.pacer.owed and not self._watch.gone and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    # input
+
+    def process_message(self, message: Message) -> None:
+        """Pass on what was typed; called in the input thread."""
+        if isinstance(message, events.CursorPosition):
+            if message.y and self.frames.pacer.answered():
+                self.frames.wake()
+                return
+            message = _f3(message) or message
+        elif isinstance(message, TerminalSupportsSynchronizedOutput):
+            self.frames.synchronised = True
+        if isinstance(message, events.InputEvent | events.Paste):
+            self.frames.pacer.typed()
+        super().process_message(message)
 
     def run_input_thread(self) -> None:
         """Textual's loop, leaving out what is no text; a terminal that is gone hangs the program up, once."""
@@ -83,7 +173,7 @@ class Driver(LinuxDriver):
                 if selector.select(0.1):
                     data = self._read()
                     if not data:
-                        os.kill(os.getpid(), signal.SIGHUP)
+                        self._watch.hung_up()
                         return
                     if text := pastes.feed(decode(data)):
                         for event in parser.feed(text):
@@ -106,6 +196,8 @@ class Driver(LinuxDriver):
         except Exception as error:
             self._app.call_later(self._app._handle_exception, error)  # pyright: ignore[reportPrivateUsage]  # as the driver's base does with panic
 
+    # stops
+
     def _sigtstp_application(self, *_: object) -> None:
         self._stopped = True
         if self._auto_restart:
@@ -118,3 +210,11 @@ class Driver(LinuxDriver):
             self._stopped = False
             if self._auto_restart:
                 self.resume_application_mode()
+
+
+def _f3(report: events.CursorPosition) -> events.Key | None:
+    """F3 with modifiers, which looks like a report of a cursor in the first line; None for any other report."""
+    if report.y or not 1 <= report.x <= 7:
+        return None
+    held = [name for bit, name in enumerate(("shift", "alt", "ctrl")) if report.x & 1 << bit]
+    return events.Key("+".join([*sorted(held), "f3"]), None)

@@ -78,6 +78,7 @@ class ChatScreen(Keeping):
 
     def on_mount(self) -> None:
         self._feed = Feed(self, self.app.fps, self._grow, self._tick)
+        self.composer.cursor_blink = not self.app.slow
         self.composer.focus()
         self._take_up()
         if self._problems:

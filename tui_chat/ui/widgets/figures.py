@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.console import Console
 from rich.text import Text
-from textual.widgets import Static
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
 
 from tui_chat.domain import figures as show
 from tui_chat.domain.draft import Phase
@@ -25,6 +29,13 @@ if TYPE_CHECKING:
     Row = tuple[str, str]
 
 WIDTH = 28
+BAND_LINES = 3
+BAND_GAP = 3
+"""Columns between the columns of the band."""
+
+
+_console = Console(width=10_000, color_system=None, legacy_windows=False)
+"""Wraps and renders text, and prints nothing."""
 
 
 class Heading(str):
@@ -56,20 +67,41 @@ def of_result(node: Node, result: Result) -> Shown:
     return Shown(node.model, result.phase, result.stats, result.cost, result.skipped)
 
 
-class Figures(Static):
-    """Rows of a label and a right-aligned figure; repainted without a new layout."""
+class Figures(Widget):
+    """Rows of a label and a right-aligned figure; only lines that have changed are drawn again.
+
+    Over a slow line they are a band of full width, so that nothing stands beside the transcript where it scrolls.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"figures--heading", "figures--figure"}
 
     def __init__(self, id: str | None = None) -> None:
-        super().__init__(markup=False, id=id)
+        super().__init__(id=id)
         self._shown: list[Row | str] = []
+        self._lines: list[Text] = []
 
     def show(self, shown: Shown | None, session_cost: Cost) -> None:
         lines: list[Row | str] = [say("stats.none")] if shown is None else list(rows(shown, session_cost))
         if lines != self._shown:
             self._shown = lines
-            self.update(self._table(lines), layout=False)
+            self._draw()
+
+    def render(self) -> Text:
+        """All of it as one text."""
+        return Text("\n").join(self._lines)
+
+    def render_line(self, y: int) -> Strip:
+        line = self._lines[y] if y < len(self._lines) else Text()
+        strip = Strip([segment for segment in line.render(_console) if segment.text])
+        return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
+
+    def _draw(self) -> None:
+        slow = self.app.has_class("-slow")  # pyright: ignore[reportUnknownMemberType]  # Textual leaves its type open
+        drawn = self._band(self._shown) if slow else self._table(self._shown)
+        before, self._lines = self._lines, list(drawn.wrap(_console, max(1, self.size.width)))
+        for y, (old, new) in enumerate(zip_longest(before, self._lines)):
+            if old is None or new is None or (old.plain, old.spans) != (new.plain, new.spans):
+                self.refresh(Region(0, y, self.size.width, 1))
 
     def _table(self, lines: list[Row | str]) -> Text:
         """Labels at the left, figures at the right edge; a heading or a sentence stands alone."""
@@ -86,8 +118,47 @@ class Figures(Static):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
+        self._anew()
+
+    def on_resize(self) -> None:
+        self._anew()
+
+    def _anew(self) -> None:
         if self._shown:
-            self.update(self._table(self._shown), layout=False)
+            self._draw()
+            self.refresh()
+
+    def _band(self, lines: list[Row | str]) -> Text:
+        """The same in columns of a few lines; what finds no room at the right is left out."""
+        if isinstance(lines[0], str):
+            return Text(lines[0])
+        number = self.get_component_rich_style("figures--figure", partial=True)
+        out = [Text() for _ in range(BAND_LINES)]
+        room = self.size.width
+        for column in columns(lines):
+            width = max(len(label) + len(figure) for label, figure in column) + 1
+            room -= width
+            if room < 0:
+                break
+            for line, (label, figure) in zip(out, [*column, *[("", "")] * BAND_LINES], strict=False):
+                line.append(f"{label:<{width - len(figure)}}").append(figure, number).append(" " * BAND_GAP)
+            room -= BAND_GAP
+        return Text("\n").join(out)
+
+
+def columns(lines: list[Row | str]) -> Iterator[list[Row]]:
+    """The figures in columns of a few lines, the cost of them first after how it goes; sentences are left out."""
+    sections: list[list[Row]] = [[]]
+    heading = ""
+    for line in lines:
+        if isinstance(line, Heading):
+            heading = line if line in (say("stats.tokens"), say("stats.gaps")) else ""
+            sections.append([])
+        elif isinstance(line, tuple):
+            sections[-1].append((f"{heading} {line[0]}".lstrip(), line[1]))
+    for section in (sections[0], sections[-1], *sections[1:-1]) if len(sections) > 1 else sections:
+        for start in range(0, len(section), BAND_LINES):
+            yield section[start : start + BAND_LINES]
 
 
 def rows(shown: Shown, session_cost: Cost) -> Iterator[Row | str]:

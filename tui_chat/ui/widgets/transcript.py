@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
+from tui_chat.ui.frames import frames_of
 from tui_chat.ui.rows import STYLES, TurnRows
+from tui_chat.ui.scrolling import moved_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +109,11 @@ class Transcript(ScrollView):
         self.call_after_refresh(self._lay_out)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
+        rows = round(new_value) - round(old_value)
+        if rows and moved_up(frames_of(self), self, rows):
+            self.vertical_scrollbar.position = new_value
+        else:
+            super().watch_scroll_y(old_value, new_value)
         self.following = round(new_value) >= self.max_scroll_y
 
     def _lay_out(self) -> None:
@@ -131,7 +138,10 @@ class Transcript(ScrollView):
             self._tops.append(top)
             top += len(rows.rows())
         self._height = top
-        self.virtual_size = Size(self.columns, top)
+        # As a reactive it would have the whole screen laid out.
+        self.set_reactive(Widget.virtual_size, Size(self.columns, top))  # pyright: ignore[reportArgumentType]  # a descriptor
+        self.vertical_scrollbar.window_virtual_size = top
+        self.vertical_scrollbar.window_size = self.size.height
 
     def _follow(self) -> None:
         if self.following and round(self.scroll_y) != self.max_scroll_y:
