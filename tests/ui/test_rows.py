@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
@@ -12,6 +14,11 @@ from textual.strip import Strip
 from tui_chat.demo.models import HOSTILE, hostile_content
 from tui_chat.domain.hostile import is_control
 from tui_chat.ui.rows import STYLES, Block, Head, Note, Turn, TurnRows
+from tui_chat.ui.rows.blocks import Blocks, Open
+from tui_chat.ui.rows.inline import Inline
+from tui_chat.ui.rows.lines import Lines
+from tui_chat.ui.rows.parsing import parse
+from tui_chat.ui.rows.runs import fold, strip
 
 PALETTE = {name: Style(color=f"color({16 + place})") for place, name in enumerate(STYLES)}
 WIDTH = 40
@@ -61,7 +68,9 @@ def style_of(text: str, part: str) -> Style | None:
         ("- a\n\n- b", ["• a", "", "• b"]),
         ("9. a\n10. b", ["9. a", "10. b"]),
         ("- [ ] open\n- [x] done", ["• ☐ open", "• ☑ done"]),
-        ("- a\n\n  more\n- b", ["• a", "", "  more", "", "• b"]),
+        ("- a\n\n  more\n- b", ["• a", "", "  more", "• b"]),
+        ("- a\n- b\n\n- c", ["• a", "• b", "", "• c"]),
+        ("- a\n  ```\n  x\n  ```\n  b", ["• a", "   x", "  b"]),
         ("-", ["•"]),
         ("> a\n> b\n>> c", ["▎ a", "▎ b", "▎", "▎ ▎ c"]),
         ("> a\nlazy", ["▎ a", "▎ lazy"]),
@@ -261,6 +270,41 @@ def test_any_mix_of_lines_is_drawn_alike() -> None:
         assert streamed(text, text.splitlines(keepends=True)) == whole, text
 
 
+PREFIXES = ("", "", "", "  ", "   ", "    ", "      ", "> ", ">", "> > ", "- ", "  - ", "1. ", "   1. ", "- - ", "> - ")
+CONTENTS = (*LINES, "[l]", "[l]: https://x.test/l", "[m]:", "'title'", "[m] and [l]", "x" * 50, "a | b", "|---", "y" * 2100)
+
+documents = st.lists(
+    st.tuples(st.sampled_from(PREFIXES), st.sampled_from(CONTENTS)).map("".join), min_size=1, max_size=14
+).map("\n".join)
+cuts = st.lists(st.integers(1, 40), min_size=1, max_size=20)
+
+
+def unfrozen(text: str) -> list[str]:
+    """The document's rows without a thought of streaming: read once, nothing of it given out before the rest."""
+    lines = Lines()
+    lines.feed(text)
+    whole = [*lines.take(len(text) + 1), *filter(None, [lines.rest])]
+    blocks, references = parse(whole)
+    inline = Inline(PALETTE)
+    inline.references = references
+    drawn = Blocks(PALETTE, inline, whole).sequence(blocks, [Open("root")], WIDTH)
+    return [repr(list(strip(part))) for row in drawn for part in fold(row, WIDTH)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(documents, cuts)
+def test_any_document_in_any_pieces_is_drawn_alike(text: str, sizes: list[int]) -> None:
+    whole = unfrozen(text)
+    assert [repr(list(strip)) for strip in rows(text)] == whole
+    pieces, at, turn = [], 0, 0
+    while at < len(text):
+        size = sizes[turn % len(sizes)]
+        pieces.append(text[at : at + size])
+        at, turn = at + size, turn + 1
+    assert streamed(text, pieces) == whole
+    assert streamed(text, text.splitlines(keepends=True)) == whole
+
+
 def test_what_is_frozen_stays() -> None:
     """Rows that were given out as final are never drawn again, so that a long reply costs no more than a short one."""
     block = Block(PALETTE, WIDTH)
@@ -274,17 +318,16 @@ def test_what_is_frozen_stays() -> None:
     assert len(before) > 10
 
 
-def test_a_link_definition_that_comes_late_is_the_exception() -> None:
-    """The paragraph above is not drawn again while the reply streams; drawn whole, it has its link."""
+def test_a_link_definition_that_comes_late_is_brought_in() -> None:
     text = "see [it]\n\nbetween\n\n[it]: https://x.test\n\nend"
-    assert drawn(text) == ["see it (https://x.test)", "", "between", "", "end"]
     block = Block(PALETTE, WIDTH)
     for piece in text:
         block.append(piece)
-        block.rows()
-    frozen, tail = block.rows()
-    assert texts([*frozen, *tail])[0] == "  see [it]"
-    assert texts([*frozen, *tail])[-1] == "  end"
+        block.advance()
+    assert texts([*block.frozen, *block.tail]) == ["  see [it]", "", "  between", "", "  end"]
+    while not block.settle():
+        pass
+    assert texts([*block.frozen, *block.tail]) == ["  see it (https://x.test)", "", "  between", "", "  end"]
 
 
 def assistant(text: str = "", thinking: str = "", notes: tuple[Note, ...] = ()) -> Turn:
