@@ -144,8 +144,7 @@ class Blocks:
 
     def _list(self, node: Node, path: Sequence[Open], width: int) -> list[Runs]:
         state = path[0] if path else list_state(node)
-        numbered(node, state)
-        return self.sequence(node.kids, [state, *path[1:]], width)
+        return self.sequence(list_items(node, path, state), [state, *path[1:]], width)
 
     def _item(self, node: Node, path: Sequence[Open], width: int) -> list[Runs]:
         state = path[0] if path else Open("item")
@@ -234,10 +233,12 @@ def list_state(node: Node) -> Open:
     return Open("list", number=node.kids[0].number if node.type == "ordered_list" else -1)
 
 
-def numbered(node: Node, state: Open) -> None:
-    """Number the items on from the list's first; -1 says that they are not."""
-    for place, item in enumerate(node.kids):
+def list_items(node: Node, path: Sequence[Open], state: Open) -> list[Node]:
+    """The items left of a list, numbered on; where it goes on, the first one only opens it. -1 is no number."""
+    items = node.kids[1:] if path else node.kids
+    for place, item in enumerate(items):
         item.number = state.number + place if state.number >= 0 else -1
+    return items
 
 
 def paragraph_lines(node: Node, path: Sequence[Open]) -> list[str]:

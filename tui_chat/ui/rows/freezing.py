@@ -14,9 +14,9 @@ from tui_chat.ui.rows.blocks import (
     NARROWEST,
     Open,
     code_lines,
+    list_items,
     list_state,
     long_heading,
-    numbered,
     paragraph_lines,
     pieces,
 )
@@ -87,14 +87,14 @@ class Freezer:
             return Closed([], list(path), self._opened, some=False)
         blocks, state, inside = self._blocks, replace(path[0]), path[1:]
         count = _finished(kids)
-        rows = blocks.sequence(kids[:count], [state, *inside], width) if count else []
+        rows = blocks.sequence(kids[:count], [state, *map(replace, inside)], width) if count else []
         rest = kids[count]
         if count:
             inside = ()
             state.gap = state.gap or blocks.blank_before(rest)
             state.number += count if state.number >= 0 else 0
         if count < len(kids) - 1:
-            return Closed(rows, [state], rest.first)
+            return Closed(rows, [state], rest.first, some=bool(count))
         gap = blocks.gap_before(rest, state, inside)
         closed = self._block(rest, inside, max(width, NARROWEST), around)
         if closed.rows:
@@ -108,9 +108,7 @@ class Freezer:
             case "blockquote":
                 closed = self._quote(node, path, width, around)
             case "bullet_list" | "ordered_list":
-                state = path[0] if path else list_state(node)
-                numbered(node, state)
-                closed = self._sequence(node.kids, [state, *path[1:]], width, around)
+                closed = self._list(node, path, width, around)
             case "list_item":
                 closed = self._item(node, path, width, around)
             case "paragraph" | "heading":
@@ -130,7 +128,23 @@ class Freezer:
     def _quote(self, node: Node, path: Sequence[Open], width: int, around: Sequence[Container]) -> Closed:
         around = (*around, Container("quote", node.first))
         closed = self._sequence(node.kids, path or [Open("quote")], width - 2, around)
+        reopened = any(block.opener or block.kind == "item" for block in closed.path)
+        # A line of a quote may be set in so far that by itself it would be code.
+        if closed.some and not reopened and self._column(closed.line, around) is None:
+            return None
         return replace(closed, rows=self._blocks.quoted(closed.rows))
+
+    def _list(self, node: Node, path: Sequence[Open], width: int, around: Sequence[Container]) -> Closed | None:
+        state = path[0] if path else list_state(node)
+        items = list_items(node, path, state)
+        closed = self._sequence(items, [state, *path[1:]], width, around)
+        if closed.some and not (path and len(items) == 1):
+            # The rest is read behind an item that it cannot belong to; by itself it might be no list.
+            lead = self._lead(items[-1], around)
+            if lead is None:
+                return None
+            closed.path[0].opener = (lead + ANCHOR,)
+        return closed
 
     def _item(self, node: Node, path: Sequence[Open], width: int, around: Sequence[Container]) -> Closed | None:
         lead = path[0].lead if path else self._lead(node, around)

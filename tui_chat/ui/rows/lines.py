@@ -63,8 +63,8 @@ class Lines:
 
     @property
     def rest(self) -> str:
-        """The line that is not whole yet."""
-        return self._shown(self._text[self._at :].removesuffix("\r"))
+        """The line that is not whole yet; empty while there are whole ones."""
+        return "" if self.waiting else self._shown(self._text[self._at :].removesuffix("\r"))
 
     def _put(self, out: list[str], raw: str, *, whole: bool) -> None:
         line = self._shown(raw)
