@@ -45,6 +45,7 @@ class TurnRows:
         self._frozen = (0, 0)
         """How many of the thoughts' and the body's final rows are in `_rows`."""
         self._extra = 0
+        self._taken = 0
         if turn.thinking:
             self._thoughts.append(turn.thinking)
         if turn.text or not reply:
@@ -60,10 +61,11 @@ class TurnRows:
         """False while there is text that has not been laid out."""
         return self._thoughts.done and self._body.done
 
-    @property
-    def laid_out(self) -> int:
-        """Rows laid out so far; one laid out again counts again."""
-        return self._thoughts.laid_out + self._body.laid_out + self._extra
+    def take_count(self) -> int:
+        """Rows laid out since this was asked last; one laid out again counts again."""
+        count = self._thoughts.laid_out + self._body.laid_out + self._extra
+        taken, self._taken = count - self._taken, count
+        return taken
 
     def row(self, place: int) -> Strip:
         return self._rows[place]
@@ -93,17 +95,18 @@ class TurnRows:
             return None
         return self._rebuild(1 + self._thought_rows)
 
-    def dress(self, head: Head, notes: tuple[Note, ...]) -> list[Change]:
-        """Change what stands above and below."""
-        changes: list[Change] = []
-        if self.turn.head != head:
-            self.turn.head = head
-            old, self._rows[0] = self._rows[0], self._head_row()
-            changes.append(Change(0, [old], self._rows[:1]))
-        if self.turn.notes != notes:
-            self.turn.notes = notes
-            changes.append(self._rebuild(1 + self._thought_rows + self._frozen[1]))
-        return changes
+    def dress(self, head: Head, notes: tuple[Note, ...]) -> Change | None:
+        """Change what stands above and below; None when that is what stood there."""
+        if (self.turn.head, self.turn.notes) == (head, notes):
+            return None
+        self.turn.head = head
+        old_head, self._rows[0] = self._rows[0], self._head_row()
+        if self.turn.notes == notes:
+            return Change(0, [old_head], self._rows[:1])
+        old = [old_head, *self._rows[1:]]
+        self.turn.notes = notes
+        self._rebuild(1 + self._thought_rows + self._frozen[1])
+        return Change(0, old, self._rows[:])
 
     def rows(self) -> list[Strip]:
         """All rows of the turn, laid out to the end."""
