@@ -9,9 +9,9 @@ from rich.segment import Segment
 
 from tui_chat.domain.hostile import visible_line
 from tui_chat.ui.rows.code import coloured, piece
-from tui_chat.ui.rows.lines import GLUE, unglued
+from tui_chat.ui.rows.lines import GLUE, LONGEST, unglued
 from tui_chat.ui.rows.runs import Runs, fold, padded, plain, wrap
-from tui_chat.ui.rows.tables import SAMPLE, alignments, column_widths, rule, table_row, table_rows
+from tui_chat.ui.rows.tables import alignments, column_widths, rule, sample, table_row, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NARROWEST = 8
 """Cells that a block gets however deep it stands."""
-PIECE = 2_000
+PIECE = LONGEST // 2
 """Characters from which a paragraph's lines are drawn by themselves, what follows them not looked at."""
 
 _BOXES = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
@@ -43,7 +43,7 @@ class Open:
     lead: str = ""
     """What stands before the content of an item, on the item's first line."""
     number: int = -1
-    """Of the next item of an ordered list."""
+    """Of the next item of a list; -1 where items have none."""
     opener: tuple[str, ...] = ()
     """Lines that begin a block of this kind."""
     carry: Runs = field(default_factory=list["Segment"])
@@ -97,7 +97,7 @@ class Blocks:
             case "list_item":
                 return self._item(node, path, width)
             case "blockquote":
-                rows = self.sequence(node.kids, path or [Open("quote")], width - 2)
+                rows = self.sequence(quote_kids(node, path), path or [Open("quote")], width - 2)
                 return self.quoted(rows)
             case "fence" | "code_block":
                 return self._code(node, path, width)
@@ -108,10 +108,11 @@ class Blocks:
             case "definition":
                 return []
             case _:
-                return self.plain_lines(node.content.split("\n"), width)
+                return self.plain_lines(undrawn_lines(node, path), width)
 
     def plain_lines(self, lines: Sequence[str], width: int) -> list[Runs]:
-        return [row for line in lines for row in wrap([Segment(unglued(line), self.palette["prose"])], width)]
+        style = self.palette["prose"]
+        return [row for line in lines if line for row in wrap([Segment(unglued(line), style)], width)]
 
     # paragraphs and headings
 
@@ -149,7 +150,7 @@ class Blocks:
     def _item(self, node: Node, path: Sequence[Open], width: int) -> list[Runs]:
         state = path[0] if path else Open("item")
         marked = state.drawn
-        kids = node.kids[1:] if path else node.kids
+        kids = item_kids(node, path)
         mark = self.mark(node)
         rows = self.sequence(kids, [state, *path[1:]], width - len(mark))
         return self.marked(node, rows or ([] if marked else [[]]), first=not marked)
@@ -209,8 +210,9 @@ class Blocks:
         return [*head, *self.table_body(node, widths, width)]
 
     def table_widths(self, node: Node, width: int) -> tuple[int, ...]:
-        sample = [self._cells(row, "prose") for row in table_rows(node)[1 : SAMPLE + 1]]
-        return tuple(column_widths([self._cells(table_rows(node)[0], "strong"), *sample], width))
+        head, *body = table_rows(node)
+        rows = [self._cells(row, "prose") for row in body[: sample(node)]]
+        return tuple(column_widths([self._cells(head, "strong"), *rows], width))
 
     def table_head(self, node: Node, widths: Sequence[int], width: int) -> list[Runs]:
         line = self.palette["table"]
@@ -234,11 +236,21 @@ def list_state(node: Node) -> Open:
 
 
 def list_items(node: Node, path: Sequence[Open], state: Open) -> list[Node]:
-    """The items left of a list, numbered on; where it goes on, the first one only opens it. -1 is no number."""
-    items = node.kids[1:] if path else node.kids
+    """The items left of a list, numbered on; where it goes on with a new one, the first only opens it."""
+    items = node.kids[1:] if len(path) == 1 else node.kids
     for place, item in enumerate(items):
         item.number = state.number + place if state.number >= 0 else -1
     return items
+
+
+def quote_kids(node: Node, path: Sequence[Open]) -> list[Node]:
+    """The blocks left of a quote; where it goes on with a new one, the first only opens it."""
+    return node.kids[1:] if len(path) == 1 else node.kids
+
+
+def item_kids(node: Node, path: Sequence[Open]) -> list[Node]:
+    """The blocks left of an item; where it goes on, the first one only opens it, unless it stands too deep to be read."""
+    return node.kids[1:] if path and node.kids and node.kids[0].type != "undrawn" else node.kids
 
 
 def paragraph_lines(node: Node, path: Sequence[Open]) -> list[str]:
@@ -261,6 +273,12 @@ def pieces(lines: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def long_heading(node: Node, path: Sequence[Open]) -> bool:
     return bool(path) or (node.token.markup in ("=", "-") and len(list(pieces(node.content.split("\n")))) > 1)
+
+
+def undrawn_lines(node: Node, path: Sequence[Open]) -> list[str]:
+    """The lines left of what stands too deep; where it goes on, the first one only opens what is around it."""
+    lines = node.content.split("\n")
+    return lines[1:] if path else lines
 
 
 def code_lines(node: Node) -> list[str]:

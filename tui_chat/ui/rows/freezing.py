@@ -14,14 +14,18 @@ from tui_chat.ui.rows.blocks import (
     NARROWEST,
     Open,
     code_lines,
+    item_kids,
     list_items,
     list_state,
     long_heading,
     paragraph_lines,
     pieces,
+    quote_kids,
+    undrawn_lines,
 )
 from tui_chat.ui.rows.code import piece
-from tui_chat.ui.rows.tables import SAMPLE, table_rows
+from tui_chat.ui.rows.lines import GLUE
+from tui_chat.ui.rows.tables import sample, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,13 +65,16 @@ def opening(path: Sequence[Open]) -> list[str]:
     """Lines that open the blocks of a path once more."""
     prefix = ""
     lines: list[str] = []
-    for block in path:
+    for depth, block in enumerate(path):
+        inside = path[depth + 1].kind if depth + 1 < len(path) else None
         if block.kind == "quote":
             prefix += "> "
+            lines += [prefix + ANCHOR] if inside in (None, "undrawn") else []
         elif block.kind == "item":
             lines.append(prefix + block.lead + ANCHOR)
             prefix += " " * len(block.lead)
-        lines += [prefix + line for line in block.opener]
+        elif block.kind != "list" or inside is None:
+            lines += [prefix + line for line in block.opener]
     return lines
 
 
@@ -118,7 +125,7 @@ class Freezer:
             case "table":
                 closed = self._table(node, path, width, around)
             case "undrawn":
-                closed = self._undrawn(node, width, around)
+                closed = self._undrawn(node, path, width)
             case _:
                 pass
         if closed is None or not (path or closed.some):
@@ -127,11 +134,7 @@ class Freezer:
 
     def _quote(self, node: Node, path: Sequence[Open], width: int, around: Sequence[Container]) -> Closed:
         around = (*around, Container("quote", node.first))
-        closed = self._sequence(node.kids, path or [Open("quote")], width - 2, around)
-        reopened = any(block.opener or block.kind == "item" for block in closed.path)
-        # A line of a quote may be set in so far that by itself it would be code.
-        if closed.some and not reopened and self._column(closed.line, around) is None:
-            return None
+        closed = self._sequence(quote_kids(node, path), path or [Open("quote")], width - 2, around)
         return replace(closed, rows=self._blocks.quoted(closed.rows))
 
     def _list(self, node: Node, path: Sequence[Open], width: int, around: Sequence[Container]) -> Closed | None:
@@ -152,7 +155,7 @@ class Freezer:
             return None
         blocks = self._blocks
         state = path[0] if path else Open("item", lead=lead)
-        kids = node.kids[1:] if path else node.kids
+        kids = item_kids(node, path)
         around = (*around, Container("item", node.first, lead))
         closed = self._sequence(kids, [state, *path[1:]], width - len(blocks.mark(node)), around)
         return replace(closed, rows=blocks.marked(node, closed.rows, first=not state.drawn))
@@ -160,7 +163,9 @@ class Freezer:
     def _paragraph(self, node: Node, path: Sequence[Open], width: int) -> Closed | None:
         if node.type == "heading" and not long_heading(node, path):
             return None
-        done = list(pieces(paragraph_lines(node, path)))[:-1]
+        parts = list(pieces(paragraph_lines(node, path)))
+        # A line that was cut goes on.
+        done = parts if parts and parts[-1][-1].endswith(GLUE) else parts[:-1]
         underline = 1 if node.type == "heading" else 0
         # Lines of nothing but wide spaces are left out of the content.
         if not done or node.content.count("\n") + 1 != node.end - node.first - underline:
@@ -191,7 +196,7 @@ class Freezer:
 
     def _table(self, node: Node, path: Sequence[Open], width: int, around: Sequence[Container]) -> Closed | None:
         rows = table_rows(node)
-        if not path and len(rows) <= SAMPLE + 1:
+        if not path and len(rows) <= sample(node) + 1:
             return None
         head = path[0].opener if path else self._whole(node.first, node.first + 2, around)
         if head is None:
@@ -202,12 +207,12 @@ class Freezer:
             drawn = [*self._blocks.table_head(node, widths, width), *drawn]
         return Closed(drawn, [Open("table", drawn=True, opener=head, widths=widths)], node.end)
 
-    def _undrawn(self, node: Node, width: int, around: Sequence[Container]) -> Closed | None:
-        *lines, _ = node.content.split("\n")
-        if not lines or any(container.kind != "quote" for container in around):
+    def _undrawn(self, node: Node, path: Sequence[Open], width: int) -> Closed | None:
+        lines = undrawn_lines(node, path)[:-1]
+        if not lines:
             return None
-        rows = self._blocks.plain_lines(lines, width)
-        return Closed(rows, [Open("undrawn", drawn=True)], node.first + len(lines))
+        line = node.first + len(lines) + (1 if path else 0)
+        return Closed(self._blocks.plain_lines(lines, width), [Open("undrawn", drawn=True)], line)
 
     # the source of containers
 

@@ -98,8 +98,8 @@ def _restore(kids: list[Node], lines: Sequence[str]) -> None:
         if node.kids:
             _restore(node.kids, lines)
         elif node.type in ("blockquote", "list_item"):
-            text = "\n".join(_UNDRAWN.sub("", line) for line in lines[node.first : node.end]).strip()
-            if text.strip("-+*> "):
+            text = "\n".join(_UNDRAWN.sub("", line) for line in lines[node.first : node.end])
+            if text.strip("-+*> \n"):
                 node.kids = [Node("undrawn", node.token, node.first, node.end, text)]
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tui_chat.ui.rows.runs import Runs
 
 SAMPLE = 16
-"""Rows that decide how wide the columns are; what is wider in a later row wraps."""
+"""Rows that decide how wide the columns are, fewer where there are many; what is wider in a later row wraps."""
+SAMPLE_CELLS = 160
 NARROWEST = 4
 _GAP = 3
 
@@ -28,6 +29,11 @@ Cells = list["Runs"]
 def table_rows(node: Node) -> list[Node]:
     """The rows of a table, the heading first."""
     return [row for part in node.kids for row in part.kids]
+
+
+def sample(node: Node) -> int:
+    """How many rows below the heading decide."""
+    return max(2, min(SAMPLE, SAMPLE_CELLS // len(table_rows(node)[0].kids)))
 
 
 def alignments(node: Node) -> list[str]:
