@@ -71,7 +71,12 @@ def broken(every: int, end: str, start: str = "") -> Iterator[str]:
 def table() -> Iterator[str]:
     yield "| a | b | c |\n|---|---|---|\n"
     for place, word in enumerate(words()):
-        yield ("| " if place % 12 == 0 else "") + word + ("| " if place % 4 == 3 else "") + ("\n" if place % 12 == 11 else "")
+        yield (
+            ("| " if place % 12 == 0 else "")
+            + word
+            + ("| " if place % 4 == 3 else "")
+            + ("\n" if place % 12 == 11 else "")
+        )
 
 
 def fence() -> Iterator[str]:
@@ -127,7 +132,10 @@ def growth() -> None:
     for name, kind in KINDS.items():
         block, tokens = Block(PALETTE, WIDTH), kind()
         cost_of(Block(PALETTE, WIDTH), kind(), 1_000)
-        first = min(cost_of(block if place == 2 else Block(PALETTE, WIDTH), tokens if place == 2 else kind(), 1_000) for place in range(3))
+        first = min(
+            cost_of(block if place == 2 else Block(PALETTE, WIDTH), tokens if place == 2 else kind(), 1_000)
+            for place in range(3)
+        )
         cost_of(block, tokens, TOKENS - 4_000)
         last = min(cost_of(block, tokens, 1_000) for _ in range(3))
         print(f"{name}: first 1k tokens {first * 1e3:.0f} ms, last {last * 1e3:.0f} ms, ratio {last / first:.2f}")
@@ -172,7 +180,10 @@ async def opening(count: int) -> None:
         gc.collect()
         before = rss()
         turns = [
-            Turn(str(n), *(("assistant", Head("m"), REPLY.format(n=n)) if n % 2 else ("user", Head("You"), f"What about {n}?")))
+            Turn(
+                str(n),
+                *(("assistant", Head("m"), REPLY.format(n=n)) if n % 2 else ("user", Head("You"), f"What about {n}?")),
+            )
             for n in range(count)
         ]
         started = time.process_time()

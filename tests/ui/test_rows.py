@@ -271,7 +271,18 @@ def test_any_mix_of_lines_is_drawn_alike() -> None:
 
 
 PREFIXES = ("", "", "", "  ", "   ", "    ", "      ", "> ", ">", "> > ", "- ", "  - ", "1. ", "   1. ", "- - ", "> - ")
-CONTENTS = (*LINES, "[l]", "[l]: https://x.test/l", "[m]:", "'title'", "[m] and [l]", "x" * 50, "a | b", "|---", "y" * 2100)
+CONTENTS = (
+    *LINES,
+    "[l]",
+    "[l]: https://x.test/l",
+    "[m]:",
+    "'title'",
+    "[m] and [l]",
+    "x" * 50,
+    "a | b",
+    "|---",
+    "y" * 2100,
+)
 
 documents = st.lists(
     st.tuples(st.sampled_from(PREFIXES), st.sampled_from(CONTENTS)).map("".join), min_size=1, max_size=14

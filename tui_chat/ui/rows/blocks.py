@@ -61,7 +61,7 @@ class Blocks:
 
     def sequence(self, kids: Sequence[Node], path: Sequence[Open], width: int) -> list[Runs]:
         """Blocks below one another; `path[0]`, which is theirs, is brought up to date."""
-        state, inside = path[0], path[1:]
+        state, inside = path[0], list(path[1:])
         rows: list[Runs] = []
         for kid in kids:
             gap = self.gap_before(kid, state, inside)

@@ -91,7 +91,7 @@ def _style_name(kind: str) -> str:
 @lru_cache(maxsize=64)
 def _lexer(language: str) -> Lexer | None:
     # Imported with the first block of code, for it takes a while.
-    from pygments.lexers import get_lexer_by_name
+    from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType]
     from pygments.util import ClassNotFound
 
     try:

@@ -224,7 +224,7 @@ class Freezer:
         columns = [self._column(line, around) for line in range(first, end)]
         if None in columns:
             return None
-        return tuple(self._blocks.lines[first + place][column:] for place, column in enumerate(columns))
+        return tuple(line[column:] for line, column in zip(self._blocks.lines[first:end], columns, strict=True))
 
     def _lead(self, node: Node, around: Sequence[Container]) -> str | None:
         """What stands before an item's content on its first line; None when that is not understood."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
@@ -22,9 +22,14 @@ from tui_chat.ui.widgets.shelf import Shelf
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from textual.reactive import Reactive
     from textual.timer import Timer
 
     from tui_chat.ui.rows import Change, Head, Note, Palette, Turn, TurnRows
+
+_VIRTUAL_SIZE = cast("Reactive[Size]", Widget.virtual_size)
+_SCROLL_Y = cast("Reactive[float]", Widget.scroll_y)
+_SCROLL_TARGET_Y = Widget.scroll_target_y
 
 BAR_S = 0.3
 """How often the scrollbar is brought up to date while a reply streams in."""
@@ -150,9 +155,9 @@ class Transcript(ScrollView):
 
     def _stand(self, top: int) -> None:
         """Set place and height without the reactives, each of which would paint the whole view."""
-        self.set_reactive(Widget.virtual_size, Size(self.columns, self._shelf.height))
-        self.set_reactive(Widget.scroll_y, top)
-        self.set_reactive(Widget.scroll_target_y, top)
+        self.set_reactive(_VIRTUAL_SIZE, Size(self.columns, self._shelf.height))
+        self.set_reactive(_SCROLL_Y, float(top))
+        self.set_reactive(_SCROLL_TARGET_Y, float(top))
         self._show_bar()
 
     @property
@@ -239,16 +244,18 @@ class Transcript(ScrollView):
             return
         anchor, offset = shelf.anchor(top, top + page)
         grown = shelf.measure(place)
-        if self.following:
-            new_top = max(0, shelf.height - page)
-        else:
-            new_top = max(0, shelf.top(anchor) + offset)
+        new_top = max(0, shelf.height - page if self.following else shelf.top(anchor) + offset)
         self._stand(new_top)
         moved = new_top - top if self.following else 0
         if moved < 0 or (moved and not self.scrolled_by(moved)):
             self.refresh()
         else:
-            self._paint(shelf.top(place) + change.first - new_top, change, page - moved, below=bool(grown) and place < len(shelf) - 1)
+            self._paint(
+                shelf.top(place) + change.first - new_top,
+                change,
+                page - moved,
+                below=bool(grown) and place < len(shelf) - 1,
+            )
 
     def _paint(self, first: int, change: Change, entered: int, *, below: bool) -> None:
         """Refresh changed cells; `first` is the view's row of the change, rows from `entered` on were not in view."""
