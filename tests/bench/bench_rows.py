@@ -27,7 +27,10 @@ TOKENS = 50_000
 FRAME = 5
 """Tokens a frame: 100 a second, 20 frames a second."""
 
-WORDS = "the quick **brown** fox jumps over `the` lazy dog and runs away from a rather *large* bear in woods".split()
+WORDS = (
+    "the", "quick", "**brown**", "fox", "jumps", "over", "`the`", "lazy", "dog", "and", "runs", "away", "from", "a",
+    "rather", "*large*", "bear", "in", "woods",
+)  # fmt: skip
 REPLY = """## Answer {n}
 
 The short version: **use a queue**. What follows explains why, with a list, some code and a table for `case {n}`.

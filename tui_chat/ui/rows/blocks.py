@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 
 from tui_chat.domain.hostile import visible_line
 from tui_chat.ui.rows.code import coloured, piece
-from tui_chat.ui.rows.lines import GLUE, LONGEST, unglued
+from tui_chat.ui.rows.lines import GLUE, unglued
+from tui_chat.ui.rows.rest import (
+    Open,
+    code_lines,
+    item_kids,
+    language_of,
+    list_items,
+    list_state,
+    long_heading,
+    paragraph_lines,
+    pieces,
+    quote_kids,
+    undrawn_lines,
+)
 from tui_chat.ui.rows.runs import Runs, fold, padded, plain, wrap
 from tui_chat.ui.rows.tables import alignments, column_widths, rule, sample, table_row, table_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from tui_chat.ui.rows.inline import Inline
     from tui_chat.ui.rows.model import Palette
@@ -22,33 +34,7 @@ if TYPE_CHECKING:
 
 NARROWEST = 8
 """Cells that a block gets however deep it stands."""
-PIECE = LONGEST // 2
-"""Characters from which a paragraph's lines are drawn by themselves, what follows them not looked at."""
-
 _BOXES = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
-
-
-@dataclass(slots=True)
-class Open:
-    """A block that is not finished: what of it has been given out, and how its rest can be read.
-
-    A path of them leads from the document to the innermost; each stands for the first block of what is left.
-    """
-
-    kind: str
-    drawn: bool = False
-    """True once a row of it has been given out."""
-    gap: bool = False
-    """An empty line of the source stands before what is left."""
-    lead: str = ""
-    """What stands before the content of an item, on the item's first line."""
-    number: int = -1
-    """Of the next item of a list; -1 where items have none."""
-    opener: tuple[str, ...] = ()
-    """Lines that begin a block of this kind."""
-    carry: Runs = field(default_factory=list["Segment"])
-    """The last row of what was given out, which goes on."""
-    widths: tuple[int, ...] = ()
 
 
 class Blocks:
@@ -75,7 +61,7 @@ class Blocks:
         return rows
 
     def gap_before(self, kid: Node, state: Open, inside: Sequence[Open]) -> list[Runs]:
-        """The empty row above a block: always, but in lists as the source has it, so that what comes never changes it."""
+        """The empty row above a block: always, but in lists as the source has it, so that nothing later changes it."""
         if not state.drawn or (inside and inside[0].drawn):
             return []
         as_written = state.kind in ("list", "item")
@@ -229,67 +215,6 @@ class Blocks:
 
     def _cells(self, row: Node, style: str) -> list[Runs]:
         return [[run for line in self.inline.lines(cell.content, style) for run in line] for cell in row.kids]
-
-
-def list_state(node: Node) -> Open:
-    return Open("list", number=node.kids[0].number if node.type == "ordered_list" else -1)
-
-
-def list_items(node: Node, path: Sequence[Open], state: Open) -> list[Node]:
-    """The items left of a list, numbered on; where it goes on with a new one, the first only opens it."""
-    items = node.kids[1:] if len(path) == 1 else node.kids
-    for place, item in enumerate(items):
-        item.number = state.number + place if state.number >= 0 else -1
-    return items
-
-
-def quote_kids(node: Node, path: Sequence[Open]) -> list[Node]:
-    """The blocks left of a quote; where it goes on with a new one, the first only opens it."""
-    return node.kids[1:] if len(path) == 1 else node.kids
-
-
-def item_kids(node: Node, path: Sequence[Open]) -> list[Node]:
-    """The blocks left of an item; where it goes on, the first one only opens it, unless it stands too deep to be read."""
-    return node.kids[1:] if path and node.kids and node.kids[0].type != "undrawn" else node.kids
-
-
-def paragraph_lines(node: Node, path: Sequence[Open]) -> list[str]:
-    """The lines left of a paragraph; where it goes on, the first one only opens it."""
-    lines = node.content.split("\n")
-    return lines[1:] if path else lines
-
-
-def pieces(lines: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The lines of a paragraph in pieces; each but the last has at least PIECE characters."""
-    start = size = 0
-    for at, line in enumerate(lines):
-        if size >= PIECE:
-            yield lines[start:at]
-            start, size = at, 0
-        size += len(line) + 1
-    if lines[start:]:
-        yield lines[start:]
-
-
-def long_heading(node: Node, path: Sequence[Open]) -> bool:
-    return bool(path) or (node.token.markup in ("=", "-") and len(list(pieces(node.content.split("\n")))) > 1)
-
-
-def undrawn_lines(node: Node, path: Sequence[Open]) -> list[str]:
-    """The lines left of what stands too deep; where it goes on, the first one only opens what is around it."""
-    lines = node.content.split("\n")
-    return lines[1:] if path else lines
-
-
-def code_lines(node: Node) -> list[str]:
-    if node.type == "fence" and not node.content:
-        return []
-    return unglued(node.content.removesuffix("\n")).split("\n")
-
-
-def language_of(node: Node) -> str:
-    words = unglued(node.token.info).split() if node.type == "fence" else []
-    return words[0] if words else ""
 
 
 def _task(row: Runs) -> Runs:

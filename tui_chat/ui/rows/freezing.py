@@ -10,8 +10,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tui_chat.ui.rows.blocks import (
-    NARROWEST,
+from tui_chat.ui.rows.blocks import NARROWEST
+from tui_chat.ui.rows.code import piece
+from tui_chat.ui.rows.lines import GLUE
+from tui_chat.ui.rows.rest import (
+    ANCHOR,
     Open,
     code_lines,
     item_kids,
@@ -23,8 +26,6 @@ from tui_chat.ui.rows.blocks import (
     quote_kids,
     undrawn_lines,
 )
-from tui_chat.ui.rows.code import piece
-from tui_chat.ui.rows.lines import GLUE
 from tui_chat.ui.rows.tables import sample, table_rows
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from tui_chat.ui.rows.blocks import Blocks
     from tui_chat.ui.rows.parsing import Node
     from tui_chat.ui.rows.runs import Runs
-
-ANCHOR = "___"
-"""Stands in the place of an item's content that was given out: a rule, which no line below it can change."""
 
 _QUOTE = re.compile(" {0,3}> ?")
 _MARKER = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])(?= |$)")
@@ -59,23 +57,6 @@ class Closed:
     line: int
     some: bool = True
     """False when nothing has been given out of it, now or before."""
-
-
-def opening(path: Sequence[Open]) -> list[str]:
-    """Lines that open the blocks of a path once more."""
-    prefix = ""
-    lines: list[str] = []
-    for depth, block in enumerate(path):
-        inside = path[depth + 1].kind if depth + 1 < len(path) else None
-        if block.kind == "quote":
-            prefix += "> "
-            lines += [prefix + ANCHOR] if inside in (None, "undrawn") else []
-        elif block.kind == "item":
-            lines.append(prefix + block.lead + ANCHOR)
-            prefix += " " * len(block.lead)
-        elif block.kind != "list" or inside is None:
-            lines += [prefix + line for line in block.opener]
-    return lines
 
 
 class Freezer:

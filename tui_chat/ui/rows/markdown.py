@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui_chat.ui.rows.blocks import NARROWEST, Blocks, Open
-from tui_chat.ui.rows.freezing import Freezer, opening
+from tui_chat.ui.rows.blocks import NARROWEST, Blocks
+from tui_chat.ui.rows.freezing import Freezer
 from tui_chat.ui.rows.inline import Inline
 from tui_chat.ui.rows.lines import Lines
 from tui_chat.ui.rows.parsing import parse
+from tui_chat.ui.rows.rest import Open, opening
 from tui_chat.ui.rows.runs import fold, strip
 
 if TYPE_CHECKING:

@@ -97,7 +97,7 @@ def _breaks(text: str, room: int) -> list[Span]:
         else:
             if at > start and (wide or size == 2) and cluster[0] not in _NO_START and not (best and best[1] == at):
                 best, best_used = (at, at), used
-            if used + size > room and at > start:
+            while used + size > room and at > start:
                 if best is None:
                     best, best_used = (at, at), used
                 spans.append((start, best[0]))

@@ -6,7 +6,6 @@ moves nothing that is seen. The view follows the tail while it is at the tail; s
 
 from __future__ import annotations
 
-import re
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -15,8 +14,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui_chat.ui.cells import columns
 from tui_chat.ui.rows import STYLES
+from tui_chat.ui.widgets.damage import BLANK, changed_cells
 from tui_chat.ui.widgets.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from tui_chat.ui.rows import Change, Head, Note, Palette, Turn, TurnRows
 
 _VIRTUAL_SIZE = cast("Reactive[Size]", Widget.virtual_size)
-_SCROLL_Y = cast("Reactive[float]", Widget.scroll_y)
-_SCROLL_TARGET_Y = Widget.scroll_target_y
+_SCROLL_Y = Widget.scroll_y
+_SCROLL_TARGET_Y = cast("Reactive[float]", Widget.scroll_target_y)
 
 BAR_S = 0.3
 """How often the scrollbar is brought up to date while a reply streams in."""
@@ -52,6 +51,7 @@ class Transcript(ScrollView):
         """Rows painted so far."""
         self._shelf = Shelf([])
         self._palette: Palette = {}
+        self._unfinished: list[TurnRows] = []
         self._bar_timer: Timer | None = None
         self._bar_shown = 0.0
         self._rest_timer: Timer | None = None
@@ -88,8 +88,10 @@ class Transcript(ScrollView):
     def grow(self, turn_id: str, text: str, thinking: str) -> None:
         """More of a reply has come."""
         rows = self._shelf.append(turn_id, text, thinking)
-        if rows is not None and self._ready():
-            self._step(rows)
+        if rows is not None and rows not in self._unfinished and self._ready():
+            self._changed(rows, rows.advance())
+            if not rows.done:
+                self._later(rows)
 
     def dress(self, turn_id: str, head: Head, notes: tuple[Note, ...]) -> None:
         """Change the lines above and below a turn."""
@@ -99,7 +101,7 @@ class Transcript(ScrollView):
             return
         if (change := rows.dress(head, notes)) is not None:
             self._changed(rows, change)
-        self._settle(rows)
+        self._later(rows)
 
     def to_tail(self) -> None:
         """Go to the newest text and follow it."""
@@ -110,22 +112,29 @@ class Transcript(ScrollView):
 
     # laying out in steps
 
-    def _step(self, rows: TurnRows) -> None:
-        """Lay out the next of a turn's text; what is left waits its turn behind keys and frames."""
-        if self._shelf.rows_of(rows.turn.id) is rows:
-            self._changed(rows, rows.advance())
-            if not rows.done:
-                self.call_later(self._step, rows)
+    def _later(self, rows: TurnRows) -> None:
+        """Finish a turn behind keys and frames."""
+        if rows not in self._unfinished:
+            self._unfinished.append(rows)
+            if len(self._unfinished) == 1:
+                self.call_later(self._go_on)
 
-    def _settle(self, rows: TurnRows) -> None:
-        if self._shelf.rows_of(rows.turn.id) is rows and (change := rows.settle()) is not None:
+    def _go_on(self) -> None:
+        """One step of the first turn that is not finished."""
+        rows = self._unfinished[0]
+        change = None
+        if self._shelf.rows_of(rows.turn.id) is rows:
+            change = rows.settle() if rows.done else rows.advance()
+        if change is None:
+            self._unfinished.pop(0)
+        else:
             self._changed(rows, change)
-            self.call_later(self._settle, rows)
+        if self._unfinished:
+            self.call_later(self._go_on)
 
     def _lay_out(self, place: int) -> None:
         """Lay out a turn of which only the height is estimated."""
-        rows = self._shelf.lay_out(place, self._palette)
-        self.call_later(self._settle if rows.done else self._step, rows)
+        self._later(self._shelf.lay_out(place, self._palette))
 
     def _ready(self) -> bool:
         """True once size and colours are known."""
@@ -266,8 +275,8 @@ class Transcript(ScrollView):
             return
         for y in range(max(0, first), min(page, last)):
             place = y - first
-            old = change.old[place] if place < len(change.old) else _BLANK
-            new = change.new[place] if place < len(change.new) else _BLANK
+            old = change.old[place] if place < len(change.old) else BLANK
+            new = change.new[place] if place < len(change.new) else BLANK
             if y >= entered:
                 self.refresh(Region(0, y, width, 1))
             elif old is not new and old != new:
@@ -281,30 +290,3 @@ class Transcript(ScrollView):
         if strip is None:
             return Strip.blank(width, self.rich_style)
         return strip.adjust_cell_length(width).apply_style(self.rich_style)
-
-
-_BLANK = Strip([])
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
-
-
-def changed_cells(old: Strip, new: Strip) -> tuple[int, int]:
-    """(first, end) of the cells in which two rows differ; all of them where text from right to left may be moved."""
-    width = max(old.cell_length, new.cell_length)
-    if _RIGHT_TO_LEFT.search(old.text) or _RIGHT_TO_LEFT.search(new.text):
-        return 0, width
-    same = 0
-    for before, after in zip(old, new, strict=False):
-        if before == after:
-            same += after.cell_length
-            continue
-        if before.style == after.style:
-            shared = _shared(before.text, after.text)
-            same += columns(after.text[:shared])
-        break
-    # The last character may take its width from the next.
-    return max(0, same - 2), width
-
-
-def _shared(old: str, new: str) -> int:
-    pairs = enumerate(zip(old, new, strict=False))
-    return next((at for at, (a, b) in pairs if a != b), min(len(old), len(new)))
