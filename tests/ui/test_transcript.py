@@ -65,7 +65,7 @@ class Watched(Transcript):
             self.cells = (self.cells + empty)[-HEIGHT:]
         return self.moves
 
-    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False):  # noqa: ANN201
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False):
         if repaint and self.is_mounted:
             self.regions += regions or [Region(0, 0, self.size.width, self.size.height)]
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
@@ -400,6 +400,16 @@ async def test_a_link_whose_definition_comes_late_is_one_in_the_end() -> None:
         transcript.paint()
         assert transcript.seen()[1] == "  see it (https://x.test)"
         assert transcript.cells == transcript.whole()
+
+
+async def test_nothing_to_show_is_nothing() -> None:
+    async with opened([]) as transcript:
+        transcript.grow("unknown", "x", "")
+        transcript.dress("unknown", Head("x"), ())
+        transcript.to_tail()
+        await transcript.pilot.resize_terminal(40, 20)  # pyright: ignore[reportAttributeAccessIssue]
+        transcript.show([])
+        assert not any(transcript.seen())
 
 
 async def test_a_turn_that_is_not_laid_out_grows_too() -> None:

@@ -96,20 +96,14 @@ class Shelf:
         place = self._places.get(turn_id)
         return None if place is None else self._slots[place].rows
 
-    def append(self, turn_id: str, text: str, thinking: str) -> TurnRows | None:
-        """More of a turn has come; its rows, if it is laid out, still have to take it in."""
-        place = self._places.get(turn_id)
-        if place is None:
-            return None
-        slot = self._slots[place]
-        if slot.rows is not None:
-            slot.rows.append(text, thinking)
-            return slot.rows
-        slot.turn.text += text
-        slot.turn.thinking += thinking
-        slot.height = estimate(slot.turn, self._width)
-        self._place_from(place)
-        return None
+    def append(self, turn_id: str, text: str, thinking: str) -> None:
+        """More of a turn that is not laid out has come."""
+        if (place := self._places.get(turn_id)) is not None:
+            slot = self._slots[place]
+            slot.turn.text += text
+            slot.turn.thinking += thinking
+            slot.height = estimate(slot.turn, self._width)
+            self._place_from(place)
 
     def dress(self, turn_id: str, head: Head, notes: tuple[Note, ...]) -> None:
         """Change a turn that is not laid out."""
@@ -171,7 +165,7 @@ class Shelf:
     def anchor(self, top: int, end: int) -> tuple[int, int]:
         """(turn, the view's top seen from the turn's): the first turn in view that is laid out, else the first."""
         first, last = self.at(top)[0], self.at(min(end, self.height) - 1)[0]
-        laid = (place for place in range(first, last + 1) if self._slots[place].rows is not None)
+        laid = (place for place, slot in enumerate(self._slots[first : last + 1], first) if slot.rows is not None)
         place = next(laid, first)
         return place, top - self._tops[place]
 

@@ -87,8 +87,17 @@ class Transcript(ScrollView):
 
     def grow(self, turn_id: str, text: str, thinking: str) -> None:
         """More of a reply has come."""
-        rows = self._shelf.append(turn_id, text, thinking)
-        if rows is not None and rows not in self._unfinished and self._ready():
+        shelf, top = self._shelf, self.scroll_offset.y
+        rows = shelf.rows_of(turn_id)
+        if rows is None:
+            anchor, offset = shelf.anchor(top, top + self._page)
+            shelf.append(turn_id, text, thinking)
+            if self._ready() and not self.following:
+                self._stand(shelf.top(anchor) + offset)
+            return
+        busy = not rows.done
+        rows.append(text, thinking)
+        if not busy and self._ready():
             self._changed(rows, rows.advance())
             if not rows.done:
                 self._later(rows)
@@ -255,6 +264,9 @@ class Transcript(ScrollView):
         grown = shelf.measure(place)
         new_top = max(0, shelf.height - page if self.following else shelf.top(anchor) + offset)
         self._stand(new_top)
+        if not self.following and place < anchor:
+            # What stands in view has kept its place.
+            return
         moved = new_top - top if self.following else 0
         if moved < 0 or (moved and not self.scrolled_by(moved)):
             self.refresh()
