@@ -464,6 +464,7 @@ def test_what_belongs_together_is_not_torn_apart() -> None:
     assert clusters("e\u0301👩‍👩‍👧🇻🇳🇩🇪❤\ufe0fx") == ["e\u0301", "👩‍👩‍👧", "🇻🇳", "🇩🇪", "❤\ufe0f", "x"]
 
 
+@settings(deadline=None)
 @given(st.text("ab 漢。é\u0301🙂\u200d\ufe0f🇻", max_size=60), st.integers(4, 20))
 def test_no_character_is_lost_in_wrapping(text: str, room: int) -> None:
     lines = wrap([Segment(text)], room)

@@ -271,6 +271,9 @@ class Transcript(ScrollView):
         if moved < 0 or (moved and not self.scrolled_by(moved)):
             self.refresh()
         else:
+            if moved:
+                # It holds the rows of the view by their place.
+                self._styles_cache.clear()
             self._paint(
                 shelf.top(place) + change.first - new_top,
                 change,
