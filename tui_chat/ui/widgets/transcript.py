@@ -1,12 +1,13 @@
 """The conversation on the screen, with the reply under way as its last turn: one Line API widget.
 
-Only visible rows are drawn. The view follows the tail while it is at the tail; scrolled up, it never moves by itself.
+Only turns near the view are laid out; the height of the others is estimated, and an estimate that turns into a measure
+moves nothing that is seen. The view follows the tail while it is at the tail; scrolled up, it never moves by itself.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from typing import TYPE_CHECKING, ClassVar
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
@@ -14,13 +15,27 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_chat.ui.frames import frames_of
-from tui_chat.ui.rows import STYLES, TurnRows
+from tui_chat.ui.rows import STYLES
 from tui_chat.ui.scrolling import moved_up
+from tui_chat.ui.widgets.damage import BLANK, changed_cells
+from tui_chat.ui.widgets.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tui_chat.ui.rows import Head, Note, Palette, Turn
+    from textual.reactive import Reactive
+    from textual.timer import Timer
+
+    from tui_chat.ui.rows import Change, Head, Note, Palette, Turn, TurnRows
+
+_VIRTUAL_SIZE = cast("Reactive[Size]", Widget.virtual_size)
+_SCROLL_Y = Widget.scroll_y
+_SCROLL_TARGET_Y = cast("Reactive[float]", Widget.scroll_target_y)
+
+BAR_S = 0.3
+"""How often the scrollbar is brought up to date while a reply streams in."""
+REST_S = 0.1
+"""How long nothing has to be asked for until turns near the view are laid out."""
 
 
 class Transcript(ScrollView):
@@ -34,128 +49,268 @@ class Transcript(ScrollView):
         super().__init__(id=id)
         self.following = True
         """True while the view is at the tail."""
-        self._models: list[Turn] = []
-        self._turns: list[TurnRows] = []
-        self._tops: list[int] = []
-        self._height = 0
+        self.painted = 0
+        """Rows painted so far."""
+        self._shelf = Shelf([])
         self._palette: Palette = {}
-        self._laid_width = 0
+        self._unfinished: list[TurnRows] = []
+        self._bar_timer: Timer | None = None
+        self._bar_shown = 0.0
+        self._rest_timer: Timer | None = None
 
     @property
     def columns(self) -> int:
         """Cells of a row, the scrollbar left out."""
         return self.scrollable_content_region.width
 
+    @property
+    def laid_out(self) -> int:
+        """Rows laid out so far; one that is laid out again counts again."""
+        return self._shelf.laid_out
+
+    def scrolled_by(self, rows: int) -> bool:
+        """The view, `rows` of it, has moved down over the content, which has grown at the tail.
+
+        True when what is on the terminal has been moved up by as many rows, so that only those that have come into
+        view and those that have changed are left to paint.
+        """
+        return moved_up(frames_of(self), self, rows)
+
+    # what is shown
+
     def show(self, turns: Sequence[Turn]) -> None:
-        """Show these turns and no others."""
-        self._models = list(turns)
-        self._lay_out()
+        """Show these turns and no others; what stood there already is not laid out again."""
+        place, offset = self._shelf.at(self.scroll_offset.y)
+        held = self._shelf.turn(place).id if self._shelf else ""
+        self._shelf = self._shelf.with_turns(turns)
+        if self._ready():
+            self._view(self._top_of(held, offset))
+            self.refresh()
 
     def grow(self, turn_id: str, text: str, thinking: str) -> None:
         """More of a reply has come."""
-        for place, rows in enumerate(self._turns):
-            if rows.turn.id == turn_id:
-                before = rows.rows()
-                rows.append(text, thinking)
-                self._measure(place)
-                self._follow()
-                self._refresh_from(self._tops[place] + _common(before, rows.rows()))
+        shelf, top = self._shelf, self.scroll_offset.y
+        rows = shelf.rows_of(turn_id)
+        if rows is None:
+            anchor, offset = shelf.anchor(top, top + self._page)
+            shelf.append(turn_id, text, thinking)
+            if self._ready() and not self.following:
+                self._stand(shelf.top(anchor) + offset)
+            return
+        busy = not rows.done
+        rows.append(text, thinking)
+        if not busy and self._ready():
+            self._changed(rows, rows.advance())
+            if not rows.done:
+                self._later(rows)
 
     def dress(self, turn_id: str, head: Head, notes: tuple[Note, ...]) -> None:
         """Change the lines above and below a turn."""
-        for place, rows in enumerate(self._turns):
-            if rows.turn.id == turn_id:
-                height = len(rows.rows())
-                if not rows.dress(head, notes):
-                    return
-                if len(rows.rows()) == height and not notes:
-                    self.refresh_line(self._tops[place])
-                    return
-                self._measure(place)
-                self._follow()
-                self._refresh_from(self._tops[place])
-
-    def to_turn(self, turn_id: str) -> None:
-        """Put the first line of a turn at the top of the view, as far as there is text below it."""
-        for place, rows in enumerate(self._turns):
-            if rows.turn.id == turn_id:
-                self.following = False
-                self.scroll_to(y=self._tops[place], animate=False, force=True)
+        rows = self._shelf.rows_of(turn_id)
+        if rows is None:
+            self._shelf.dress(turn_id, head, notes)
+            return
+        if (change := rows.dress(head, notes)) is not None:
+            self._changed(rows, change)
+        self._later(rows)
 
     def to_tail(self) -> None:
         """Go to the newest text and follow it."""
         self.following = True
-        self._follow()
+        if self._ready():
+            self._view(self.max_scroll_y)
+            self.refresh()
 
-    def render_line(self, y: int) -> Strip:
-        width = self.columns
-        row = y + self.scroll_offset.y
-        if row >= self._height:
-            return Strip.blank(width, self.rich_style)
-        place = bisect_right(self._tops, row) - 1
-        strip = self._turns[place].rows()[row - self._tops[place]]
-        return strip.adjust_cell_length(width).apply_style(self.rich_style)
+    def to_turn(self, turn_id: str) -> None:
+        """Put the first line of a turn at the top of the view, as far as there is text below it."""
+        if self._ready() and self._shelf.place(turn_id) is not None:
+            self.following = False
+            self._view(self._top_of(turn_id, 0))
+            # What was estimated above it has been measured by now.
+            self._view(self._top_of(turn_id, 0))
+            self.refresh()
+            self._show_bar(at_once=True)
+
+    # laying out in steps
+
+    def _later(self, rows: TurnRows) -> None:
+        """Finish a turn behind keys and frames."""
+        if rows not in self._unfinished:
+            self._unfinished.append(rows)
+            if len(self._unfinished) == 1:
+                self.call_later(self._go_on)
+
+    def _go_on(self) -> None:
+        """One step of the first turn that is not finished."""
+        rows = self._unfinished[0]
+        change = None
+        if self._shelf.rows_of(rows.turn.id) is rows:
+            change = rows.settle() if rows.done else rows.advance()
+        if change is None:
+            self._unfinished.pop(0)
+        else:
+            self._changed(rows, change)
+        if self._unfinished:
+            self.call_later(self._go_on)
+
+    def _lay_out(self, place: int) -> None:
+        """Lay out a turn of which only the height is estimated."""
+        self._later(self._shelf.lay_out(place, self._palette))
+
+    def _ready(self) -> bool:
+        """True once size and colours are known."""
+        if not self.is_attached or self.columns <= 0:
+            return False
+        if not self._palette:
+            self._palette = self._colours()
+        self._shelf.set_width(self.columns)
+        return True
+
+    # where the view stands
+
+    def _view(self, top: int) -> None:
+        """Put the view at a row, or at the tail while that is followed, and lay out what is seen there."""
+        shelf, height = self._shelf, self._page
+        while True:
+            top = max(0, min(shelf.height - height, top)) if not self.following else max(0, shelf.height - height)
+            place = shelf.unseen(top, top + height, upwards=self.following)
+            if place is None:
+                break
+            anchor, offset = shelf.anchor(top, top + height)
+            self._lay_out(place)
+            top = shelf.top(anchor) + min(offset, shelf.turn_height(anchor) - 1)
+        shelf.keep(top, top + height)
+        self._stand(top)
+        self._rest()
+
+    def _stand(self, top: int) -> None:
+        """Set place and height without the reactives, each of which would paint the whole view."""
+        self.set_reactive(_VIRTUAL_SIZE, Size(self.columns, self._shelf.height))
+        self.set_reactive(_SCROLL_Y, float(top))
+        self.set_reactive(_SCROLL_TARGET_Y, float(top))
+        self._show_bar()
+
+    @property
+    def _page(self) -> int:
+        return self.scrollable_content_region.height
+
+    def _top_of(self, turn_id: str, offset: int) -> int:
+        place = self._shelf.place(turn_id)
+        return self._shelf.height if place is None else self._shelf.top(place) + offset
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """The user has scrolled."""
+        old, new = round(old_value), round(new_value)
+        if old != new and self._ready():
+            self.following = new >= self.max_scroll_y
+            self._view(new)
+            self.refresh()
+            self._show_bar(at_once=True)
 
     def on_resize(self) -> None:
-        if self.columns != self._laid_width:
-            self._lay_out()
-        else:
-            self._follow()
+        place, offset = self._shelf.at(self.scroll_offset.y)
+        before = self._shelf.turn_height(place) if self._shelf else 1
+        if self._ready():
+            share = offset / max(1, before)
+            self._view(self._shelf.top(place) + round(share * self._shelf.turn_height(place)) if self._shelf else 0)
+            self.refresh()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._palette = {}
         # The colours of the new theme are known once the styles have been applied.
-        self.call_after_refresh(self._lay_out)
+        self.call_after_refresh(self._recolour)
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        rows = round(new_value) - round(old_value)
-        if rows and moved_up(frames_of(self), self, rows):
-            self.vertical_scrollbar.position = new_value
-        else:
-            super().watch_scroll_y(old_value, new_value)
-        self.following = round(new_value) >= self.max_scroll_y
+    def _recolour(self) -> None:
+        colours = self._colours()
+        if colours != self._palette and self._ready():
+            self._palette = colours
+            self._shelf.forget()
+            self._view(self.scroll_offset.y)
+            self.refresh()
 
-    def _lay_out(self) -> None:
-        """Lay out every turn anew: other turns, another width or another theme."""
-        if not self.is_attached or self.columns <= 0:
+    def _colours(self) -> Palette:
+        return {name: self.get_component_rich_style(f"rows--{name}", partial=True) for name in STYLES}
+
+    # beside the view
+
+    def _show_bar(self, *, at_once: bool = False) -> None:
+        """Bring the scrollbar up to date, a few times a second."""
+        if at_once or monotonic() - self._bar_shown >= BAR_S:
+            self._bar_shown = monotonic()
+            bar = self.vertical_scrollbar
+            bar.window_virtual_size = max(1, self._shelf.height)
+            bar.window_size = self._page
+            bar.position = self.scroll_offset.y
+        elif self._bar_timer is None:
+            self._bar_timer = self.set_timer(BAR_S, self._bar_due)
+
+    def _bar_due(self) -> None:
+        self._bar_timer = None
+        self._show_bar(at_once=True)
+
+    def _rest(self) -> None:
+        """Once nothing moves, lay out what a page up or down would show."""
+        if self._rest_timer is None:
+            self._rest_timer = self.set_timer(REST_S, self._prepare)
+
+    def _prepare(self) -> None:
+        self._rest_timer = None
+        if not self._ready():
             return
-        if not self._palette:
-            self._palette = {name: self.get_component_rich_style(f"rows--{name}", partial=True) for name in STYLES}
-        self._laid_width = self.columns
-        self._turns = [TurnRows(turn, self._palette, self.columns) for turn in self._models]
-        self._tops = []
-        self._height = 0
-        self._measure(0)
-        self._follow()
-        self.refresh()
+        top, height = self.scroll_offset.y, self._page
+        place = self._shelf.unseen(top - 2 * height, top + 3 * height, upwards=True)
+        if place is not None:
+            anchor, offset = self._shelf.anchor(top, top + height)
+            self._lay_out(place)
+            self._view(self._shelf.top(anchor) + offset)
 
-    def _measure(self, place: int) -> None:
-        """Find out where the turns from `place` on stand."""
-        del self._tops[place:]
-        top = self._tops[-1] + len(self._turns[place - 1].rows()) if place else 0
-        for rows in self._turns[place:]:
-            self._tops.append(top)
-            top += len(rows.rows())
-        self._height = top
-        # As a reactive it would have the whole screen laid out.
-        self.set_reactive(Widget.virtual_size, Size(self.columns, top))  # pyright: ignore[reportArgumentType]  # a descriptor
-        self.vertical_scrollbar.window_virtual_size = top
-        self.vertical_scrollbar.window_size = self.size.height
+    # painting
 
-    def _follow(self) -> None:
-        if self.following and round(self.scroll_y) != self.max_scroll_y:
-            self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
-            self.following = True
+    def _changed(self, rows: TurnRows, change: Change) -> None:
+        """Paint what has changed in a turn, and where the view stands after it."""
+        shelf, top, page = self._shelf, self.scroll_offset.y, self._page
+        place = shelf.place(rows.turn.id)
+        if place is None or not self._ready():
+            return
+        anchor, offset = shelf.anchor(top, top + page)
+        grown = shelf.measure(place)
+        new_top = max(0, shelf.height - page if self.following else shelf.top(anchor) + offset)
+        self._stand(new_top)
+        if not self.following and place < anchor:
+            # What stands in view has kept its place.
+            return
+        moved = new_top - top if self.following else 0
+        if moved < 0 or (moved and not self.scrolled_by(moved)):
+            self.refresh()
+        else:
+            self._paint(
+                shelf.top(place) + change.first - new_top,
+                change,
+                page - moved,
+                below=bool(grown) and place < len(shelf) - 1,
+            )
 
-    def _refresh_from(self, row: int) -> None:
-        """Repaint what is visible from a row on."""
-        top = max(0, row - self.scroll_offset.y)
-        if top < self.size.height:
-            self.refresh(Region(0, top, self.size.width, self.size.height - top))
+    def _paint(self, first: int, change: Change, entered: int, *, below: bool) -> None:
+        """Refresh changed cells; `first` is the view's row of the change, rows from `entered` on were not in view."""
+        width, page = self.columns, self._page
+        last = first + max(len(change.old), len(change.new))
+        if below:
+            self.refresh(Region(0, max(0, first), width, max(0, page - max(0, first))))
+            return
+        for y in range(max(0, first), min(page, last)):
+            place = y - first
+            old = change.old[place] if place < len(change.old) else BLANK
+            new = change.new[place] if place < len(change.new) else BLANK
+            if y >= entered:
+                self.refresh(Region(0, y, width, 1))
+            elif old is not new and old != new:
+                start, end = changed_cells(old, new)
+                self.refresh(Region(start, y, max(1, min(width, end) - start), 1))
 
-
-def _common(before: Sequence[Strip], after: Sequence[Strip]) -> int:
-    """How many rows at the beginning are the same."""
-    pairs = enumerate(zip(before, after, strict=False))
-    return next((i for i, (old, new) in pairs if old is not new and old != new), min(len(before), len(after)))
+    def render_line(self, y: int) -> Strip:
+        width = self.columns
+        self.painted += 1
+        strip = self._shelf.row(y + self.scroll_offset.y)
+        if strip is None:
+            return Strip.blank(width, self.rich_style)
+        return strip.adjust_cell_length(width).apply_style(self.rich_style)

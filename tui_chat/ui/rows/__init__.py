@@ -1,0 +1,13 @@
+"""Turns laid out as rows of the screen: Markdown in, strips of styled cells out.
+
+A reply under way is laid out line by line: what more text cannot change is frozen, only the rest is laid out again.
+Foreign text is made visible here, where it becomes content.
+"""
+
+from __future__ import annotations
+
+from tui_chat.ui.rows.markdown import Block
+from tui_chat.ui.rows.model import STYLES, Head, Note, Palette, Turn
+from tui_chat.ui.rows.turn import Change, TurnRows
+
+__all__ = ["STYLES", "Block", "Change", "Head", "Note", "Palette", "Turn", "TurnRows"]
