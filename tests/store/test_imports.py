@@ -19,6 +19,7 @@ from hypothesis import settings as profile
 
 from tests.kit.trees import stores
 from tui_chat.domain.failure import StoreError, UsageError
+from tui_chat.domain.folding import match
 from tui_chat.store import export, imports
 from tui_chat.store.database import Database
 from tui_chat.store.library import Library
@@ -209,7 +210,7 @@ def test_a_deleted_conversation_comes_back(library: Library, file: Callable[...,
 def test_what_is_imported_is_found(library: Library, file: Callable[..., Path]) -> None:
     imports.read(library, file([chatgpt("x", "Über Đà Nẵng", "answer")]))
     with library._database.reading() as c:  # pyright: ignore[reportPrivateUsage]
-        assert c.execute("SELECT count(*) FROM search WHERE search MATCH 'uber'").fetchone() == (1,)
+        assert c.execute("SELECT count(*) FROM search WHERE search MATCH ?", (match("uber"),)).fetchone() == (1,)
 
 
 def test_a_bare_conversation_is_taken(library: Library, file: Callable[..., Path]) -> None:

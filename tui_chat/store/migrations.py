@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tui_chat.domain.folding import FOLD_VERSION
-
 if TYPE_CHECKING:
     import sqlite3
 
@@ -124,7 +122,6 @@ STEPS = (
         " fts5(words, facets, content='', columnsize=0, prefix='3 4', tokenize=\"ascii tokenchars '_'\")",
         # Merging segments less often keeps the writing of one turn short.
         "INSERT INTO search (search, rank) VALUES ('automerge', 8)",
-        f"INSERT INTO facts VALUES ('folding', '{FOLD_VERSION}')",
     ),
 )
 VERSION = len(STEPS)

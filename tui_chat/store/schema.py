@@ -271,9 +271,9 @@ class Ui(Struct, frozen=True):
     mouse: bool = True
     notify: bool = True
     """Tell the terminal when a long reply has ended."""
+    language: Name = "en"
     titles: Literal["words", "model"] = "words"
     """The title of a conversation: its first words, or one that the model gives after the first reply."""
-    language: Name = "en"
 
 
 class Budget(Struct, frozen=True):

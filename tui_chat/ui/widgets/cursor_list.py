@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
-from rich.text import Text
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui_chat.ui.keys import Key, bindings
-from tui_chat.ui.rows import wrap
+from tui_chat.ui.rows.runs import wrap
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -141,10 +140,10 @@ class CursorList(ScrollView, can_focus=True):
 
     def _line_instead(self, y: int) -> Strip:
         said = self.said_instead() if not self.length else ""
-        lines = wrap(Text(said, self.palette["dim"]), max(1, self.columns - 4)) if said else []
+        lines = wrap([Segment(said, self.palette["dim"])], max(1, self.columns - 4)) if said else []
         if not 1 <= y <= len(lines):
             return Strip.blank(self.columns)
-        return Strip([Segment("   "), Segment(lines[y - 1].plain, self.palette["dim"])])
+        return Strip([Segment("   "), *lines[y - 1]])
 
     def _refresh_item(self, place: int) -> None:
         shown = Region(0, place * self._rows - self.scroll_offset.y, self.size.width, self._rows)
