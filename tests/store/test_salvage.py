@@ -289,6 +289,29 @@ def test_nothing_changes_when_no_new_file_can_be_made(filled, monkeypatch):
     assert {p.name: p.read_bytes() for p in filled.parent.iterdir() if p.is_file() and p.suffix != ".lock"} == before
 
 
+def test_what_could_not_be_mended_is_mended_once_it_can(filled, hasty, monkeypatch):
+    """The disk was full when the damage was met."""
+    desk = Desk(filled.parent).open()
+    carry_over = salvage._carry_over
+
+    def full(*_: object) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(salvage, "_carry_over", full)
+    with closing(sqlite3.connect(filled)) as c:
+        (root,) = c.execute("SELECT rootpage FROM sqlite_master WHERE name = 'facts'").fetchone()
+    overwrite(filled, (root - 1) * PAGE, b"\0" * PAGE)
+    future = desk.database.write(lambda c: c.execute("INSERT INTO facts VALUES ('late', '')"))
+    until(lambda: desk.database.behind)
+    time.sleep(0.2)
+    assert list(filled.parent.glob("*.damaged-*")) == []
+    monkeypatch.setattr(salvage, "_carry_over", carry_over)
+    future.result(10)
+    assert aside(filled)
+    assert turns(filled) == CONVERSATIONS * TURNS
+    desk.close()
+
+
 def test_a_disk_that_breaks_again_and_again_is_not_followed(filled, hasty):
     desk = Desk(filled.parent).open()
 

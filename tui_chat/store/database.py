@@ -66,6 +66,8 @@ class Database:
 
     def open(self) -> None:
         """Make the file ready: created, migrated, mended. Raises StoreError, and nothing has been changed then."""
+        if self.opened:
+            return
         with self._opening:
             if not self.opened:
                 self._prepare()
@@ -134,25 +136,28 @@ class Database:
             raise self._newer(found)
         return self._write_connection
 
-    def mend(self, error: sqlite3.Error) -> bool:
-        """Put what can be read of a damaged file into a new one, and tell so; False when that cannot be done."""
+    def mend(self, error: sqlite3.Error) -> str | None:
+        """Put what can be read of a damaged file into a new one; what to tell, None when that cannot be done."""
+        told = ""
         if _name(error) == INDEX_DAMAGED and self._index_renewed():
             self.index_emptied()
-            return True
+            return told
         self.release()
-        if not self._first_time("file"):
-            return False
+        if self._lately("file"):
+            return None
         try:
             with self._opening, locked(self.path, OPENING_S) as alone:
                 if not alone:
-                    return False
+                    return None
+                # Another program may have been faster.
                 if self._identity == self._found():
-                    self.tell(self._replaced(error))
+                    told = self._replaced(error)
                 self._identity = self._found()
         except (sqlite3.Error, OSError):
-            return False
+            return None
+        self._mended["file"] = time.monotonic()
         self.index_emptied()
-        return True
+        return told
 
     def release(self) -> None:
         """Close the writer's connection."""
@@ -163,20 +168,19 @@ class Database:
 
     def _index_renewed(self) -> bool:
         """Empty a damaged search index, for which no turn has to be moved; True when that was done."""
-        if not self._first_time("index"):
+        if self._lately("index"):
             return False
         try:
             with closing(self._connect()) as connection:
                 renew_index(connection)
         except sqlite3.Error:
             return False
+        self._mended["index"] = time.monotonic()
         return True
 
-    def _first_time(self, what: str) -> bool:
-        """False when the same was mended a moment ago: that is no way to go on."""
-        now, last = time.monotonic(), self._mended.get(what)
-        self._mended[what] = now
-        return last is None or now - last > MENDED_AGAIN_S
+    def _lately(self, what: str) -> bool:
+        """True when the same was mended a moment ago: that is no way to go on."""
+        return time.monotonic() - self._mended.get(what, float("-inf")) < MENDED_AGAIN_S
 
     # the file
 

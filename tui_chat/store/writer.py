@@ -47,8 +47,8 @@ class Source(Protocol):
         """A connection to the file that stands there now. Raises StoreError, OSError, sqlite3.Error."""
         ...
 
-    def mend(self, error: sqlite3.Error) -> bool:
-        """Put right what a write has found damaged; False when nothing could be done."""
+    def mend(self, error: sqlite3.Error) -> str | None:
+        """Put right what a write has found damaged; what to tell about it, None when nothing could be done."""
         ...
 
     def release(self) -> None:
@@ -210,9 +210,12 @@ class Writer:
 
     def _failed(self, error: Exception, batch: list[Job]) -> None:
         """Mend what can be mended, and note why nothing can be written."""
-        if isinstance(error, sqlite3.Error) and is_error(error, DAMAGED) and self._source.mend(error):
-            self._hurry = True
-            return
+        if isinstance(error, sqlite3.Error) and is_error(error, DAMAGED):
+            told = self._source.mend(error)
+            if told is not None:
+                self._hurry = True
+                self._say(told)
+                return
         if not isinstance(error, (sqlite3.Error, OSError, StoreError)):
             log.error("the store broke", exc_info=error)
             for _, future in batch:
@@ -232,7 +235,8 @@ class Writer:
     def _say(self, text: str) -> None:
         """Nobody who listens can end the thread."""
         try:
-            self._tell(text)
+            if text:
+                self._tell(text)
         except Exception:
             log.exception("what the store said was not heard: %s", text)
 
