@@ -39,7 +39,7 @@ STEPS = (
         "CREATE INDEX conversations_deleted ON conversations (deleted) WHERE deleted IS NOT NULL",
         "CREATE INDEX conversations_interrupted ON conversations (updated DESC) WHERE state = 'interrupted'",
         "CREATE INDEX conversations_unsent ON conversations (updated DESC) WHERE turns = 0",
-        # The id of a node is the second of its making, or the next free one: so the order of rows, here and in the
+        # The id of a node is the tenth of a second of its making, or the next free one: so the order of rows, here and in the
         # index of the search, is that of time, also for what was imported. What is long comes last: what stands
         # behind it costs reading it.
         """

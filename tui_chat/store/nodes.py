@@ -28,8 +28,12 @@ _json = msgspec.json.Encoder(decimal_format="number")
 _result = msgspec.json.Decoder(ResultForm)
 _attempt = msgspec.json.Decoder(AttemptForm)
 
-CROWD = 1000
-"""Rows that are looked through at once for a free one."""
+PER_SECOND = 10
+"""Rows of a second: with so few the index of the search takes a third less room than with one for each microsecond."""
+NEAR = 100
+"""How far the next free row is looked for one by one."""
+CROWD = 10_000
+"""Rows of one crowd, behind which there is a free one."""
 COLUMNS = "uid, role, text, reasoning, endpoint, model, created, state, result"
 
 
@@ -312,14 +316,26 @@ def _well_formed(value: object) -> object:
 
 
 def _free_id(connection: sqlite3.Connection, created: float) -> int:
-    """The row of that second, or the next free one."""
-    row = max(1, min(round(created), MAX_ID))
-    taken = "SELECT max(id) FROM nodes WHERE id BETWEEN ? AND ?"
+    """The row of that time, or the next free one; where many are of the same time, one behind the crowd."""
+    row = max(1, min(row_at(created), MAX_ID))
     if connection.execute("SELECT 1 FROM nodes WHERE id = ?", (row,)).fetchone() is None:
         return row
+    near = (
+        "SELECT min(n.id) + 1 FROM nodes n WHERE n.id BETWEEN ? AND ?"
+        " AND NOT EXISTS (SELECT 1 FROM nodes m WHERE m.id = n.id + 1)"
+    )
+    gap = connection.execute(near, (row, row + NEAR)).fetchone()[0]
+    if gap is not None:
+        return gap
+    taken = "SELECT max(id) FROM nodes WHERE id BETWEEN ? AND ?"
     while (last := connection.execute(taken, (row, row + CROWD)).fetchone()[0]) is not None:
         row = last + 1
     return row
+
+
+def row_at(time: float) -> int:
+    """The first row of a time in epoch seconds."""
+    return round(time * PER_SECOND)
 
 
 def uids(connection: sqlite3.Connection, query: str, *values: object) -> Iterator[str]:

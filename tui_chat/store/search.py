@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.folding import match, snippet
-from tui_chat.store.nodes import MAX_ID
+from tui_chat.store.nodes import MAX_ID, row_at
 
 if TYPE_CHECKING:
     from datetime import date
@@ -77,4 +77,4 @@ def search(
 
 def _row_at(day: date) -> int:
     """The first row of a day, by the clock of this place."""
-    return max(0, round(time.mktime(day.timetuple())))
+    return max(0, row_at(time.mktime(day.timetuple())))
