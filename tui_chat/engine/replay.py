@@ -19,7 +19,8 @@ from tui_chat.engine.clock import ClockOver
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 
-    from tui_chat.domain.ask import Continuation
+    from tui_chat.domain.ask import Continuation, Role
+    from tui_chat.domain.conversation import Node
     from tui_chat.domain.events import Learned, SessionEvent
     from tui_chat.engine.clock import Clock
     from tui_chat.engine.session import Reply, Session, Target
@@ -183,8 +184,14 @@ class Player:
         """What was said before the recording began."""
         parent: str | None = None
         for message in asked.messages[:-1]:
-            node = self.session.conversation.add(parent, message.role, message.text, model=asked.model)
+            node = self._add(parent, message.role, message.text, model=asked.model)
             parent = node.id
+
+    def _add(self, parent: str | None, role: Role, text: str, *, endpoint: str = "", model: str = "") -> Node:
+        """A turn from before the recording, under a name that the engine gives to none."""
+        conversation = self.session.conversation
+        id = f"before{len(conversation.nodes)}"
+        return conversation.add(parent, role, text, endpoint=endpoint, model=model, id=id)
 
     def _tell_broken(self, asked: AskLine, so_far: Continuation) -> None:
         """The part of an answer that the rest was asked for, unless it is there already."""
@@ -192,8 +199,8 @@ class Player:
         if there is not None and there.text == so_far.text:
             return
         conversation = self.session.conversation
-        question = conversation.add(conversation.head, "user", asked.messages[-1].text)
-        node = conversation.add(question.id, "assistant", "", endpoint=asked.endpoint, model=asked.model)
+        question = self._add(conversation.head, "user", asked.messages[-1].text)
+        node = self._add(question.id, "assistant", "", endpoint=asked.endpoint, model=asked.model)
         unknown = cost(Usage(), None, exact=False)
         result = Result(Phase.FAILED, None, _cut(), 0, Meter().stats(0.0), unknown, place=so_far.place)
         conversation.finish(node.id, so_far.text, so_far.reasoning, result)

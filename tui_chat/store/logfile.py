@@ -6,10 +6,11 @@ import logging
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
-from tui_chat.store.files import make_private_folder
+from tui_chat.store.files import FILE_MODE, make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from io import TextIOWrapper
     from pathlib import Path
 
     from tui_chat.domain.endpoint import Secret
@@ -35,20 +36,24 @@ class Redacted(logging.Formatter):
         return text
 
 
-class LogFile(RotatingFileHandler):
-    """A disk that is full costs the line: what logging would print about it would stand across the screen."""
+class PrivateFile(RotatingFileHandler):
+    """A file of mode 0600 that is made with the first record; one that cannot be written is not missed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=SIZE, backupCount=1, encoding="utf-8", delay=True)
+        self._path = path
+
+    def _open(self) -> TextIOWrapper:
+        make_private_folder(self._path.parent)
+        self._path.touch(mode=FILE_MODE)
+        return super()._open()
 
     def handleError(self, record: logging.LogRecord) -> None:
         pass
 
 
 def start_log(path: Path, keys: Collection[Secret]) -> None:
-    """Send the log to `path`, 0600; `keys` may grow later. Without a writable folder there is no log."""
-    try:
-        make_private_folder(path.parent)
-        path.touch(mode=0o600)
-        handler: logging.Handler = LogFile(path, maxBytes=SIZE, backupCount=1, encoding="utf-8")
-    except OSError:
-        handler = logging.NullHandler()
+    """Send the log to `path`; `keys` may grow later. Without a writable folder there is no log."""
+    handler = PrivateFile(path)
     handler.setFormatter(Redacted(keys))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
