@@ -351,6 +351,18 @@ def test_a_reader_sees_one_state(desk):
         assert len(c.execute("SELECT * FROM facts").fetchall()) == 2
 
 
+def test_reading_within_reading_sees_the_same(desk):
+    desk.do(note("a"))
+    with desk.database.reading() as c:
+        c.execute("SELECT * FROM facts").fetchall()
+        desk.do(note("b"))
+        with desk.database.reading() as inner:
+            assert len(inner.execute("SELECT * FROM facts").fetchall()) == 1
+        assert len(c.execute("SELECT * FROM facts").fetchall()) == 1
+    with desk.database.reading() as c:
+        assert len(c.execute("SELECT * FROM facts").fetchall()) == 2
+
+
 def test_a_reader_cannot_write(desk):
     with pytest.raises(StoreError, match="readonly"):
         with desk.database.reading() as c:

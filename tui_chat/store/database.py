@@ -92,10 +92,13 @@ class Database:
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
-        """A connection that sees one state of the file throughout. Raises StoreError."""
+        """A connection that sees one state of the file throughout; within another, the same. Raises StoreError."""
         self.open()
         try:
             connection = self._reader()
+            if connection.in_transaction:
+                yield connection
+                return
             connection.execute("BEGIN")
             try:
                 yield connection
