@@ -265,7 +265,7 @@ def test_nothing_of_what_was_purged_is_left_in_the_file(desk):
     assert found_in_files(desk, SECRET) == []
     assert sound(desk.path)
     assert rows(desk.path, "SELECT count(*) FROM search WHERE search MATCH ?", SECRET) == [(0,)]
-    assert rows(desk.path, "SELECT count(*) FROM search WHERE search MATCH 'plain'") == [(120,)]
+    assert rows(desk.path, "SELECT count(*) FROM search WHERE search MATCH '_plain'") == [(120,)]
 
 
 def test_a_purge_cut_short_is_gone_on_with(desk, monkeypatch):
@@ -304,7 +304,7 @@ def test_what_is_not_in_the_index_is_put_in(desk):
     )
     desk.library.reindex()
     until(lambda: desk.rows("SELECT count(*) FROM nodes WHERE indexed = 0") == [(0,)])
-    assert desk.rows("SELECT count(*) FROM search WHERE search MATCH 'text'") == [(130,)]
+    assert desk.rows("SELECT count(*) FROM search WHERE search MATCH '_text'") == [(130,)]
 
 
 # opened in several places

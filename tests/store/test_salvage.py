@@ -125,7 +125,7 @@ def test_pages_of_zeros_cost_their_turns_alone(filled, hasty):
     assert len(every) == turns(filled)
     desk.library.reindex()
     until(lambda: desk.rows("SELECT count(*) FROM nodes WHERE indexed = 0") == [(0,)])
-    assert desk.rows("SELECT count(*) FROM search WHERE search MATCH 'words'") == [(turns(filled),)]
+    assert desk.rows("SELECT count(*) FROM search WHERE search MATCH '_words'") == [(turns(filled),)]
     desk.close()
     assert sound(filled)
 
@@ -335,11 +335,11 @@ def test_a_damaged_index_of_the_search_costs_no_turn(filled, hasty):
         c.commit()
     desk = Desk(filled.parent).open()
     with pytest.raises(StoreError), desk.database.reading() as c:
-        c.execute("SELECT count(*) FROM search WHERE search MATCH 'words'").fetchall()
+        c.execute("SELECT count(*) FROM search WHERE search MATCH '_words'").fetchall()
 
     def found() -> int:
         try:
-            return desk.rows("SELECT count(*) FROM search WHERE search MATCH 'words'")[0][0]
+            return desk.rows("SELECT count(*) FROM search WHERE search MATCH '_words'")[0][0]
         except sqlite3.DatabaseError:
             return -1
 

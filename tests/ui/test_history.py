@@ -328,7 +328,7 @@ async def test_moving_keys_leave_the_search_alone(house: House) -> None:
             ("ctrl+home", 0),
         ]:
             await seen.press(key)
-            await seen.until(lambda: seen.lit)
+            await seen.until(lambda: any(seen.lit))
             assert seen.lit[0] == f"conversation {place}", key
         assert seen.line.value == " "
         assert seen.line.has_focus
@@ -389,13 +389,13 @@ async def test_the_cursor_follows_a_conversation_that_is_pinned_and_unpinned(hou
     add_many(house, 300)
     async with opened(house, (100, 25)) as seen:
         await seen.press("end", "up")
-        await seen.until(lambda: seen.lit)
+        await seen.until(lambda: any(seen.lit))
         await seen.press("alt+p")
         await seen.until(lambda: seen.status == "Pinned “conversation 298”." and seen.list.cursor == 0)
         assert seen.rows[0] == "▌★ conversation 298"
         await seen.press("alt+p")
         await seen.until(lambda: seen.list.cursor == 298)
-        await seen.until(lambda: seen.lit)
+        await seen.until(lambda: any(seen.lit))
         assert seen.lit[0] == "conversation 298"
         assert seen.status == "“conversation 298” is not pinned any more."
 
@@ -535,7 +535,7 @@ async def test_opening_ten_thousand_conversations_reads_one_page(house: House, m
         assert calls.asked == [("count", ()), ("list", (0, PAGE))]
         assert seen.status == "10,000 conversations"
         await seen.press("end")
-        await seen.until(lambda: seen.lit)
+        await seen.until(lambda: any(seen.lit))
         assert seen.lit[0] == "conversation 9999"
         # The pages between are not read.
         assert calls.asked[2:] == [("list", (10_000 - PAGE, PAGE))]
@@ -547,7 +547,7 @@ async def test_what_is_at_hand_does_not_grow(house: House, monkeypatch: pytest.M
     async with opened(house) as seen:
         for place in range(0, 10_000, 400):
             seen.list.move_to(place)
-            await seen.until(lambda: seen.lit)
+            await seen.until(lambda: any(seen.lit))
         assert len(seen.list._pages._held) <= AT_HAND + 1
         assert len([name for name, _ in calls.asked if name == "count"]) == 1
         assert len(calls.asked) <= 2 + 2 * 25
@@ -559,7 +559,7 @@ async def test_a_fast_walk_reads_only_where_it_ends(house: House, monkeypatch: p
     async with opened(house) as seen:
         for place in range(0, 10_000, 100):
             seen.list.move_to(place)
-        await seen.until(lambda: seen.lit)
+        await seen.until(lambda: any(seen.lit))
         assert len(calls.asked) <= 2 + 2 + 1
 
 
@@ -585,7 +585,7 @@ async def test_hits_are_read_a_page_at_a_time(house: House, monkeypatch: pytest.
         assert len(asked) == 3
         assert asked == sorted(asked, reverse=True)
         await seen.press("end")
-        await seen.until(lambda: seen.lit)
+        await seen.until(lambda: any(seen.lit))
         assert seen.list.cursor == 119
         assert len(asked) == 3
 

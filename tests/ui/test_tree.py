@@ -130,7 +130,7 @@ async def test_the_newest_turn_in_chat_is_lit_at_the_start() -> None:
     for number in range(200):
         tree.add(f"n{number}" if number else None, "user", f"turn {number}")
     async with shown(tree) as seen:
-        await seen.until(lambda: seen.lit)
+        await seen.until(lambda: any(seen.lit))
         assert seen.lit == ["● You            turn 199"]
         assert str(seen.app.shown.query_one("#whole", Static).content) == "turn 199"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tui_chat.domain.folding import FOLD_VERSION
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -39,8 +41,8 @@ STEPS = (
         "CREATE INDEX conversations_deleted ON conversations (deleted) WHERE deleted IS NOT NULL",
         "CREATE INDEX conversations_interrupted ON conversations (updated DESC) WHERE state = 'interrupted'",
         "CREATE INDEX conversations_unsent ON conversations (updated DESC) WHERE turns = 0",
-        # The id of a node is the tenth of a second of its making, or the next free one: so the order of rows, here and in the
-        # index of the search, is that of time, also for what was imported. What is long comes last: what stands
+        # The id of a node is the tenth of a second of its making, or the next free one: so the order of rows, here and
+        # in the index of the search, is that of time, also for what was imported. What is long comes last: what stands
         # behind it costs reading it.
         """
         CREATE TABLE nodes (
@@ -122,6 +124,7 @@ STEPS = (
         " fts5(words, facets, content='', columnsize=0, prefix='3 4', tokenize=\"ascii tokenchars '_'\")",
         # Merging segments less often keeps the writing of one turn short.
         "INSERT INTO search (search, rank) VALUES ('automerge', 8)",
+        f"INSERT INTO facts VALUES ('folding', '{FOLD_VERSION}')",
     ),
 )
 VERSION = len(STEPS)
