@@ -278,7 +278,7 @@ def test_what_was_cut_short_is_kept_and_taken_up(program: Program, number: signa
         process.send_signal(number)
         out, _ = process.communicate(timeout=20)
     (row,) = listed(program)
-    assert row["state"] == ("interrupted" if number is signal.SIGKILL else "cancelled")
+    assert row["state"] == ("cancelled" if number is signal.SIGINT else "interrupted")
     reply = shown(program, row["id"])["nodes"][1]
     assert reply["text"]
     assert (begun + out).decode().rstrip("\n").startswith(reply["text"].rstrip())

@@ -160,6 +160,7 @@ def conversations(draw: st.DrawFn, at: int = 1_700_000_000, most: int = 7) -> Co
         created=float(at),
         updated=at + draw(st.floats(0, 1000)),
         pinned=draw(st.booleans()),
+        titling=draw(st.none() | st.decimals(0, 1, places=6)),
         draft=draw(st.text(min_size=0 if nodes else 1, max_size=5)),
         queue=draw(st.lists(st.text(max_size=3), max_size=2)),
         endpoint=draw(st.none() | NAMES),

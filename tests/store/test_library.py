@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ import pytest
 from tests.kit.desk import Desk, rows, shape, sound, until
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.attempts import RunRecord
-from tui_chat.domain.conversation import Conversation, Node
+from tui_chat.domain.conversation import Conversation, Node, Result
+from tui_chat.domain.draft import Phase
 from tui_chat.domain.failure import UsageError
+from tui_chat.domain.meter import Meter
+from tui_chat.domain.pricing import Cost, CostSource
 from tui_chat.store import library, nodes
 from tui_chat.wire.forms import AttemptForm, ConversationForm, NodeForm, node_forms
 
@@ -211,6 +215,18 @@ def test_a_fork_holds_the_path_alone(desk):
     assert forked.title == "T (fork)"
     assert ids(desk)[0] == copy
     assert len(desk.library.load("aaaa").conversation.nodes) == 7
+
+
+def test_what_a_fork_holds_is_paid_for_once(desk):
+    tree = Conversation()
+    asked = tree.add(None, "user", "a", id="a", created=NOW)
+    tree.add(asked.id, "assistant", "", id="b", created=NOW)
+    paid = Result(Phase.COMPLETED, "stop", None, 0, Meter().stats(1.0), Cost(Decimal("0.5"), CostSource.REPORTED))
+    tree.finish("b", "b", "", paid)
+    desk.library.add(ConversationForm(id="aaaa", in_chat=["a", "b"], nodes=node_forms(tree)))
+    copy = desk.library.fork("aaaa", "b")
+    desk.flush()
+    assert [desk.library.summary(uid).cost for uid in ("aaaa", copy)] == [Decimal("0.5"), None]
 
 
 def test_every_conversation_oldest_first(desk):

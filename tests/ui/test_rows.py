@@ -403,8 +403,14 @@ HOSTILE_TEXTS = {
 
 @pytest.mark.parametrize("name", HOSTILE_TEXTS)
 def test_no_text_holds_up_the_screen(name: str) -> None:
+    # 100 ms is what is wanted; a machine under test may be a third as fast, and halt for a moment.
+    assert min(longest_step(HOSTILE_TEXTS[name]) for _ in range(3)) < 0.3
+
+
+def longest_step(text: str) -> float:
+    """Seconds of the processor that the longest step of laying out a text takes."""
     block = Block(PALETTE, 118)
-    block.append(HOSTILE_TEXTS[name])
+    block.append(text)
     steps: list[float] = []
     over = False
     while not over:
@@ -414,8 +420,7 @@ def test_no_text_holds_up_the_screen(name: str) -> None:
             block.advance()
         steps.append(time.process_time() - started)
     assert block.frozen or block.tail
-    # 100 ms is what is wanted; a machine under test may be a third as fast.
-    assert max(steps) < 0.3
+    return max(steps)
 
 
 def test_what_is_too_deep_is_shown_plain() -> None:

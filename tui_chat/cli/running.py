@@ -49,7 +49,7 @@ def run_until_signal(work: Callable[[], Coroutine[Any, Any, ExitCode]]) -> ExitC
 
         def stop(code: ExitCode) -> None:
             if not caught:
-                task.cancel()
+                task.cancel(code.name)
             caught.append(code)
 
         for number, code in (

@@ -36,13 +36,17 @@ class Teller:
         session.listeners.append(self._hear)
 
     async def tell(self, ask: Callable[[], object]) -> None:
-        """Ask and wait for the end; a cancellation ends the reply, and its text stays."""
+        """Ask and wait for the end; a cancellation ends the reply, and its text stays.
+
+        What the user breaks off is cancelled; a lost terminal or a machine going down interrupts.
+        """
         ask()
         try:
             await self._ended.wait()
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             self.interrupted = True
-            await self._session.close(interrupted=False)
+            by_signal = error.args[:1] in ((ExitCode.TERMINATED.name,), (ExitCode.HUNG_UP.name,))
+            await self._session.close(interrupted=by_signal)
         finally:
             self._session.listeners.remove(self._hear)
 

@@ -287,6 +287,7 @@ class Library:
         self.add(
             ConversationForm(id=copy, title=title, nodes=turns, in_chat=[t.id for t in turns], created=now, updated=now)
         )
+        self._database.write(lambda c: nodes.uncount(c, copy))
         return copy
 
     def add(self, form: ConversationForm) -> bool:

@@ -295,6 +295,13 @@ def summarise(connection: sqlite3.Connection, conversation: int) -> None:
     )
 
 
+def uncount(connection: sqlite3.Connection, uid: str) -> None:
+    """Take what a conversation's turns cost out of its sum: it is counted where they come from."""
+    row = conversation_row(connection, uid)
+    connection.execute("UPDATE nodes SET cost = NULL WHERE conversation = ?", (row,))
+    summarise(connection, row)
+
+
 def encode(value: object) -> str:
     """`value` as JSON that every file and database takes."""
     try:

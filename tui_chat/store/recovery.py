@@ -94,7 +94,7 @@ def _interrupted(now: Node, before: Node, left: _Left, seams: tuple[int, ...], p
     came = size - len(before.text.encode()) - len(before.reasoning.encode())
     usage = Usage(input=estimate_tokens(prompt) if came else None, output=estimate_tokens(came) if came else None)
     stats = replace(_no_figures(), usage=usage, attempts=1)
-    spent = cost(usage, price_of(left.run.endpoint, left.run.model), exact=False)
+    spent = cost(usage, price_of(left.run.endpoint, left.run.model), exact=False, at=left.run.began)
     attempt = AttemptRecord(1, 0, 0.0, Phase.INTERRUPTED, stats, spent)
     result = ResultForm(state="interrupted", seams=seams).result()
     if before.result is not None:

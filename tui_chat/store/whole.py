@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -37,13 +38,13 @@ class Added(NamedTuple):
 def take(c: sqlite3.Connection, uid: str) -> ConversationForm | None:
     """A conversation with everything that is known of it; a reply under way is interrupted, with what has come."""
     query = (
-        "SELECT id, title, titled, created, updated, pinned, draft, queue, endpoint, model, settings, source"
+        "SELECT id, title, titled, titling, created, updated, pinned, draft, queue, endpoint, model, settings, source"
         " FROM conversations WHERE uid = ?"
     )
     found = c.execute(query, (uid,)).fetchone()
     if found is None:
         return None
-    row, title, titled, created, updated, pinned, draft, queue, endpoint, model, settings, source = found
+    row, title, titled, titling, created, updated, pinned, draft, queue, endpoint, model, settings, source = found
     tree = nodes.load(c, row)
     for name, records in nodes.runs(c, row).items():
         tree.nodes[name] = replace(tree.nodes[name], runs=records)
@@ -55,6 +56,7 @@ def take(c: sqlite3.Connection, uid: str) -> ConversationForm | None:
         in_chat=[node.id for node in tree.path()],
         nodes=node_forms(tree),
         titled=bool(titled),
+        titling=None if titling is None else Decimal(titling),
         created=created,
         updated=updated,
         pinned=bool(pinned),
@@ -105,11 +107,12 @@ def put(c: sqlite3.Connection, form: ConversationForm, tree: Conversation) -> Ad
 def _describe(c: sqlite3.Connection, row: int, form: ConversationForm) -> None:
     updated = form.created if form.updated is None else form.updated
     c.execute(
-        "UPDATE conversations SET title = ?, titled = ?, updated = ?, pinned = ?, draft = ?, queue = ?, endpoint = ?,"
-        " model = ?, settings = ?, source = ? WHERE id = ?",
+        "UPDATE conversations SET title = ?, titled = ?, titling = ?, updated = ?, pinned = ?, draft = ?, queue = ?,"
+        " endpoint = ?, model = ?, settings = ?, source = ? WHERE id = ?",
         (
             well_formed(form.title),
             int(form.titled),
+            None if form.titling is None else str(form.titling),
             time.time() if updated is None else updated,
             int(form.pinned),
             well_formed(form.draft),

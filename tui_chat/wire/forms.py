@@ -397,6 +397,8 @@ class ConversationForm(Struct, frozen=True, kw_only=True):
     created: float | None = None
     updated: float | None = None
     pinned: bool = False
+    titling: Decimal | None = None
+    """USD that it cost to ask models for a title."""
     draft: str = ""
     """What was written and not sent."""
     queue: list[str] = []
