@@ -220,7 +220,7 @@ async def test_pieces_give_way_to_the_whole(desk):
 async def test_reasoning_is_kept_apart(desk):
     stage, session, _ = held(desk, [thought("hm "), thought("so"), said("A"), Pause(9), *answer("B")])
     session.submit("hi")
-    await eventually(lambda: stage.clock.pending)
+    await eventually(lambda: session.reply.draft.text == "A")
     desk.flush()
     assert desk.rows("SELECT group_concat(text, ''), group_concat(reasoning, '') FROM pieces") == [("A", "hm so")]
     await played(stage.clock, session)

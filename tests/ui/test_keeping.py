@@ -291,6 +291,22 @@ async def test_a_conversation_goes_out_and_comes_in(env: dict[str, str], tmp_pat
         await chat.until(lambda: "Imported" in chat.status)
 
 
+@pytest.mark.parametrize("behind", [False, True])
+async def test_what_is_not_on_the_disk_can_be_exported(
+    env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: bool
+) -> None:
+    file = tmp_path / "out.md"
+    async with opened(env, "demo-fast") as chat:
+        if not behind:
+            await chat.send("/temporary")
+        await chat.ask("echo one")
+        monkeypatch.setattr(type(chat.app.house.chats.database), "behind", behind)
+        await chat.send(f"/export {file}")
+        await chat.until(file.exists)
+        monkeypatch.undo()
+    assert "echo one" in file.read_text()
+
+
 async def test_leaving_with_unsaved_words_is_asked_about(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(env, "demo-fast") as chat:
         monkeypatch.setattr(type(chat.app.house.chats.database), "behind", True)

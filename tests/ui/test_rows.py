@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 
@@ -409,6 +410,7 @@ def test_no_text_holds_up_the_screen(name: str) -> None:
 
 def longest_step(text: str) -> float:
     """Seconds of the processor that the longest step of laying out a text takes."""
+    gc.collect()
     block = Block(PALETTE, 118)
     block.append(text)
     steps: list[float] = []

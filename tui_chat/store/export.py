@@ -57,6 +57,13 @@ def write(library: Library, uids: Iterable[str], path: Path | None, format: str,
     return counted.count
 
 
+def write_one(form: ConversationForm, path: Path, format: str) -> None:
+    """Write a conversation that need not be in the store. Raises like `write`."""
+    text = as_text(form, format)
+    with _file(path) as file:
+        file.write(_utf8(text))
+
+
 def as_text(form: ConversationForm, format: str) -> str:
     """One conversation as `write` would write it. Raises UsageError for an unknown format."""
     _check(format)

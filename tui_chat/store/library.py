@@ -174,9 +174,7 @@ class Library:
 
     def load(self, uid: str) -> Stored:
         """A conversation by its full id; empty where nothing has been stored under it yet."""
-        if not self._database.behind:
-            # What was said in it a moment ago may still be on its way.
-            self._database.flush(WAIT_S)
+        self._catch_up()
         query = "SELECT id, title, endpoint, model, settings, draft, queue FROM conversations WHERE uid = ?"
         with self._database.reading() as c:
             row = c.execute(query, (uid,)).fetchone()
@@ -197,6 +195,7 @@ class Library:
 
     def form(self, uid: str) -> ConversationForm:
         """A conversation with everything that is known of it. Raises UsageError where there is none."""
+        self._catch_up()
         with self._database.reading() as c:
             form = whole.take(c, uid)
         if form is None:
@@ -326,6 +325,11 @@ class Library:
         except (TimeoutError, CancelledError, sqlite3.Error):
             # Nobody waits long for a notice.
             return []
+
+    def _catch_up(self) -> None:
+        """What was said a moment ago may still be on its way to the disk."""
+        if not self._database.behind:
+            self._database.flush(WAIT_S)
 
     def _update(self, uid: str, **values: object) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)

@@ -6,6 +6,7 @@ The half of the chat screen that has nothing to do with a reply under way.
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from textual import on, work
 from textual.screen import Screen
 from textual.widgets import TextArea
 
+from tui_chat.domain.draft import Phase
 from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
@@ -22,6 +24,7 @@ from tui_chat.ui.screens.history import HistoryScreen, Opened
 from tui_chat.ui.screens.told import Told
 from tui_chat.ui.screens.tree import TreeChoice, TreeScreen
 from tui_chat.ui.widgets.history_list import HistoryList
+from tui_chat.wire.forms import ConversationForm, node_forms
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -291,17 +294,44 @@ class Keeping(Screen[None]):
         if not argument:
             self.composer.put("/export ")
             self.notice(say("status.export"))
-        elif self._kept():
+        elif not self.session.conversation.nodes:
+            self.notice(say("status.nothing_said"))
+        else:
+            form = None if self._on_the_disk() else self._form_in_memory()
             try:
-                path = await asyncio.to_thread(self._write_export, argument)
+                path = await asyncio.to_thread(self._write_export, argument, form)
             except (TuiChatError, RuntimeError) as error:
                 self.notice(str(error))
             else:
                 self.notice(say("status.exported", file=path))
 
-    def _write_export(self, name: str) -> Path:
+    def _on_the_disk(self) -> bool:
+        """True when the store has all of the conversation."""
+        return self.chat.journal is not None and not self.app.house.chats.database.behind
+
+    def _form_in_memory(self) -> ConversationForm:
+        """The conversation as it stands here: a temporary one, or one that the disk does not take."""
+        reply, tree = self.session.reply, copy(self.session.conversation)
+        tree.nodes = dict(tree.nodes)
+        if reply is not None and self.session.running:
+            tree.finish(reply.node.id, reply.draft.text, reply.draft.reasoning, reply.result(Phase.INTERRUPTED))
+        nodes = node_forms(tree)
+        return ConversationForm(
+            id=self.chat.id,
+            title=self.chat.title,
+            in_chat=[node.id for node in tree.path()],
+            nodes=nodes,
+            created=nodes[0].created,
+            updated=nodes[-1].created,
+        )
+
+    def _write_export(self, name: str, form: ConversationForm | None) -> Path:
+        """Write the form, or without one what the store has."""
         path = Path(name).expanduser()
-        export.write(self.app.house.chats.library, [self.chat.id], path, export.format_of(path))
+        if form is not None:
+            export.write_one(form, path, export.format_of(path))
+        else:
+            export.write(self.app.house.chats.library, [self.chat.id], path, export.format_of(path))
         return path
 
     @work(exclusive=True, group="files", exit_on_error=False)
