@@ -179,6 +179,19 @@ async def test_what_is_painted_is_what_stands_there(size: int, moves: bool) -> N
         assert all(rows > 0 for rows in transcript.moved)
 
 
+async def test_by_pages_the_view_moves_seldom_and_shows_the_newest_row() -> None:
+    async with opened([*conversation(4), Turn("live", "assistant", Head("model", "streaming"))]) as transcript:
+        transcript.by_pages = True
+        for n in range(60):
+            transcript.grow("live", f"line {n}\n\n", "")
+            transcript.paint()
+            assert transcript.cells == transcript.whole()
+            assert any(f"line {n}" in row for row in transcript.seen())
+            assert transcript.following
+        assert all(rows >= HEIGHT // 3 for rows in transcript.moved[1:])
+        assert len(transcript.moved) <= 60 * 2 // (HEIGHT // 3) + 1
+
+
 async def test_a_growing_line_costs_the_cells_that_are_new() -> None:
     async with opened([Turn("live", "assistant", Head("model"))]) as transcript:
         transcript.grow("live", "some words ", "")

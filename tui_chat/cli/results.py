@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tui_chat.domain import figures as show
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.words import say
+from tui_chat.wire.forms import CostForm, ErrorForm, TimingForm, UsageForm
 
 if TYPE_CHECKING:
     from tui_chat.domain.failure import Failure
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 def ask_object(reply: Reply, *, saved: bool = False) -> dict[str, Any]:
     """The object `ask --json` prints; unknown is None, never 0. A run that is not saved cannot be named."""
     draft, stats = reply.draft, reply.stats()
-    usage, cost = stats.usage, reply.cost()
     return {
         "text": draft.text,
         "reasoning": draft.reasoning or None,
@@ -25,34 +25,17 @@ def ask_object(reply: Reply, *, saved: bool = False) -> dict[str, Any]:
         "finish_reason": draft.finish_reason,
         "state": draft.phase.value,
         "attempts": stats.attempts,
-        "usage": {
-            "input": usage.input,
-            "cached": usage.cached,
-            "cache_write": usage.cache_write,
-            "reasoning": usage.reasoning,
-            "output": usage.output,
-            "exact": stats.exact,
-        },
-        "timing": {
-            "ttft_s": _rounded(stats.ttft_s),
-            "ttft_answer_s": _rounded(stats.ttft_answer_s),
-            "total_s": _rounded(stats.elapsed_s),
-            "wait_s": _rounded(stats.wait_s),
-            "tok_per_s": _rounded(stats.tok_per_s),
-            "gap_p50_s": _rounded(stats.gap_p50_s),
-            "gap_p95_s": _rounded(stats.gap_p95_s),
-            "gap_max_s": _rounded(stats.gap_max_s),
-        },
-        "cost": {"usd": cost.usd, "source": cost.source.value, "price_checked": cost.price_checked},
+        "usage": UsageForm.of(stats),
+        "timing": TimingForm.of(stats),
+        "cost": CostForm.of(reply.cost()),
         "skipped": draft.skipped,
         "run": reply.run.id if saved else None,
-        "error": None if draft.failure is None else error_object(draft.failure),
+        "error": None if draft.failure is None else ErrorForm.of(draft.failure),
     }
 
 
 def unsent_object(failure: Failure | None, endpoint: str | None, model: str | None) -> dict[str, Any]:
     """The object of a question that could not even be sent; without a failure, it was cancelled."""
-    unknown = dict.fromkeys
     return {
         "text": "",
         "reasoning": None,
@@ -61,24 +44,12 @@ def unsent_object(failure: Failure | None, endpoint: str | None, model: str | No
         "finish_reason": None,
         "state": (Phase.CANCELLED if failure is None else Phase.FAILED).value,
         "attempts": 0,
-        "usage": {**unknown(("input", "cached", "cache_write", "reasoning", "output")), "exact": False},
-        "timing": unknown(
-            ("ttft_s", "ttft_answer_s", "total_s", "wait_s", "tok_per_s", "gap_p50_s", "gap_p95_s", "gap_max_s")
-        ),
-        "cost": {"usd": None, "source": "unknown", "price_checked": None},
+        "usage": UsageForm(),
+        "timing": TimingForm(),
+        "cost": CostForm(),
         "skipped": 0,
         "run": None,
-        "error": None if failure is None else error_object(failure),
-    }
-
-
-def error_object(failure: Failure) -> dict[str, Any]:
-    return {
-        "kind": failure.kind.value,
-        "message": failure.message,
-        "hint": failure.hint,
-        "status": failure.status,
-        "retryable": failure.retryable,
+        "error": None if failure is None else ErrorForm.of(failure),
     }
 
 
@@ -103,8 +74,3 @@ def figures_line(reply: Reply) -> str:
     if draft.skipped:
         parts.append(f"{say('stats.skipped')} {draft.skipped}")
     return " · ".join(parts)
-
-
-def _rounded(value: float | None) -> float | None:
-    """Microseconds are more than a network can mean."""
-    return None if value is None else round(value, 6)

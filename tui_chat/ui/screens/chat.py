@@ -79,6 +79,7 @@ class ChatScreen(Keeping):
     def on_mount(self) -> None:
         self._feed = Feed(self, self.app.fps, self._grow, self._tick)
         self.composer.cursor_blink = not self.app.slow
+        self.transcript.by_pages = self.app.house.config.ui.follow == "page"
         self.composer.focus()
         self._take_up()
         if self._problems:

@@ -49,6 +49,8 @@ class Transcript(ScrollView):
         super().__init__(id=id)
         self.following = True
         """True while the view is at the tail."""
+        self.by_pages = False
+        """The view follows the tail by a third of the page at a time, not line by line."""
         self.painted = 0
         """Rows painted so far."""
         self._shelf = Shelf([])
@@ -190,6 +192,13 @@ class Transcript(ScrollView):
         self.set_reactive(_SCROLL_TARGET_Y, float(top))
         self._show_bar()
 
+    def _tail(self, top: int) -> int:
+        """The top row of the view at the tail; by pages, room is left below it for what comes next."""
+        low = max(0, self._shelf.height - self._page)
+        if not self.by_pages:
+            return low
+        return low + self._page // 3 if low > top else top if top - low < self._page // 2 else low
+
     @property
     def _page(self) -> int:
         return self.scrollable_content_region.height
@@ -274,7 +283,7 @@ class Transcript(ScrollView):
             return
         anchor, offset = shelf.anchor(top, top + page)
         grown = shelf.measure(place)
-        new_top = max(0, shelf.height - page if self.following else shelf.top(anchor) + offset)
+        new_top = self._tail(top) if self.following else max(0, shelf.top(anchor) + offset)
         self._stand(new_top)
         if not self.following and place < anchor:
             # What stands in view has kept its place.
