@@ -28,7 +28,8 @@ from tui_chat.domain.events import (
     Waiting,
 )
 from tui_chat.domain.failure import Kind, failure
-from tui_chat.domain.meter import Meter, estimate_tokens
+from tui_chat.domain.meter import Meter
+from tui_chat.domain.tokens import Ratios, TextClass
 
 if TYPE_CHECKING:
     from tui_chat.domain.events import RunEvent
@@ -44,8 +45,8 @@ WORD = "four"
 """One token by the estimate."""
 
 
-def metered(timeline: Timeline, prompt_bytes: int = 40) -> Meter:
-    meter = Meter(prompt_bytes)
+def metered(timeline: Timeline, prompt_tokens: float = 10) -> Meter:
+    meter = Meter(prompt_tokens)
     for at, event in timeline:
         meter.fold(Stamped("main", at, event))
     return meter
@@ -247,11 +248,38 @@ def test_the_figures_stand_still_once_the_run_ended() -> None:
 
 
 def test_an_empty_prompt_is_no_figure() -> None:
-    assert metered(START, prompt_bytes=0).stats(1.0).usage.input is None
+    assert metered(START, prompt_tokens=0).stats(1.0).usage.input is None
 
 
-def test_the_estimate_is_bytes_over_four() -> None:
-    assert [estimate_tokens(size) for size in (0, 3, 4, 400)] == [0, 1, 1, 100]
+LONG = "word " * 100
+"""125 tokens by the estimate."""
+
+
+@pytest.mark.parametrize(
+    ("events", "lesson", "estimate"),
+    [
+        ([Text(LONG), Usage(input=1, output=100)], (500, 100), 1.25),
+        ([Thinking("why"), Text(LONG), Usage(input=1, output=160, reasoning=60)], (500, 100), 1.25),
+        ([Thinking("why"), Text(LONG), Usage(input=1, output=160)], None, None),
+        ([Text("word"), Usage(input=1, output=2)], None, 0.5),
+        ([Text(LONG)], None, None),
+        ([Text("a"), Attempt(2, 1), Text(LONG), Usage(input=1, output=100)], None, None),
+    ],
+)
+def test_what_an_ended_reply_says_about_the_estimate(
+    events: list[RunEvent], lesson: tuple[int, int] | None, estimate: float | None
+) -> None:
+    meter = metered([*START, *((1.0 + i, event) for i, event in enumerate(events)), (9.0, DONE)])
+    found = meter.lesson()
+    assert (found and (found.size, found.tokens)) == lesson
+    assert meter.stats(9.0).estimate == estimate
+
+
+def test_learned_ratios_are_estimated_by() -> None:
+    meter = Meter(ratios=Ratios({TextClass.LATIN: 2.0}))
+    for at, event in [*START, *text(1.0, 2.0)]:
+        meter.fold(Stamped("main", at, event))
+    assert meter.stats(2.0).usage.output == 4
 
 
 @given(st.lists(st.floats(0, 30), min_size=2, max_size=60), st.integers(1, 99))

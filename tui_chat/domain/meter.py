@@ -5,7 +5,7 @@ to connect (`connect_s`), in a queue or in a back-off (`wait_s`) is not in it. T
 Decode tok/s = (output tokens - 1) / (last - first token); reasoning that was billed and not sent came before the first
 and is left out. End-to-end tok/s = output tokens / total.
 The rate "now" covers the last 2 s. Gaps are between chunks with text; a chunk is not a token.
-Until the provider reports usage, tokens are UTF-8 bytes / `BYTES_PER_TOKEN`, and `exact` is False; `exact` says that
+Until the provider reports usage, tokens are estimated (`domain.tokens`), and `exact` is False; `exact` says that
 every token received is in a count of the provider's, so it may hold in mid-stream and after a cancellation.
 An answer that was broken off and taken up again is counted in parts: their usage is added, since each was billed, and
 the pause between them is in no gap and no rate.
@@ -32,17 +32,14 @@ from tui_chat.domain.events import (
     Waiting,
 )
 
+from tui_chat.domain.tokens import TokenCounter
+
 if TYPE_CHECKING:
     from tui_chat.domain.events import Stamped
+    from tui_chat.domain.tokens import Lesson, Ratios
 
 WINDOW_S = 2.0
-BYTES_PER_TOKEN = 4.0
-"""Start value of the estimate: English prose, and CJK text in UTF-8, both lie near it."""
-
-
-def estimate_tokens(size: float) -> int:
-    """Tokens in `size` UTF-8 bytes of text."""
-    return round(size / BYTES_PER_TOKEN)
+"""What the rate "now" covers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +66,19 @@ class Stats:
     gap_max_s: float | None
     silence_s: float | None
     """Since the last data of a run still going."""
+    decode_s: float = 0.0
+    """From the first token of each part of the answer to its last, added up."""
+    estimate: float | None = None
+    """What the tokens of the answer were estimated to be, as a share of what the provider counted: 1.04 is 4 % more."""
 
 
 class Meter:
     """Folds stamped events in O(1) (gaps: a binary insertion) and gives `Stats` on demand."""
 
-    def __init__(self, prompt_bytes: int = 0) -> None:
-        self._prompt_tokens = estimate_tokens(prompt_bytes)
+    def __init__(self, prompt_tokens: float = 0.0, ratios: Ratios | None = None) -> None:
+        """`prompt_tokens` is what the prompt is estimated to have, `ratios` what estimates of the answer go by."""
+        self._prompt_tokens = prompt_tokens
+        self._ratios = ratios
         self._attempts = 0
         self._accepted = False
         """An answer began, so that the prompt was read."""
@@ -97,27 +100,28 @@ class Meter:
         self._ended: float | None = None
         self._connect_s: float | None = None
         self._warm = False
-        self._answer_bytes = 0
-        self._thought_bytes = 0
+        self._answer = TokenCounter(ratios)
+        self._thoughts = TokenCounter(ratios)
         self._usage: Usage | None = None
-        self._usage_at = 0
-        """Bytes received when the usage came: what follows it is estimated on top."""
+        self._usage_at = 0.0
+        """Tokens estimated when the usage came: what follows it is estimated on top."""
         self._gaps: list[float] = []
-        self._recent: deque[tuple[float, int]] = deque()
+        self._recent: deque[tuple[float, float]] = deque()
+        """(when, estimated tokens)"""
 
     def fold(self, stamped: Stamped) -> None:
         at, event = stamped.at, stamped.event
         match event:
             case Text(text):
-                self._answer_bytes += self._token(at, text)
+                self._token(at, self._answer.feed(text))
                 if self._ttft_answer is None:
                     self._ttft_answer = at - self._sent
             case Thinking(text):
-                self._thought_bytes += self._token(at, text)
+                self._token(at, self._thoughts.feed(text))
                 self._thinks = True
             case Usage():
                 self._usage = event
-                self._usage_at = self._answer_bytes + self._thought_bytes
+                self._usage_at = self._answer.tokens + self._thoughts.tokens
                 self._data_at = at
             case Attempt(n):
                 self._resume_clock(at)
@@ -162,10 +166,16 @@ class Meter:
             gap_p95_s=self._gap(95),
             gap_max_s=self._gaps[-1] if self._gaps else None,
             silence_s=None if self._ended is not None or self._pause is not None else max(0.0, at - self._data_at),
+            decode_s=max(0.0, span),
+            estimate=self._estimate(),
         )
 
-    def _token(self, at: float, text: str) -> int:
-        size = len(text.encode("utf-8", "surrogatepass"))
+    def lesson(self) -> Lesson | None:
+        """What a reply that came in one piece teaches about the tokens of its model; None when that is nothing."""
+        counted = self._answer_counted()
+        return None if counted is None else self._answer.lesson(counted)
+
+    def _token(self, at: float, tokens: float) -> None:
         if self._ttft is None:
             self._ttft = at - self._sent
         if self._first is None:
@@ -173,10 +183,23 @@ class Meter:
         if self._last is not None:
             insort(self._gaps, at - self._last)
         self._last = self._data_at = at
-        self._recent.append((at, size))
+        self._recent.append((at, tokens))
         while self._recent[0][0] < at - WINDOW_S:
             self._recent.popleft()
-        return size
+
+    def _estimate(self) -> float | None:
+        """How far the estimate of the answer was from what the provider counted at its end."""
+        counted = self._answer_counted() if self._ended is not None else None
+        return self._answer.tokens / counted if counted and self._answer.tokens else None
+
+    def _answer_counted(self) -> int | None:
+        """The tokens of an answer that came in one piece, as the provider counted them, its reasoning left out."""
+        usage = self._usage
+        if usage is None or usage.output is None or self._past != Usage():
+            return None
+        if self._thinks and usage.reasoning is None:
+            return None
+        return usage.output - (usage.reasoning or 0)
 
     def _resume_clock(self, at: float) -> None:
         if self._pause is not None:
@@ -189,9 +212,9 @@ class Meter:
             return
         self._past, self._past_exact = self._counted()
         self._span += self._last - self._first
-        self._prompt_tokens += estimate_tokens(self._answer_bytes)
+        self._prompt_tokens += self._answer.tokens
         self._first = self._last = self._usage = None
-        self._answer_bytes = self._thought_bytes = self._usage_at = 0
+        self._answer, self._thoughts, self._usage_at = TokenCounter(self._ratios), TokenCounter(self._ratios), 0.0
         self._accepted = False
 
     def _counted(self) -> tuple[Usage, bool]:
@@ -201,26 +224,26 @@ class Meter:
 
     def _counted_part(self) -> tuple[Usage, bool]:
         """What the provider counted, estimates where it did not, and whether there are none of these."""
-        received = self._answer_bytes + self._thought_bytes
+        received = self._answer.tokens + self._thoughts.tokens
         if self._usage is None and not received and not self._accepted:
             return Usage(), False
-        usage = self._usage or Usage(reasoning=estimate_tokens(self._thought_bytes) or None)
+        usage = self._usage or Usage(reasoning=round(self._thoughts.tokens) or None)
         since = received if usage.output is None else received - self._usage_at
         estimated = replace(
             usage,
-            input=self._prompt_tokens or None if usage.input is None else usage.input,
-            output=(usage.output or 0) + estimate_tokens(since),
+            input=round(self._prompt_tokens) or None if usage.input is None else usage.input,
+            output=(usage.output or 0) + round(since),
         )
         return estimated, not since and None not in (usage.input, usage.output)
 
     def _rate(self, at: float) -> float | None:
-        """Tokens by the bytes that came in the window; the chunk that opens it began before."""
+        """Estimated tokens of the window by its length; the chunk that opens it began before."""
         if self._first is None or self._ended is not None:
             return None
         start = max(self._first, at - WINDOW_S)
         if at - start < 0.2:
             return None
-        return sum(size for when, size in self._recent if when > start) / BYTES_PER_TOKEN / (at - start)
+        return sum(tokens for when, tokens in self._recent if when > start) / (at - start)
 
     def _gap(self, percent: int) -> float | None:
         """Nearest-rank percentile."""
