@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tui_chat.domain.ask import Ask, Message
 from tui_chat.domain.endpoint import Endpoint
+from tui_chat.domain.tokens import Lesson, Ratios
 from tui_chat.engine.clock import SystemClock
 from tui_chat.engine.lanes import start
 from tui_chat.engine.ports import Engine
@@ -32,6 +33,12 @@ class Forgetful:
 
     def refused(self, endpoint: str, model: str) -> frozenset[str]:
         return frozenset()
+
+    def ratios(self, endpoint: str, model: str) -> Ratios:
+        return Ratios()
+
+    def learn_ratio(self, endpoint: str, model: str, lesson: Lesson) -> None:
+        pass
 
     def learn(self, fact: object) -> None: ...
 

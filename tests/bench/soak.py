@@ -26,6 +26,7 @@ from tui_chat.domain.draft import Draft, Phase
 from tui_chat.domain.endpoint import Endpoint, RetryPolicy, Timeouts
 from tui_chat.domain.events import Attempt, Cancelled, Completed, Connected, Ended, Failed, Text, Waiting
 from tui_chat.domain.failure import Kind
+from tui_chat.domain.tokens import Lesson, Ratios
 from tui_chat.engine.clock import SystemClock
 from tui_chat.engine.lanes import start
 from tui_chat.engine.ports import Engine
@@ -142,6 +143,12 @@ class Facts:
 
     def refused(self, endpoint: str, model: str) -> frozenset[str]:
         return self._refused.get(model, frozenset())
+
+    def ratios(self, endpoint: str, model: str) -> Ratios:
+        return Ratios()
+
+    def learn_ratio(self, endpoint: str, model: str, lesson: Lesson) -> None:
+        pass
 
     def learn(self, fact: Learned) -> None:
         self._refused[fact.model] = self.refused(fact.endpoint, fact.model) | {fact.refused}

@@ -15,6 +15,7 @@ from tui_chat.domain.draft import Phase
 from tui_chat.domain.events import Decided, Ended, Finished, QueueChanged, Returned, RunHeard, Selected, Submitted
 from tui_chat.domain.failure import Kind, failure
 from tui_chat.domain.pricing import CostSource, Price
+from tui_chat.domain.tokens import Lesson, Ratios, TextClass
 
 if TYPE_CHECKING:
     from tui_chat.domain.events import SessionEvent
@@ -481,3 +482,33 @@ async def test_no_request_leaves_before_its_question_is_put_down() -> None:
     put_down.set()
     await stage.clock.advance(1)
     assert held.dialogue == [("user", "a"), ("assistant", "A")]
+
+
+async def test_a_counted_reply_teaches_the_next_estimate() -> None:
+    taught: list[tuple[str, str, Lesson]] = []
+    text = "word " * 100
+    stage, held = stage_of([Pause(1), said(text), stopped(), used(10, 100), DONE], [Pause(1), said("x"), HANG])
+    stage.facts.learn_ratio = lambda *lesson: taught.append(lesson)
+    held.session.submit("a")
+    await stage.clock.advance(1)
+    assert taught == [("test", "m", Lesson(TextClass.LATIN, 500, 100))]
+    stage.facts.ratios = lambda *_: Ratios({TextClass.LATIN: 2.0})
+    held.session.submit("b" * 20)
+    await stage.clock.advance(1)
+    assert held.session.reply is not None
+    assert held.session.reply.stats().usage.input == round((1 + len(text) + 20) / 2)
+
+
+async def test_the_rate_of_a_reply_in_two_parts_is_that_of_both() -> None:
+    part = [Pause(1), said("four"), Pause(1), said("four"), cut()]
+    rest = [Pause(1), said("five"), Pause(3), said("five"), stopped(), used(10, 5), DONE]
+    stage, held = stage_of(part, rest)
+    held.session.submit("a")
+    await stage.clock.advance(3)
+    assert held.session.resume()
+    await stage.clock.advance(5)
+    node = held.session.conversation.path()[-1]
+    assert node.result is not None
+    # One token a second for one second, then four more in three.
+    assert node.result.stats.tok_per_s == pytest.approx((1 + 4) / 4)
+    assert node.result.stats.decode_s == pytest.approx(4)

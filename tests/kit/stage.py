@@ -11,6 +11,7 @@ from tui_chat.domain.ask import Ask, Message, Settings
 from tui_chat.domain.draft import Draft
 from tui_chat.domain.endpoint import Endpoint, RetryPolicy, Timeouts
 from tui_chat.domain.events import Ended, RunHeard, Text, Thinking
+from tui_chat.domain.tokens import Lesson, Ratios
 from tui_chat.engine.ports import Engine
 from tui_chat.engine.run import Run
 from tui_chat.engine.session import Session, Target
@@ -47,6 +48,12 @@ class Facts:
 
     def refused(self, endpoint: str, model: str) -> frozenset[str]:
         return frozenset(f.refused for f in self.learned if (f.endpoint, f.model) == (endpoint, model))
+
+    def ratios(self, endpoint: str, model: str) -> Ratios:
+        return Ratios()
+
+    def learn_ratio(self, endpoint: str, model: str, lesson: Lesson) -> None:
+        pass
 
     def learn(self, fact: Learned) -> None:
         self.learned.append(fact)

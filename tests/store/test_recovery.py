@@ -14,7 +14,6 @@ from tests.kit.desk import Desk, eventually, played, shape, sound
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.failure import Kind
-from tui_chat.domain.meter import estimate_tokens
 from tui_chat.domain.pricing import CostSource, Price
 from tui_chat.engine.session import Session, Target
 from tui_chat.store.ids import new_id
@@ -57,7 +56,7 @@ def gone(tmp_path: Path) -> Desk:
 async def test_a_reply_that_was_cut_short_is_interrupted_with_its_text(gone, desk):
     stage, session, journal = begun(gone, [thought("hm"), said("Hello "), Pause(1), said("world"), HANG])
     session.submit("hi")
-    await eventually(lambda: stage.clock.pending)
+    await eventually(lambda: stage.clock.pending and session.reply.draft.received)
     await stage.clock.advance(2)
     die(gone)
     assert desk.recover(PRICE) == [journal.uid]
@@ -85,7 +84,7 @@ async def test_what_it_cost_is_estimated_and_counted(gone, desk):
     node = desk.library.form(journal.uid).conversation().path()[-1]
     assert node.result is not None
     usage, cost = node.result.stats.usage, node.result.cost
-    assert (usage.input, usage.output) == (estimate_tokens(1200), estimate_tokens(4000))
+    assert (usage.input, usage.output) == (300, 1000)
     assert (cost.usd, cost.source) == (Decimal(300 + 2 * 1000) / 1_000_000, CostSource.ESTIMATED)
     assert not node.result.stats.exact
     (run,) = node.runs
@@ -185,7 +184,7 @@ async def test_another_program_at_work_is_left_alone(gone, desk):
     """Two side by side: each recovers, neither touches the other's run."""
     stage, session, journal = begun(gone, [said("Hello "), Pause(5), said("world"), stopped(), DONE])
     session.submit("hi")
-    await eventually(lambda: stage.clock.pending)
+    await eventually(lambda: stage.clock.pending and session.reply.draft.received)
     gone.flush()
     before = desk.rows("SELECT * FROM pieces")
     assert desk.recover() == []

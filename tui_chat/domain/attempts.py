@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.meter import Stats
     from tui_chat.domain.pricing import Cost, Price
+    from tui_chat.domain.tokens import Ratios
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,12 @@ class RunRecord:
 class AttemptLog:
     """Folds a run's events into the records of its tries, each event in O(1)."""
 
-    def __init__(self, prompt_bytes: int, price: Price | None, run_began: float | None = None) -> None:
+    def __init__(
+        self, prompt_tokens: float, price: Price | None, run_began: float | None = None, ratios: Ratios | None = None
+    ) -> None:
         """`run_began` in epoch seconds, for a price that changes with the time."""
-        self._prompt_bytes = prompt_bytes
+        self._prompt_tokens = prompt_tokens
+        self._ratios = ratios
         self._price = price
         self._run_began = run_began
         self._done: list[AttemptRecord] = []
@@ -71,7 +75,7 @@ class AttemptLog:
         match stamped.event:
             case Attempt() as attempt:
                 self._close(stamped.at, None)
-                self._meter, self._attempt, self._began = Meter(self._prompt_bytes), attempt, stamped.at
+                self._meter, self._attempt, self._began = Meter(self._prompt_tokens, self._ratios), attempt, stamped.at
                 self._status = self._request_id = None
             case Connected(status, request_id):
                 self._status, self._request_id = status, request_id

@@ -31,7 +31,6 @@ from tui_chat.domain.events import (
     Usage,
     Waiting,
 )
-
 from tui_chat.domain.tokens import TokenCounter
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import Learned
+    from tui_chat.domain.tokens import Lesson, Ratios
     from tui_chat.engine.clock import Clock
     from tui_chat.wire.codec import Codec, Refused, Request
 
@@ -52,6 +53,12 @@ class Knowledge(Protocol):
     def refused(self, endpoint: str, model: str) -> Refused: ...
 
     def learn(self, fact: Learned) -> None: ...
+
+    def ratios(self, endpoint: str, model: str) -> Ratios:
+        """How many bytes a token of this model has."""
+        ...
+
+    def learn_ratio(self, endpoint: str, model: str, lesson: Lesson) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from tui_chat.domain.events import Ended, RunHeard, Submitted, Usage
 from tui_chat.domain.failure import Broken, Failure, Kind
 from tui_chat.domain.meter import Meter
 from tui_chat.domain.pricing import cost
+from tui_chat.domain.tokens import Lesson, Ratios
 from tui_chat.domain.words import say
 from tui_chat.engine.clock import ClockOver
 
@@ -107,6 +108,12 @@ class RecordedFacts:
 
     def refused(self, endpoint: str, model: str) -> Refused:
         return self._refused
+
+    def ratios(self, endpoint: str, model: str) -> Ratios:
+        return Ratios()
+
+    def learn_ratio(self, endpoint: str, model: str, lesson: Lesson) -> None:
+        pass
 
     def learn(self, fact: Learned) -> None:
         pass

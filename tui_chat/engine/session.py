@@ -25,6 +25,7 @@ from tui_chat.domain.events import (
 )
 from tui_chat.domain.meter import Meter, added
 from tui_chat.domain.pricing import cost, total
+from tui_chat.domain.tokens import count
 from tui_chat.engine.lanes import start
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.meter import Stats
     from tui_chat.domain.pricing import Cost, Price
+    from tui_chat.domain.tokens import Ratios
     from tui_chat.engine.lanes import Lane
     from tui_chat.engine.ports import Engine
     from tui_chat.engine.run import Ready
@@ -66,6 +68,7 @@ class Reply:
         before: Result | None = None,
         run: str = "",
         began: float = 0.0,
+        ratios: Ratios | None = None,
     ) -> None:
         self.node = node
         self.question = question
@@ -77,10 +80,10 @@ class Reply:
         self.draft = Draft(node.text, node.reasoning)
         if before is not None:
             self.draft.seams += before.seams
-        size = prompt_bytes(self.ask)
-        self.meter = Meter(size)
+        size = prompt_tokens(self.ask, ratios)
+        self.meter = Meter(size, ratios)
         self.run = run_record(run, self.ask, began)
-        self._attempts = AttemptLog(size, target.price, began)
+        self._attempts = AttemptLog(size, target.price, began, ratios)
         self.lane: Lane | None = None
 
     def fold(self, stamped: Stamped) -> None:
@@ -112,6 +115,9 @@ class Reply:
             ttft_s=then.ttft_s,
             ttft_answer_s=then.ttft_answer_s,
             wait_s=then.wait_s + now.wait_s,
+            decode_s=then.decode_s + now.decode_s,
+            tok_per_s=_rate(then, now),
+            estimate=None,
         )
 
     def cost(self) -> Cost:
@@ -284,7 +290,8 @@ class Session:
     def _run(self, question: Node, node: Node, before: Result | None = None) -> None:
         messages = self.conversation.messages(question.id)
         run, began = self._engine.new_id(), self._engine.clock.wall()
-        reply = self.reply = Reply(node, question, self.target, messages, before, run, began)
+        ratios = self._engine.knowledge.ratios(self.target.endpoint.name, self.target.model)
+        reply = self.reply = Reply(node, question, self.target, messages, before, run, began, ratios)
         asks = {"main": reply.ask}
         reply.lane = start(self._engine, asks, lambda stamped: self._hear(reply, stamped), ready=self.ready)[0]
         self._tell(Submitted(question, node, reply.run))
@@ -294,6 +301,8 @@ class Session:
         if not isinstance(stamped.event, Ended):
             self._tell(RunHeard(reply.node.id, stamped))
             return
+        if (lesson := reply.meter.lesson()) is not None:
+            self._engine.knowledge.learn_ratio(reply.target.endpoint.name, reply.target.model, lesson)
         draft = reply.draft
         cut_short = self._interrupted and draft.phase is Phase.CANCELLED
         result = reply.result(Phase.INTERRUPTED if cut_short else None)
@@ -314,7 +323,13 @@ class Session:
             self._tell(QueueChanged(tuple(self.queue)))
 
 
-def prompt_bytes(ask: Ask) -> int:
-    """UTF-8 bytes of what is sent to the model."""
-    texts = [ask.settings.system or "", *(m.text for m in ask.messages)]
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+def prompt_tokens(ask: Ask, ratios: Ratios | None = None) -> float:
+    """What is sent to the model, in estimated tokens."""
+    return sum(count(text, ratios) for text in (ask.settings.system or "", *(m.text for m in ask.messages)))
+
+
+def _rate(then: Stats, now: Stats) -> float | None:
+    """Decode tokens per second of a reply that came in two parts."""
+    parts = [(stats.tok_per_s, stats.decode_s) for stats in (then, now) if stats.tok_per_s and stats.decode_s]
+    seconds = sum(s for _, s in parts)
+    return sum(rate * s for rate, s in parts) / seconds if seconds else now.tok_per_s or then.tok_per_s

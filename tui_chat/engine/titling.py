@@ -13,7 +13,7 @@ from tui_chat.domain.pricing import cost
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
 from tui_chat.engine.lanes import start
-from tui_chat.engine.session import prompt_bytes
+from tui_chat.engine.session import prompt_tokens
 
 if TYPE_CHECKING:
     from tui_chat.domain.conversation import Node
@@ -45,7 +45,7 @@ async def title_of(engine: Engine, target: Target, turns: list[Node]) -> Titled:
     # What was chosen for the conversation itself, such as a system prompt, has no say in its title.
     settings = Settings(max_tokens=ROOM, extra_body=target.settings.extra_body)
     ask = Ask(target.endpoint, target.model, (*said, Message("user", say("title.ask"))), settings)
-    draft, meter = Draft(), Meter(prompt_bytes(ask))
+    draft, meter = Draft(), Meter(prompt_tokens(ask))
 
     def hear(stamped: Stamped) -> None:
         draft.fold(stamped)

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.failure import StoreError
+from tui_chat.domain.tokens import Lesson, Ratios, TextClass
 from tui_chat.wire.surrogates import well_formed
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tui_chat.store.database import Database
 
 REFUSED = "refused"
+RATIO = "bytes a token of "
+"""Before the class of the text; the value is `BYTES TOKENS`."""
 
 
 class LearnedFacts:
@@ -27,6 +30,7 @@ class LearnedFacts:
     def __init__(self, database: Database | None = None) -> None:
         self._database = database
         self._refused: dict[tuple[str, str], frozenset[str]] = {}
+        self._lessons: dict[tuple[str, str], dict[TextClass, Lesson]] = {}
         self._read = database is None
 
     def refused(self, endpoint: str, model: str) -> frozenset[str]:
@@ -45,16 +49,51 @@ class LearnedFacts:
         if self._database is not None:
             self._database.write(lambda c: _write(c, fact.endpoint, fact.model, fact.refused))
 
+    def ratios(self, endpoint: str, model: str) -> Ratios:
+        """How many bytes a token of this model has, as far as replies have taught it."""
+        self.refused(endpoint, model)
+        lessons = self._lessons.get((endpoint, model), {})
+        return Ratios({kind: lesson.ratio for kind, lesson in lessons.items()})
+
+    def learn_ratio(self, endpoint: str, model: str, lesson: Lesson) -> None:
+        """Take in what a reply has taught."""
+        self.refused(endpoint, model)
+        lessons = self._lessons.setdefault((endpoint, model), {})
+        lessons[lesson.kind] = lesson.after(lessons.get(lesson.kind))
+        if self._database is not None:
+            self._database.write(lambda c: _write_ratio(c, endpoint, model, lesson))
+
     def _take(self) -> None:
         if self._database is None:
             return
         try:
             with self._database.reading() as c:
-                rows = c.execute("SELECT endpoint, model, value FROM learned WHERE fact = ?", (REFUSED,)).fetchall()
+                rows = c.execute("SELECT endpoint, model, fact, value FROM learned").fetchall()
         except StoreError:
             return
-        for endpoint, model, value in rows:
-            self._refused[endpoint, model] = self._refused.get((endpoint, model), frozenset()) | {value}
+        for endpoint, model, fact, value in rows:
+            if fact == REFUSED:
+                self._refused[endpoint, model] = self._refused.get((endpoint, model), frozenset()) | {value}
+            elif (lesson := _lesson(fact, value)) is not None:
+                self._lessons.setdefault((endpoint, model), {})[lesson.kind] = lesson
+
+
+def _lesson(fact: str, value: str) -> Lesson | None:
+    """What a row says about the tokens of a model; None when it makes no sense."""
+    try:
+        size, tokens = map(float, value.split())
+        return Lesson(TextClass(fact.removeprefix(RATIO)), size, tokens) if size > 0 and tokens > 0 else None
+    except ValueError:
+        return None
+
+
+def _write_ratio(c: sqlite3.Connection, endpoint: str, model: str, lesson: Lesson) -> None:
+    """Add a lesson to what is there, which another instance may have written."""
+    place = (well_formed(endpoint), well_formed(model), RATIO + lesson.kind)
+    found = c.execute("SELECT value FROM learned WHERE endpoint = ? AND model = ? AND fact = ?", place).fetchone()
+    total = lesson.after(_lesson(place[2], found[0]) if found else None)
+    c.execute("DELETE FROM learned WHERE endpoint = ? AND model = ? AND fact = ?", place)
+    c.execute("INSERT INTO learned VALUES (?, ?, ?, ?, ?)", (*place, f"{total.size} {total.tokens}", time.time()))
 
 
 def take_over(connection: sqlite3.Connection, refused: Mapping[tuple[str, str], frozenset[str]]) -> None:

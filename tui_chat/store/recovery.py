@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from tui_chat.domain.attempts import AttemptRecord, RunRecord
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.events import Usage
-from tui_chat.domain.meter import Meter, added, estimate_tokens
+from tui_chat.domain.meter import Meter, added
 from tui_chat.domain.pricing import cost, total
+from tui_chat.domain.tokens import count
 from tui_chat.store import nodes
 from tui_chat.wire.forms import ResultForm, settings_of
 
@@ -82,17 +83,18 @@ def _close(connection: sqlite3.Connection, left: _Left, price_of: PriceOf) -> No
             seams.append(len(text))
         text, reasoning = text + more, reasoning + thought
     now = replace(node, text=text, reasoning=reasoning)
-    prompt = _prompt(connection, left.row) + len((left.run.settings.system or "").encode())
+    prompt = _prompt(connection, left.row) + count(left.run.settings.system or "")
     nodes.finish(connection, _interrupted(now, node, left, tuple(seams), prompt, price_of))
     connection.execute("UPDATE runs SET owner = NULL WHERE uid = ?", (left.run.id,))
     connection.execute("DELETE FROM pieces WHERE run = ?", (left.run.id,))
 
 
-def _interrupted(now: Node, before: Node, left: _Left, seams: tuple[int, ...], prompt: int, price_of: PriceOf) -> Node:
+def _interrupted(
+    now: Node, before: Node, left: _Left, seams: tuple[int, ...], prompt: float, price_of: PriceOf
+) -> Node:
     """The turn with a result that says what is known: how much came, and what that is estimated to cost."""
-    size = len(now.text.encode()) + len(now.reasoning.encode())
-    came = size - len(before.text.encode()) - len(before.reasoning.encode())
-    usage = Usage(input=estimate_tokens(prompt) if came else None, output=estimate_tokens(came) if came else None)
+    came = count(now.text[len(before.text) :]) + count(now.reasoning[len(before.reasoning) :])
+    usage = Usage(input=round(prompt), output=round(came)) if came else Usage()
     stats = replace(_no_figures(), usage=usage, attempts=1)
     spent = cost(usage, price_of(left.run.endpoint, left.run.model), exact=False, at=left.run.began)
     attempt = AttemptRecord(1, 0, 0.0, Phase.INTERRUPTED, stats, spent)
@@ -110,11 +112,11 @@ def _no_figures() -> Stats:
     return Meter().stats(0.0)
 
 
-def _prompt(connection: sqlite3.Connection, row: int) -> int:
-    """UTF-8 bytes of the turns above a reply."""
+def _prompt(connection: sqlite3.Connection, row: int) -> float:
+    """The tokens of the turns above a reply, by an estimate."""
     query = (
         "WITH RECURSIVE up(id) AS (SELECT parent FROM nodes WHERE id = ? UNION ALL"
         " SELECT n.parent FROM nodes n JOIN up ON n.id = up.id WHERE n.parent IS NOT NULL)"
-        " SELECT coalesce(sum(length(CAST(text AS BLOB))), 0) FROM nodes WHERE id IN up"
+        " SELECT text FROM nodes WHERE id IN up"
     )
-    return connection.execute(query, (row,)).fetchone()[0]
+    return sum(count(text) for (text,) in connection.execute(query, (row,)))

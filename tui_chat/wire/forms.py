@@ -146,6 +146,8 @@ class MoreFigures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     connect_s: float | None = None
     warm: bool = False
     total_per_s: float | None = None
+    decode_s: float = 0.0
+    estimate: float | None = None
     reported_usd: Decimal | None = None
     cache_write_1h: int | None = None
     note: str = ""
@@ -166,6 +168,8 @@ class FiguresForm(Struct, frozen=True, kw_only=True):
             connect_s=_micro(stats.connect_s),
             warm=stats.warm,
             total_per_s=_micro(stats.total_per_s),
+            decode_s=round(stats.decode_s, 6),
+            estimate=_micro(stats.estimate),
             reported_usd=stats.usage.cost,
             cache_write_1h=stats.usage.cache_write_1h,
             note=cost.note,
@@ -199,6 +203,8 @@ class FiguresForm(Struct, frozen=True, kw_only=True):
             gap_p95_s=timing.gap_p95_s,
             gap_max_s=timing.gap_max_s,
             silence_s=None,
+            decode_s=more.decode_s,
+            estimate=more.estimate,
         )
 
     def amount(self) -> Cost:
