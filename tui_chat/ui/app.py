@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import signal
@@ -193,8 +194,12 @@ class TuiChat(App[None]):
             self._own_loop.call_soon_threadsafe(self._tell, text)
 
     def _warm_up(self) -> None:
-        """Import the HTTP client once the first screen stands, beside the loop."""
-        threading.Thread(target=self.house.transport.warm_up, daemon=True).start()
+        """Import what the first message needs once the first screen stands, beside the loop."""
+        threading.Thread(target=self._import_the_rest, daemon=True).start()
+
+    def _import_the_rest(self) -> None:
+        self.house.transport.warm_up()
+        importlib.import_module("markdown_it")
 
     async def on_unmount(self) -> None:
         if self._session is not None:

@@ -16,11 +16,9 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import find_price
 from tui_chat.domain.words import say
 from tui_chat.engine.clock import ScaledClock, SystemClock
-from tui_chat.engine.doctor import Doctor
 from tui_chat.engine.offers import check_key, offers
 from tui_chat.engine.ports import Engine
 from tui_chat.engine.recorder import LastExchange, RecordingClock, RecordingTransport, Tape
-from tui_chat.engine.replay import Player, ReplayEngine, played_endpoint
 from tui_chat.engine.session import Session, Target
 from tui_chat.store import config as configuration
 from tui_chat.store import recordings
@@ -42,7 +40,9 @@ if TYPE_CHECKING:
     from tui_chat.demo.server import DemoServer
     from tui_chat.domain.checkup import Check
     from tui_chat.domain.failure import Failure
+    from tui_chat.engine.doctor import Doctor
     from tui_chat.engine.ports import Answer, Transport
+    from tui_chat.engine.replay import Player
     from tui_chat.net.transport import HttpTransport
     from tui_chat.store.config import Config
     from tui_chat.store.library import Stored
@@ -229,6 +229,8 @@ class House:
 
         Raises StoreError when the file cannot be read, RecordingError when there is nothing to play.
         """
+        from tui_chat.engine.replay import Player, ReplayEngine
+
         recording = recordings.load(path)
         if not recording.questions:
             message = say("recording.no_question", file=path, count=recording.others)
@@ -243,6 +245,8 @@ class House:
 
     def _played(self, asked: AskLine) -> Target:
         """Whom a recorded question went to; it is priced as it would be now."""
+        from tui_chat.engine.replay import played_endpoint
+
         return self.target(played_endpoint(asked), asked.model, asked.settings.settings, stream=asked.stream)
 
     async def close(self) -> None:
@@ -360,6 +364,7 @@ class House:
 
         A key that cannot be had is among its findings. Raises ConfigError where there is no such endpoint.
         """
+        from tui_chat.engine.doctor import Doctor
         from tui_chat.net.probe import NetProbe
 
         name, model, _ = self._chosen(choice)

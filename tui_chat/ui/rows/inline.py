@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from markdown_it.common.utils import normalizeReference
 from rich.segment import Segment
 
 from tui_chat.domain.hostile import visible, visible_line
@@ -56,6 +55,8 @@ class Inline:
 
     def _note(self, text: str) -> None:
         if self.noted is not None:
+            from markdown_it.common.utils import normalizeReference
+
             for label in map(normalizeReference, _LABEL.findall(text)):
                 self.noted.setdefault(label, self.target(label))
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from markdown_it import MarkdownIt
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from markdown_it import MarkdownIt
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
@@ -46,6 +45,9 @@ class Node:
 
 @cache
 def _markdown() -> MarkdownIt:
+    # The first screen stands without it.
+    from markdown_it import MarkdownIt
+
     options = {"html": False, "linkify": False, "inline_definitions": True}
     markdown = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
     markdown.inline.ruler.before("escape", "math", _math)

@@ -19,7 +19,6 @@ from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.engine.titling import title_of
-from tui_chat.store import export, imports
 from tui_chat.ui.screens.history import HistoryScreen, Opened
 from tui_chat.ui.screens.told import Told
 from tui_chat.ui.screens.tree import TreeChoice, TreeScreen
@@ -327,6 +326,8 @@ class Keeping(Screen[None]):
 
     def _write_export(self, name: str, form: ConversationForm | None) -> Path:
         """Write the form, or without one what the store has."""
+        from tui_chat.store import export
+
         path = Path(name).expanduser()
         if form is not None:
             export.write_one(form, path, export.format_of(path))
@@ -350,6 +351,8 @@ class Keeping(Screen[None]):
         self._tell_import(report)
 
     def _read_import(self, name: str) -> Report:
+        from tui_chat.store import imports
+
         return imports.read(self.app.house.chats.library, Path(name).expanduser())
 
     def _tell_import(self, report: Report) -> None:
