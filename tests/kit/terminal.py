@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -14,8 +15,10 @@ import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from unicodedata import combining
 
 import pyte
+from wcwidth import wcwidth
 
 KEYS = {
     "enter": "\r",
@@ -77,7 +80,8 @@ class Terminal:
         """Every byte that reached the terminal."""
         columns, rows = size
         self._screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self._screen)
+        self._stream = pyte.Stream(self._screen)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._unread = b""
         self._drawing = False
         self._bytes_per_s = bytes_per_s
@@ -211,7 +215,7 @@ class Terminal:
         elif answer:
             self.send(answer)
         elif token["text"] or token["control"] or self._known(token):
-            self._stream.feed(token[0])
+            self._stream.feed(_advancing(self._decoder.decode(token[0])))
 
     @staticmethod
     def _known(token: re.Match[bytes]) -> bool:
@@ -237,6 +241,13 @@ class Terminal:
         if sequence == b"\x1b[?u":
             return b"\x1b[?0u"
         return b""
+
+
+def _advancing(text: str) -> str:
+    """The text without what takes no cell and is no mark, such as joiners: the emulator drops what follows those."""
+    if text.isascii():
+        return text
+    return "".join(char for char in text if wcwidth(char) > 0 or combining(char) or char < " ")
 
 
 def tokens(raw: bytes) -> list[re.Match[bytes]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from textual._xterm_parser import XTermParser
+from textual.events import Key
 
 from tui_chat.ui.terminal import PasteGuard
 
@@ -31,3 +33,9 @@ def test_escape_characters_in_a_paste_are_visible_however_it_is_cut(name: str) -
 def test_what_is_typed_is_never_held_back() -> None:
     guard = PasteGuard()
     assert [guard.feed(piece) for piece in ("\x1b", "[20", "x", "\x1b")] == ["\x1b", "[20", "x", "\x1b"]
+
+
+@pytest.mark.parametrize("after", ["", "\x1b[39;2R", "\x1b[<35;1;1M", "x"])
+def test_alt_is_alt_whatever_comes_right_after_it(after: str) -> None:
+    found = XTermParser(False).feed(PasteGuard().feed(f"\x1bh{after}"))
+    assert [event.key for event in found if isinstance(event, Key)] == ["alt+h", *after[:1].strip("\x1b")]

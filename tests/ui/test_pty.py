@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.corpus import assert_only_ours
 from tests.kit.program import COMMAND, clean_environment
 from tests.kit.serving import Asked, Canned, canned_server
 from tests.kit.terminal import Terminal, tokens
 from tui_chat.demo.models import HOSTILE
-from tui_chat.domain.hostile import is_control
 
 KEY = "sk-test-3fA9dQ7Lx2"
 WIDE, NARROW = (120, 40), (80, 24)
@@ -79,17 +79,7 @@ def assert_left_clean(terminal: Terminal) -> None:
 
 def assert_harmless(terminal: Terminal) -> None:
     """Nothing reached the terminal but text, and the sequences that the screen is drawn with."""
-    for token in tokens(terminal.raw):
-        if token["csi"]:
-            kind = (token["private"] + b" " + token["middle"] + token["final"]).decode()
-            assert kind in (" H", " C", " X", " m", " r", " n", "? h", "? l", "? $p", "> u", "< u"), token[0]
-        elif token["text"]:
-            foreign = [char for char in token[0].decode() if is_control(char)]
-            assert foreign == [], token[0]
-        else:
-            assert bytes(token[0]) in (b"\r", b"\n", b"\x1bM") or re.fullmatch(rb"\x1b\]22;[\w-]*\x07", token[0]), (
-                token[0]
-            )
+    assert_only_ours(bytes(terminal.raw))
     for name, payload in [*HOSTILE, ("all at once", PAYLOAD)]:
         assert payload.isprintable() or payload.encode() not in terminal.raw, name
 

@@ -13,6 +13,7 @@ from tui_chat.cli.output import complain, print_json, print_line
 from tui_chat.cli.running import opened, run_until_signal
 from tui_chat.domain.failure import Broken, ConfigError
 from tui_chat.domain.figures import tokens
+from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import find_price
 from tui_chat.domain.words import say
 from tui_chat.wiring import DEMO
@@ -88,7 +89,7 @@ def _price(price: Price) -> dict[str, Any]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    ids = [f"{row['endpoint']}/{row['id']}" for row in rows]
+    ids = [visible_line(f"{row['endpoint']}/{row['id']}", 200) for row in rows]
     width = max(map(len, ids), default=0)
     for label, row in zip(ids, rows, strict=True):
         price = row["price"]

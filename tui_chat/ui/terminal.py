@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import selectors
 import signal
 import sys
@@ -35,6 +36,9 @@ STOP_LIMIT_S = 1.0
 """How long a terminal may take to accept what restores it."""
 ANSWERS_LIMIT_S = 0.8
 """How long its last answers are waited for at the end."""
+_ALT = re.compile("\x1b([a-z0-9])")
+"""Alt and a key. Textual's parser takes it for two keys that are typed when an answer or the mouse comes right after
+it, which a streaming screen has all the time; the kitty protocol's form it takes for what it is."""
 
 
 class HostileFilter(LineFilter):
@@ -47,7 +51,10 @@ class HostileFilter(LineFilter):
 
 
 class PasteGuard:
-    """Makes the escape characters inside a bracketed paste visible; Textual's parser would take them for keys."""
+    """Makes the escape characters inside a bracketed paste visible; Textual's parser would take them for keys.
+
+    Outside of pastes Alt with a key gets a form in which it is not misread.
+    """
 
     START, END = "\x1b[200~", "\x1b[201~"
 
@@ -66,7 +73,7 @@ class PasteGuard:
         seen = self._tail + text
         start = seen.find(self.START)
         end = len(text) if start < 0 else start + len(self.START) - len(self._tail)
-        out.append(text[:end])
+        out.append(_ALT.sub(lambda key: f"\x1b[{ord(key[1])};3u", text[:end]))
         self._inside = start >= 0
         self._tail = "" if self._inside else seen[1 - len(self.START) :]
         return text[end:]

@@ -22,7 +22,7 @@ from tui_chat.store.library import Summary
 from tui_chat.ui.cells import clipped, columns
 from tui_chat.ui.history_rows import title_of
 from tui_chat.ui.keys import Key, bindings, footer
-from tui_chat.ui.widgets.editing import act_at_once
+from tui_chat.ui.widgets.editing import ShownInput, act_at_once
 from tui_chat.ui.widgets.history_list import HistoryList
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Opened:
     node: str | None
 
 
-class Line(Input):
+class Line(ShownInput):
     """A line in which one writes."""
 
     def __init__(
@@ -284,7 +284,7 @@ class Rename(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(say("history.rename"), classes="dialog-title", markup=False)
-            yield Line(self._before, limit=MOST_TITLE)
+            yield Line(visible_line(self._before, MOST_TITLE), limit=MOST_TITLE)
             yield Static(say("history.rename_keys"), classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:

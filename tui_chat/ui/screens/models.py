@@ -16,6 +16,7 @@ from tui_chat.domain.failure import Broken, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.ui.screens.first_run import FirstRun
+from tui_chat.ui.widgets.editing import ShownInput
 
 if TYPE_CHECKING:
     from textual import events
@@ -52,7 +53,7 @@ class ModelPicker(ModalScreen[Picked | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(say("models.title"), classes="dialog-title", markup=False)
-            yield Input(placeholder=say("models.filter"), id="filter")
+            yield ShownInput(placeholder=say("models.filter"), id="filter")
             yield OptionList(markup=False, id="offers")
             yield Static(id="answer", classes="dialog-hint", markup=False)
 

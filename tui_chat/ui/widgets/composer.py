@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.widgets import TextArea
 
+from tui_chat.domain.hostile import visible
 from tui_chat.ui.widgets.editing import act_at_once
 
 if TYPE_CHECKING:
     from textual import events
+    from textual.document._edit import Edit
+    from textual.widgets.text_area import EditResult
 
 NEWLINES = frozenset({"ctrl+j", "shift+enter", "ctrl+enter", "shift+\r", "newline"})
 """What terminals send for a new line: LF, and the kitty and xterm forms of modified Enter."""
@@ -64,8 +67,13 @@ class Composer(TextArea):
 
     def put(self, text: str) -> None:
         """Replace what is written, the cursor behind it."""
-        self.load_text(text)
+        self.load_text(visible(text))
         self.move_cursor(self.document.end)
+
+    def edit(self, edit: Edit) -> EditResult:
+        # What is pasted holds whatever the page held that it was copied from.
+        edit.text = visible(edit.text)
+        return super().edit(edit)
 
     def _enter(self) -> None:
         row, column = self.cursor_location

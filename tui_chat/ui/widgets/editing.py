@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual.widgets import Input
+
+from tui_chat.domain.hostile import visible
+
 if TYPE_CHECKING:
     from textual import events
     from textual.widget import Widget
@@ -20,3 +24,10 @@ async def act_at_once(editor: Widget, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
         await editor.run_action(bindings[0].action)
+
+
+class ShownInput(Input):
+    """An input in which nothing that is pasted stays unseen."""
+
+    def replace(self, text: str, start: int, end: int) -> None:
+        super().replace(visible(text).replace("\n", " ").replace("\t", " "), start, end)

@@ -199,7 +199,7 @@ def rows(shown: Shown, session_cost: Cost) -> Iterator[Row | str]:
     yield say("stats.reply_cost"), show.money(cost)
     yield say("stats.session_cost"), show.money(session_cost)
     if cost.note:
-        yield cost.note
+        yield visible_line(cost.note, 200)
     if cost.usd is None:
         yield f'{say("stats.price_help")}\n[prices."{visible_line(shown.model, 60)}"]\ninput = …\noutput = …'
     if shown.skipped:
