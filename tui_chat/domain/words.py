@@ -112,6 +112,10 @@ ENGLISH: dict[str, str] = {
     "turn.stopped": "… ended with finish_reason {reason}.",
     "turn.empty": "(the reply is empty)",
     "turn.skipped": "{count} malformed chunks were left out.",
+    "fold.reasoning": "reasoning",
+    "fold.tokens": "{tokens} tokens",
+    "fold.lines": "{count} more lines",
+    "fold.characters": "{count} more characters",
     # the screen: panes
     "composer.hint": "Message {model} · Enter sends, Ctrl+J makes a new line",
     "composer.none": "No model yet · F2 chooses one",

@@ -54,6 +54,8 @@ class Transcript(ScrollView):
         self._shelf = Shelf([])
         self._palette: Palette = {}
         self._unfinished: list[TurnRows] = []
+        self._opened: set[str] = set()
+        """Turns whose folds were opened."""
         self._bar_timer: Timer | None = None
         self._bar_shown = 0.0
         self._rest_timer: Timer | None = None
@@ -80,6 +82,8 @@ class Transcript(ScrollView):
 
     def show(self, turns: Sequence[Turn]) -> None:
         """Show these turns and no others; what stood there already is not laid out again."""
+        for turn in turns:
+            turn.folded = turn.folded and turn.id not in self._opened
         place, offset = self._shelf.at(self.scroll_offset.y)
         held = self._shelf.turn(place).id if self._shelf else ""
         self._shelf = self._shelf.with_turns(turns)
@@ -99,6 +103,8 @@ class Transcript(ScrollView):
             return
         busy = not rows.done
         rows.append(text, thinking)
+        if rows.outdated and self._shut(rows.turn):
+            return
         if not busy and self._ready():
             self._changed(rows, rows.advance())
             if not rows.done:
@@ -130,6 +136,41 @@ class Transcript(ScrollView):
             self._view(self._top_of(turn_id, 0))
             self.refresh()
             self._show_bar(at_once=True)
+
+    # folds
+
+    def fold(self, turn_ids: Sequence[str], *, folded: bool) -> None:
+        """Fold or open turns; one alone is shown from its first line where that is above the view."""
+        places = [place for turn_id in turn_ids if (place := self._shelf.place(turn_id)) is not None]
+        for place in places:
+            self._shelf.turn(place).folded = folded
+        (self._opened.difference_update if folded else self._opened.update)(turn_ids)
+        self._renew(places)
+        if len(places) == 1 and self._shelf.top(places[0]) < self.scroll_offset.y:
+            self.to_turn(turn_ids[0])
+            self.following = self.scroll_offset.y >= self.max_scroll_y
+
+    def _shut(self, turn: Turn) -> bool:
+        """Fold the thoughts of an answer that begins; False when they are being read and stay."""
+        place, top = self._shelf.place(turn.id), self.scroll_offset.y
+        if place is None:
+            return False
+        if not self.following and self._shelf.top(place) < top + self._page:
+            turn.folded = False
+            self._opened.add(turn.id)
+            return False
+        self._renew([place])
+        return True
+
+    def _renew(self, places: Sequence[int]) -> None:
+        shelf, top = self._shelf, self.scroll_offset.y
+        anchor, offset = shelf.anchor(top, top + self._page)
+        shelf.renew(places)
+        if shelf and self._ready():
+            if anchor in places:
+                self._lay_out(anchor)
+            self._view(shelf.top(anchor) + min(offset, shelf.turn_height(anchor) - 1))
+            self.refresh()
 
     # laying out in steps
 
