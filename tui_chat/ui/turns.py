@@ -54,13 +54,17 @@ def head(conversation: Conversation, node: Node, live: Reply | None) -> Head:
     if node.role == "user":
         return Head(say("turn.you"), version=version)
     if live is not None:
-        thinking = thinking_line(live.stats()) if live.draft.text and live.draft.reasoning else ""
+        thinking = thinking_line(live.stats()) if live.draft.reasoning and _speaks(live.draft.text) else ""
         return Head(node.model, live_state(live), PHASE_STYLES.get(live.draft.phase, "dim"), version, thinking)
     if node.result is not None:
-        thinking = thinking_line(node.result.stats) if node.text and node.reasoning else ""
+        thinking = thinking_line(node.result.stats) if node.reasoning and _speaks(node.text) else ""
         state_style = PHASE_STYLES.get(node.result.phase, "dim")
         return Head(node.model, ended_state(node.result), state_style, version, thinking)
     return Head(node.model, say("turn.elsewhere"), version=version)
+
+
+def _speaks(text: str) -> bool:
+    return bool(text) and not text.isspace()
 
 
 def thinking_line(stats: Stats) -> str:

@@ -69,4 +69,4 @@ def folded_rows(turn: Turn, width: int) -> int | None:
     """About how many rows the texts of a folded turn take; None when nothing of it is folded."""
     if turn.role == "user":
         return SHOWN + 1 if turn.folded and _is_long(turn.text, width) else None
-    return 2 + turn.text.count("\n") + len(turn.text) // width if shut(turn) else None
+    return 3 + turn.text.count("\n") + len(turn.text) // width if shut(turn) else None

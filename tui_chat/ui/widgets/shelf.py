@@ -96,6 +96,10 @@ class Shelf:
     def place(self, turn_id: str) -> int | None:
         return self._places.get(turn_id)
 
+    @property
+    def turns(self) -> list[Turn]:
+        return [slot.turn for slot in self._slots]
+
     def turn(self, place: int) -> Turn:
         return self._slots[place].turn
 
