@@ -13,6 +13,7 @@ from tui_chat.ui.rows import Head, Note, Turn
 if TYPE_CHECKING:
     from tui_chat.domain.conversation import Conversation, Node, Result
     from tui_chat.domain.failure import Failure
+    from tui_chat.domain.meter import Stats
     from tui_chat.engine.session import Reply
 
 PHASE_STYLES = {
@@ -40,6 +41,7 @@ def turns(conversation: Conversation, reply: Reply | None) -> list[Turn]:
                 text=node.text if live is None else live.draft.text,
                 thinking=node.reasoning if live is None else live.draft.reasoning,
                 notes=notes(node.result, node.text) if node.result is not None else (),
+                folded=True,
             )
         )
     return out
@@ -52,10 +54,27 @@ def head(conversation: Conversation, node: Node, live: Reply | None) -> Head:
     if node.role == "user":
         return Head(say("turn.you"), version=version)
     if live is not None:
-        return Head(node.model, live_state(live), PHASE_STYLES.get(live.draft.phase, "dim"), version)
+        thinking = thinking_line(live.stats()) if live.draft.reasoning and _speaks(live.draft.text) else ""
+        return Head(node.model, live_state(live), PHASE_STYLES.get(live.draft.phase, "dim"), version, thinking)
     if node.result is not None:
-        return Head(node.model, ended_state(node.result), PHASE_STYLES.get(node.result.phase, "dim"), version)
+        thinking = thinking_line(node.result.stats) if node.reasoning and _speaks(node.text) else ""
+        state_style = PHASE_STYLES.get(node.result.phase, "dim")
+        return Head(node.model, ended_state(node.result), state_style, version, thinking)
     return Head(node.model, say("turn.elsewhere"), version=version)
+
+
+def _speaks(text: str) -> bool:
+    return bool(text) and not text.isspace()
+
+
+def thinking_line(stats: Stats) -> str:
+    """`reasoning · ~412 tokens · 3.2 s`, without what is not known."""
+    parts = [say("fold.reasoning")]
+    if stats.usage.reasoning:
+        parts.append(say("fold.tokens", tokens=show.tokens(stats.usage.reasoning, exact=stats.exact)))
+    if stats.ttft_s is not None and stats.ttft_answer_s is not None and stats.ttft_answer_s > stats.ttft_s:
+        parts.append(show.seconds(stats.ttft_answer_s - stats.ttft_s))
+    return " · ".join(parts)
 
 
 def live_state(reply: Reply) -> str:

@@ -6,8 +6,9 @@ Foreign text is made visible here, where it becomes content.
 
 from __future__ import annotations
 
+from tui_chat.ui.rows.fold import foldable
 from tui_chat.ui.rows.markdown import Block
 from tui_chat.ui.rows.model import STYLES, Head, Note, Palette, Turn
 from tui_chat.ui.rows.turn import Change, TurnRows
 
-__all__ = ["STYLES", "Block", "Change", "Head", "Note", "Palette", "Turn", "TurnRows"]
+__all__ = ["STYLES", "Block", "Change", "Head", "Note", "Palette", "Turn", "TurnRows", "foldable"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 STYLES = (
     "user", "assistant", "prose", "dim", "thinking", "heading", "strong", "emphasis", "strike", "code", "block",
     "language", "quote", "bullet", "link", "rule", "table", "good", "warning", "error",
-    "keyword", "string", "number", "comment", "function", "type", "operator",
+    "keyword", "string", "number", "comment", "function", "type", "operator", "hit", "current",
 )  # fmt: skip
 """Names of the styles a Palette holds; each is a component class `rows--NAME` of the transcript."""
 
@@ -37,6 +37,8 @@ class Head:
     state_style: str = "dim"
     version: str = ""
     """Place among the turn's versions, such as 2/3."""
+    thinking: str = ""
+    """What stands on the line to which the thoughts are folded; empty until the answer begins."""
 
 
 @dataclass(slots=True)
@@ -49,3 +51,5 @@ class Turn:
     text: str = ""
     thinking: str = ""
     notes: tuple[Note, ...] = ()
+    folded: bool = False
+    """What can be folded is: the thoughts behind an answer, all but the beginning of a long question."""

@@ -9,6 +9,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from tui_chat.domain.hostile import visible, visible_line
+from tui_chat.ui.rows.fold import shown_question, shut, thinking_line
 from tui_chat.ui.rows.markdown import STEP, Block
 from tui_chat.ui.rows.plain import Plain
 from tui_chat.ui.rows.runs import strip, truncated, wrap
@@ -41,15 +42,17 @@ class TurnRows:
         self._thoughts = Plain(palette["thinking"], width - 2, bar=bar, trimmed=True)
         reply = turn.role == "assistant"
         self._body = Block(palette, width - 2) if reply else Plain(palette["prose"], width - 2)
+        self._shut = shut(turn)
+        body, self._rest = (turn.text, "") if reply else shown_question(turn, max(1, width - 2))
         self._rows: list[Strip] = []
         self._frozen = (0, 0)
         """How many of the thoughts' and the body's final rows are in `_rows`."""
         self._extra = 0
         self._taken = 0
-        if turn.thinking:
+        if turn.thinking and not self._shut:
             self._thoughts.append(turn.thinking)
-        if turn.text or not reply:
-            self._body.append(turn.text)
+        if body or not reply:
+            self._body.append(body)
         self._rebuild(0)
 
     @property
@@ -60,6 +63,16 @@ class TurnRows:
     def done(self) -> bool:
         """False while there is text that has not been laid out."""
         return self._thoughts.done and self._body.done
+
+    @property
+    def outdated(self) -> bool:
+        """True when the thoughts are to be folded by now, or no longer; the turn has to be laid out anew."""
+        return self._shut != shut(self.turn)
+
+    @property
+    def content(self) -> int:
+        """The first row of what was said; those above it are the turn's own."""
+        return 1 + len(self._lead())
 
     def take_count(self) -> int:
         """Rows laid out since this was asked last; one laid out again counts again."""
@@ -74,7 +87,8 @@ class TurnRows:
         """More of the reply has come; `advance` lays it out."""
         if thinking:
             self.turn.thinking += thinking
-            self._thoughts.append(thinking)
+            if not self._shut:
+                self._thoughts.append(thinking)
         if text:
             self.turn.text += text
             self._body.append(text)
@@ -84,7 +98,7 @@ class TurnRows:
         thoughts, body = self._frozen
         if not self._thoughts.done:
             self._thoughts.advance(limit)
-            return self._rebuild(1 + thoughts)
+            return self._rebuild(self.content + thoughts)
         if not self._body.done:
             self._body.advance(limit)
         return self._rebuild(1 + self._thought_rows + body)
@@ -99,7 +113,10 @@ class TurnRows:
         """Change what stands above and below; None when that is what stood there."""
         if (self.turn.head, self.turn.notes) == (head, notes):
             return None
-        self.turn.head = head
+        folds, self.turn.head = self.turn.head.thinking != head.thinking, head
+        if folds:
+            self.turn.notes = notes
+            return self._rebuild(0)
         old_head, self._rows[0] = self._rows[0], self._head_row()
         if self.turn.notes == notes:
             return Change(0, [old_head], self._rows[:1])
@@ -119,7 +136,7 @@ class TurnRows:
     @property
     def _thought_rows(self) -> int:
         """Rows of the thoughts and of the empty row below them."""
-        count = len(self._thoughts.frozen) + len(self._thoughts.tail)
+        count = len(self._lead()) + len(self._thoughts.frozen) + len(self._thoughts.tail)
         return count + 1 if count else 0
 
     def _rebuild(self, first: int) -> Change:
@@ -127,12 +144,15 @@ class TurnRows:
         thoughts, body = self._thoughts, self._body
         new: list[Strip] = [] if first else [self._head_row()]
         if first <= self._thought_rows:
-            new += thoughts.frozen[max(0, first - 1) :]
+            lead = self._lead()
+            new += lead[max(0, first - 1) :]
+            new += thoughts.frozen[max(0, first - 1 - len(lead)) :]
             new += thoughts.tail
             if self._thought_rows:
                 new.append(_EMPTY)
         new += body.frozen[max(0, first - 1 - self._thought_rows) :]
         new += body.tail
+        new += self._fold_line(self._rest)
         new += self._note_rows()
         new.append(_EMPTY)
         old = self._rows[first:]
@@ -151,6 +171,13 @@ class TurnRows:
             line.append(Segment("  " + visible_line(head.state), palette[head.state_style]))
         self._extra += 1
         return Strip(truncated(line, self._width))
+
+    def _lead(self) -> list[Strip]:
+        return self._fold_line(thinking_line(self.turn))
+
+    def _fold_line(self, text: str) -> list[Strip]:
+        line = [Segment(visible_line(text), self._palette["dim"])]
+        return [strip(truncated(line, max(1, self._width - 2)))] if text else []
 
     def _note_rows(self) -> list[Strip]:
         rows = [

@@ -24,8 +24,8 @@ from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.help import HelpScreen
-from tui_chat.ui.screens.keeping import Keeping
 from tui_chat.ui.screens.models import ModelPicker, Picked
+from tui_chat.ui.screens.reading import Reading
 from tui_chat.ui.screens.told import Told
 from tui_chat.ui.turns import head, live_state, notes, turns
 from tui_chat.ui.widgets.composer import Composer
@@ -45,7 +45,7 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Keeping):
+class ChatScreen(Reading):
     BINDINGS: ClassVar = bindings()
 
     def __init__(self, house: House, chat: Chat, problems: tuple[str, ...] = ()) -> None:
@@ -87,6 +87,7 @@ class ChatScreen(Keeping):
 
     def show_chat(self, chat: Chat) -> None:
         self.leave_chat()
+        self.leave_find()
         self.chat = chat
         self._take_up()
         for line in chat.notices:
@@ -247,6 +248,8 @@ class ChatScreen(Keeping):
         self.app.push_screen(Confirm(say("confirm.open"), consequence, say("confirm.keys")), answered)
 
     def action_cancel(self) -> None:
+        if self.leave_find():
+            return
         if self.revising:
             self.leave_revision()
         elif not self.session.cancel():
@@ -430,6 +433,7 @@ class ChatScreen(Keeping):
         return None if reply is None else of_reply(reply)
 
     def _show_turns(self) -> None:
+        self.forget_links()
         self.transcript.show(turns(self.session.conversation, self.session.reply))
         self._tick()
 
@@ -442,9 +446,12 @@ class ChatScreen(Keeping):
         self._queue.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
         self._queue.set_class(bool(texts), "-filled")
 
+    def show_state(self) -> None:
+        self._show_status()
+
     def _show_status(self, *, layout: bool = False) -> None:
         """One line of figures; a notice takes up to three."""
-        parts = [self._notice] if self._notice else self._summary()
+        parts = [self._notice] if self._notice else [self.find_state] if self.find_state else self._summary()
         if not self.transcript.following:
             parts = [say("status.below"), *parts]
         text = Text(" · ".join(parts), no_wrap=not self._notice, overflow="ellipsis")

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
 
+MOST = 2_000
+"""Characters of what follows from a yes; the whole address of a link."""
+
+
 class Confirm(ModalScreen[bool]):
     """Dismisses with the answer; only `y` says yes."""
 
@@ -28,5 +32,5 @@ class Confirm(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(visible_line(self._question), classes="dialog-title", markup=False)
-            yield Static(visible_line(self._consequence), markup=False)
+            yield Static(visible_line(self._consequence, MOST), markup=False)
             yield Static(self._keys, classes="dialog-hint", markup=False)

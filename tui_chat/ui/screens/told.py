@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 class Told(ModalScreen[None]):
     BINDINGS: ClassVar = [("escape,enter,q", "dismiss", "")]
 
-    def __init__(self, title: str, lines: Sequence[str]) -> None:
+    def __init__(self, title: str, lines: Sequence[str], *, numbered: bool = False) -> None:
         super().__init__()
         self._title = title
-        self._lines = lines
+        self._lines = [f"[{n}] {line}" if numbered else f"• {line}" for n, line in enumerate(lines, 1)]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="dialog-title", markup=False)
             with VerticalScroll():
-                yield Static(Text("\n".join(f"• {visible_line(line)}" for line in self._lines)))
+                yield Static(Text("\n".join(visible_line(line) for line in self._lines)))
             yield Static(say("help.close"), classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:

@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from tui_chat.ui.rows import TurnRows
+from tui_chat.ui.rows.fold import folded_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,10 +85,20 @@ class Shelf:
             slot.rows = None
         self._recent.clear()
 
+    def renew(self, places: Sequence[int]) -> None:
+        """Drop the rows of turns of which more or less is to be shown."""
+        for place in places:
+            self._slots[place].rows, self._slots[place].height = None, 0
+        self._place_from(min(places, default=len(self._slots)))
+
     # turns
 
     def place(self, turn_id: str) -> int | None:
         return self._places.get(turn_id)
+
+    @property
+    def turns(self) -> list[Turn]:
+        return [slot.turn for slot in self._slots]
 
     def turn(self, place: int) -> Turn:
         return self._slots[place].turn
@@ -202,6 +213,8 @@ def estimate(turn: Turn, width: int) -> int:
     """About how many rows a turn takes."""
     room = max(1, width - 2)
     rows = 2 + len(turn.notes)
+    if (folded := folded_rows(turn, room)) is not None:
+        return rows + folded
     for text in (turn.text, turn.thinking):
         if text:
             rows += 1 + text.count("\n") + len(text) // room

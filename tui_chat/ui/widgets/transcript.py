@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from tui_chat.ui.rows import Change, Head, Note, Palette, Turn, TurnRows
+    from tui_chat.ui.widgets.finding import Search
 
 _VIRTUAL_SIZE = cast("Reactive[Size]", Widget.virtual_size)
 _SCROLL_Y = Widget.scroll_y
@@ -56,6 +57,10 @@ class Transcript(ScrollView):
         self._shelf = Shelf([])
         self._palette: Palette = {}
         self._unfinished: list[TurnRows] = []
+        self._opened: set[str] = set()
+        """Turns whose folds were opened."""
+        self.search: Search | None = None
+        """What is shown as found."""
         self._bar_timer: Timer | None = None
         self._bar_shown = 0.0
         self._rest_timer: Timer | None = None
@@ -82,6 +87,8 @@ class Transcript(ScrollView):
 
     def show(self, turns: Sequence[Turn]) -> None:
         """Show these turns and no others; what stood there already is not laid out again."""
+        for turn in turns:
+            turn.folded = turn.folded and turn.id not in self._opened
         place, offset = self._shelf.at(self.scroll_offset.y)
         held = self._shelf.turn(place).id if self._shelf else ""
         self._shelf = self._shelf.with_turns(turns)
@@ -101,6 +108,8 @@ class Transcript(ScrollView):
             return
         busy = not rows.done
         rows.append(text, thinking)
+        if rows.outdated and self._shut(rows.turn):
+            return
         if not busy and self._ready():
             self._changed(rows, rows.advance())
             if not rows.done:
@@ -125,13 +134,92 @@ class Transcript(ScrollView):
 
     def to_turn(self, turn_id: str) -> None:
         """Put the first line of a turn at the top of the view, as far as there is text below it."""
+        self.to_row(turn_id, 0)
+
+    def to_row(self, turn_id: str, row: int) -> None:
+        """Put a row of a turn at the top of the view, as far as there is text below it; -1 is the row above it."""
         if self._ready() and self._shelf.place(turn_id) is not None:
             self.following = False
-            self._view(self._top_of(turn_id, 0))
+            self._view(self._top_of(turn_id, row))
             # What was estimated above it has been measured by now.
-            self._view(self._top_of(turn_id, 0))
+            self._view(self._top_of(turn_id, row))
             self.refresh()
             self._show_bar(at_once=True)
+
+    # what is asked of turns
+
+    @property
+    def turns(self) -> list[Turn]:
+        return self._shelf.turns
+
+    @property
+    def view(self) -> range:
+        """The turns in view, as places in `turns`."""
+        if not self._shelf:
+            return range(0)
+        top = self.scroll_offset.y
+        return range(self._shelf.at(top)[0], self._shelf.at(min(top + self._page, self._shelf.height) - 1)[0] + 1)
+
+    def top_row(self, place: int) -> int:
+        """The row of a turn that stands at the top of the view; below 0 when the turn begins further down."""
+        return self.scroll_offset.y - self._shelf.top(place)
+
+    def in_view(self, place: int, row: int) -> bool:
+        return 0 <= row - self.top_row(place) < self._page
+
+    def whole(self, place: int) -> TurnRows | None:
+        """A turn laid out to its end; what is in view stays where it is."""
+        shelf, top = self._shelf, self.scroll_offset.y
+        if not self._ready():
+            return None
+        anchor, offset = shelf.anchor(top, top + self._page)
+        rows = shelf.rows_of(shelf.turn(place).id) or shelf.lay_out(place, self._palette)
+        rows.rows()
+        shelf.measure(place)
+        self._stand(max(0, shelf.height - self._page) if self.following else shelf.top(anchor) + offset)
+        self.refresh()
+        return rows
+
+    def code_rows(self, rows: TurnRows) -> list[int]:
+        """The first rows of a turn's code blocks."""
+        block = self._palette["block"]
+        code = [any(run.style == block for run in rows.row(row)) for row in range(rows.height)]
+        return [row for row, is_code in enumerate(code) if is_code and not code[row - 1]]
+
+    # folds
+
+    def fold(self, turn_ids: Sequence[str], *, folded: bool) -> None:
+        """Fold or open turns; one alone is shown from its first line where that is above the view."""
+        places = [place for turn_id in turn_ids if (place := self._shelf.place(turn_id)) is not None]
+        for place in places:
+            self._shelf.turn(place).folded = folded
+        (self._opened.difference_update if folded else self._opened.update)(turn_ids)
+        self._renew(places)
+        if len(places) == 1 and self._shelf.top(places[0]) < self.scroll_offset.y:
+            self.to_turn(turn_ids[0])
+            self.following = self.scroll_offset.y >= self.max_scroll_y
+
+    def _shut(self, turn: Turn) -> bool:
+        """Fold the thoughts of an answer that begins; False when they are being read and stay."""
+        place, top = self._shelf.place(turn.id), self.scroll_offset.y
+        if place is None:
+            return False
+        if not self.following and self._shelf.top(place) < top + self._page:
+            turn.folded = False
+            self._opened.add(turn.id)
+            return False
+        self._renew([place])
+        return True
+
+    def _renew(self, places: Sequence[int]) -> None:
+        shelf, top = self._shelf, self.scroll_offset.y
+        anchor, offset = shelf.anchor(top, top + self._page)
+        shelf.renew(places)
+        if shelf and self._ready():
+            if anchor in places:
+                self._lay_out(anchor)
+            self._view(shelf.top(anchor) + min(offset, shelf.turn_height(anchor) - 1))
+            self.refresh()
 
     # laying out in steps
 
@@ -322,4 +410,8 @@ class Transcript(ScrollView):
         strip = self._shelf.row(y + self.scroll_offset.y)
         if strip is None:
             return Strip.blank(width, self.rich_style)
+        if self.search is not None:
+            place, row = self._shelf.at(y + self.scroll_offset.y)
+            if (rows := self._shelf.rows_of(self._shelf.turn(place).id)) is not None:
+                strip = self.search.marked(rows, row, self._palette)
         return strip.adjust_cell_length(width).apply_style(self.rich_style)

@@ -1,0 +1,182 @@
+"""Links: found, numbered, shown whole, and opened by an explicit act alone."""
+
+from __future__ import annotations
+
+import webbrowser
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from textual.widgets import Static
+
+from tests.kit.screen import Chat, opened
+from tests.kit.serving import demo_server
+from tui_chat.demo.server import DemoServer
+from tui_chat.ui.links import LONGEST, Link, NotOpened, links, open_target, shown
+from tui_chat.ui.screens.confirm import Confirm
+from tui_chat.ui.screens.told import Told
+
+
+class Browser:
+    """Notes what it is asked to open."""
+
+    name = "/usr/bin/browser"
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+
+    def open(self, target: str) -> bool:
+        self.opened.append(target)
+        return True
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
+    browser = Browser()
+    monkeypatch.setattr(webbrowser, "get", lambda: browser)
+    return browser
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DemoServer]:
+    with demo_server() as running:
+        yield running
+
+
+@pytest.fixture
+async def chat(tmp_path: Path, server: DemoServer) -> AsyncIterator[Chat]:
+    config = tmp_path / "config.toml"
+    config.touch()
+    env = {
+        "TUI_CHAT_CONFIG": str(config),
+        "TUI_CHAT_DATA_DIR": str(tmp_path / "data"),
+        "OPENAI_BASE_URL": server.base_url,
+        "OPENAI_API_KEY": "sk-test-3fA9dQ7Lx2",
+    }
+    async with opened(env, "demo-fast") as running:
+        yield running
+
+
+TEXT = """See [the *docs*](https://docs.test/a?b=1), <https://auto.test>, https://bare.test/x.
+
+- ![a cat](https://img.test/cat.png)
+
+| a | b |
+|---|---|
+| [cell](https://cell.test) | mailto:me@x.test |
+
+> [ref], and [the docs](https://docs.test/a?b=1) again
+
+```
+https://in-code.test
+```
+
+[ref]: https://ref.test
+"""
+
+
+def test_links_are_found_in_their_order() -> None:
+    assert links(TEXT) == [
+        Link("the docs", "https://docs.test/a?b=1"),
+        Link("https://auto.test", "https://auto.test"),
+        Link("https://bare.test/x", "https://bare.test/x"),
+        Link("a cat", "https://img.test/cat.png"),
+        Link("cell", "https://cell.test"),
+        Link("mailto:me@x.test", "mailto:me@x.test"),
+        Link("ref", "https://ref.test"),
+    ]
+    assert links("plain text, http:// and no link") == []
+    assert links("only https://bare.test.") == [Link("https://bare.test", "https://bare.test")]
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("https://x.test/a", "https://x.test/a · host x.test"),
+        ("https://good.test@evil.test/", "https://good.test@evil.test/ · host evil.test"),
+        ("https://xn--e1awd7f.test/", "https://xn--e1awd7f.test/ · host xn--e1awd7f.test · host еріс.test"),
+        ("https://аррӏе.test/", "https://аррӏе.test/ · host xn--80ak6aa92e.test · host аррӏе.test"),
+        ("mailto:me@x.test", "mailto:me@x.test"),
+    ],
+)
+def test_a_target_is_shown_whole_with_its_host(target: str, text: str) -> None:
+    assert shown(target) == text
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("javascript:alert(1)", "file:///etc/passwd", "data:text/html,x", "/etc/passwd", "--help", "", "https://"),
+        *("javascript%3Aalert(1)", "file%3A///etc/passwd", "ftp://x.test", "https:x", "https://[bad"),
+        *("https://x.test/\x1b]52;c;eA==\x07", "https://x.test/\n", "https://x.test/ a", "https://x.test/\u202etxt"),
+        "https://x.test/" + "a" * LONGEST,
+    ],
+)
+def test_nothing_else_is_opened(target: str, browser: Browser) -> None:
+    with pytest.raises(NotOpened):
+        shown(target)
+    with pytest.raises(NotOpened):
+        open_target(target)
+    assert browser.opened == []
+
+
+@pytest.mark.parametrize("name", ["w3m", "/usr/bin/www-browser"])
+def test_a_browser_in_the_terminal_is_not_started(name: str, browser: Browser) -> None:
+    browser.name = name
+    with pytest.raises(NotOpened, match="no browser"):
+        open_target("https://x.test")
+    assert browser.opened == []
+
+
+def test_without_a_browser_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise webbrowser.Error
+
+    monkeypatch.setattr(webbrowser, "get", none)
+    with pytest.raises(NotOpened, match="no browser"):
+        open_target("https://x.test")
+
+
+# the screen
+
+
+async def test_links_are_listed_by_number(chat: Chat) -> None:
+    await chat.ask("echo [one](https://one.test) https://two.test/[/red]")
+    await chat.send("/links")
+    await chat.until(lambda: isinstance(chat.app.screen, Told))
+    text = "\n".join(str(static.content) for static in chat.app.screen.query(Static))
+    assert "[1] one → https://one.test" in text
+    assert "[2] https://two.test/" in text
+
+
+async def test_a_link_opens_only_after_a_yes(chat: Chat, browser: Browser) -> None:
+    target = "https://one.test/" + "a" * 700
+    await chat.ask(f"echo [harmless]({target})")
+    for answer in ("escape", "n", "enter"):
+        await chat.send("/open 1")
+        await chat.until(lambda: isinstance(chat.app.screen, Confirm))
+        await chat.press(answer)
+        assert not isinstance(chat.app.screen, Confirm)
+    assert browser.opened == []
+    await chat.send("/open 1")
+    await chat.until(lambda: isinstance(chat.app.screen, Confirm))
+    assert any(target in str(static.content) for static in chat.app.screen.query(Static))
+    await chat.press("y")
+    await chat.until(lambda: browser.opened)
+    assert browser.opened == [target]
+    assert "The browser has the link" in chat.status
+
+
+async def test_what_cannot_be_opened_is_said(chat: Chat, browser: Browser) -> None:
+    await chat.send("/open 1")
+    await chat.until(lambda: "no link" in chat.status)
+    await chat.send("/links")
+    await chat.until(lambda: "no link" in chat.status)
+    await chat.ask("echo [a](ftp://one.test) [b](/etc/passwd)")
+    for number in ("", "0", "3", "x", "²"):
+        await chat.send(f"/open {number}")
+        await chat.until(lambda: "1 to 2" in chat.status)
+    for number in "12":
+        await chat.send(f"/open {number}")
+        await chat.until(lambda: "Only http, https and mailto" in chat.status)
+    assert browser.opened == []
