@@ -39,7 +39,7 @@ from tui_chat.ui.rows import TurnRows
 from tui_chat.wire.forms import ConversationForm, ErrorForm, FiguresForm, MoreFigures
 from tui_chat.wire.surrogates import well_formed
 
-FUZZ_S = float(os.environ.get("TUI_CHAT_FUZZ", "4"))
+FUZZ_S = float(os.environ.get("TUI_CHAT_FUZZ", "3"))
 """How long texts are made up; each length begins with the same ones."""
 LIMIT_S = 0.1
 """Of the processor, for one step on the event loop of an idle machine; gated at three times that."""
@@ -142,7 +142,7 @@ def pasted(text: str) -> bytes:
 def sweep(terminal: Terminal, *, click: bool = False) -> None:
     """Move the mouse over all that is on the screen; also press its button there."""
     for y, line in enumerate(terminal.lines, 1):
-        for x in range(1, len(line) + 1, 9):
+        for x in range(1, len(line) + 1, 15):
             terminal.send(f"\x1b[<35;{x};{y}M")
             if click and 3 < y < len(terminal.lines) - 6:
                 terminal.send(f"\x1b[<0;{x};{y}M\x1b[<0;{x};{y}m")
