@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -89,7 +90,10 @@ def _price(price: Price) -> dict[str, Any]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    ids = [visible_line(f"{row['endpoint']}/{row['id']}", 200) for row in rows]
+    ids = [f"{row['endpoint']}/{row['id']}" for row in rows]
+    if sys.stdout.isatty():
+        # A line feed in a name would make a line that looks like another model's.
+        ids = [visible_line(name, 200) for name in ids]
     width = max(map(len, ids), default=0)
     for label, row in zip(ids, rows, strict=True):
         price = row["price"]
