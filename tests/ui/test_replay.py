@@ -127,7 +127,7 @@ async def test_the_newest_reply_is_saved_after_the_fact(
         turns = chat.turns
         await chat.send(f"/record {file}")
         assert "exists already" in chat.status
-        for name in ("no\0name", "no/folder", "\ud800"):
+        for name in ("no/folder", "\ud800"):
             await chat.send(f"/record {tmp_path}/{name}")
             assert "cannot be written" in chat.status
         assert file.stat().st_mode & 0o777 == 0o600
