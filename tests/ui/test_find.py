@@ -10,7 +10,7 @@ from rich.style import Style
 
 from tests.kit.screen import Chat, opened
 from tests.ui.test_transcript import cells
-from tui_chat.ui.rows import STYLES, Head, Turn, TurnRows
+from tui_chat.ui.rows import STYLES, Head, Note, Turn, TurnRows
 from tui_chat.ui.widgets.finding import Search
 
 PALETTE = dict.fromkeys(STYLES, Style()) | {"hit": Style(bold=True), "current": Style(reverse=True)}
@@ -97,6 +97,16 @@ def test_marking_changes_no_text() -> None:
     plain = [strip.text for strip in rows.rows()]
     assert ["".join(run for run, _ in row) for row in marked(text, "needle")] == plain
     assert len(hits(text, "needle")) == 3
+
+
+def test_lines_that_nobody_said_are_not_marked() -> None:
+    turn = Turn("x", "user", Head("lines"), "lines\n" * 20, notes=(Note("lines"),), folded=True)
+    rows = TurnRows(turn, PALETTE, 30)
+    rows.rows()
+    search = Search("lines")
+    hit = [any(run.style and run.style.bold for run in search.marked(rows, row, PALETTE)) for row in range(rows.height)]
+    assert hit == [False, *[True] * 6, False, False, False]
+    assert len(search.places(rows)) == 6
 
 
 def test_growing_text_is_counted_anew() -> None:
