@@ -44,6 +44,11 @@ async def show(chat: Chat, turns: list[Turn]) -> None:
     await chat.settle()
 
 
+async def find(chat: Chat, query: str) -> None:
+    await chat.send(f"/find {query}")
+    await chat.until(lambda: (search := chat.screen.transcript.search) is not None and search.query == query)
+
+
 def seen(chat: Chat) -> list[str]:
     transcript = chat.screen.transcript
     return [transcript.render_line(y).text.rstrip() for y in range(transcript.size.height)]
@@ -124,7 +129,7 @@ async def test_find_walks_through_turns_that_are_not_laid_out(chat: Chat) -> Non
     await show(chat, conversation(1_000))
     transcript = chat.screen.transcript
     laid_out = transcript.laid_out
-    await chat.send("/find naedle")
+    await find(chat, "naedle")
     assert "found 20/20 “naedle”" in chat.status
     assert coloured(chat, "current") == "Näedle"
     assert any("Näedle 951" in row for row in seen(chat))
@@ -144,13 +149,13 @@ async def test_find_walks_through_turns_that_are_not_laid_out(chat: Chat) -> Non
 
 async def test_what_is_not_there_is_said(chat: Chat) -> None:
     await show(chat, conversation(4))
-    await chat.send("/find zebra")
+    await find(chat, "zebra")
     assert "“zebra” is not in this conversation" in chat.status
     await chat.press("f9")
     assert "“zebra” is not" in chat.status
     await chat.press("escape", "f9")
     assert chat.written == "/find "
-    await chat.send("/find a")
+    await find(chat, "a")
     assert coloured(chat, "hit") == ""
 
 
@@ -158,14 +163,14 @@ async def test_a_hit_in_a_fold_opens_it(chat: Chat) -> None:
     turns = conversation(40)
     turns[5].thinking = "deep inside: zebra"
     await show(chat, turns)
-    await chat.send("/find zebra")
+    await find(chat, "zebra")
     assert coloured(chat, "current") == "zebra"
     assert not turns[5].folded
 
 
 async def test_several_hits_in_view_are_told_apart(chat: Chat) -> None:
     await show(chat, [Turn("x", "assistant", Head("m"), "one two one [x] one\n\n`one`")])
-    await chat.send("/find one")
+    await find(chat, "one")
     assert (coloured(chat, "current"), coloured(chat, "hit")) == ("one", "oneoneone")
     assert "1/4" in chat.status
     await chat.press("f9", "f9", "f9", "f9")
@@ -204,5 +209,5 @@ async def test_jumps_from_code_to_code(chat: Chat) -> None:
 
 async def test_an_empty_conversation_has_nowhere_to_go(chat: Chat) -> None:
     await chat.press("alt+pageup", "alt+pagedown", "alt+home", "alt+end", "alt+o")
-    await chat.send("/find x")
+    await find(chat, "x")
     assert "not in this conversation" in chat.status
