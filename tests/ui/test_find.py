@@ -10,7 +10,7 @@ from rich.style import Style
 
 from tests.kit.screen import Chat, opened
 from tests.ui.test_transcript import cells
-from tui_chat.ui.rows import STYLES, Head, Turn, TurnRows
+from tui_chat.ui.rows import STYLES, Head, Note, Turn, TurnRows
 from tui_chat.ui.widgets.finding import Search
 
 PALETTE = dict.fromkeys(STYLES, Style()) | {"hit": Style(bold=True), "current": Style(reverse=True)}
@@ -42,6 +42,11 @@ async def show(chat: Chat, turns: list[Turn]) -> None:
     chat.screen.transcript.show(turns)
     chat.screen.transcript.to_tail()
     await chat.settle()
+
+
+async def find(chat: Chat, query: str) -> None:
+    await chat.send(f"/find {query}")
+    await chat.until(lambda: (search := chat.screen.transcript.search) is not None and search.query == query)
 
 
 def seen(chat: Chat) -> list[str]:
@@ -99,6 +104,16 @@ def test_marking_changes_no_text() -> None:
     assert len(hits(text, "needle")) == 3
 
 
+def test_lines_that_nobody_said_are_not_marked() -> None:
+    turn = Turn("x", "user", Head("lines"), "lines\n" * 20, notes=(Note("lines"),), folded=True)
+    rows = TurnRows(turn, PALETTE, 30)
+    rows.rows()
+    search = Search("lines")
+    hit = [any(run.style and run.style.bold for run in search.marked(rows, row, PALETTE)) for row in range(rows.height)]
+    assert hit == [False, *[True] * 6, False, False, False]
+    assert len(search.places(rows)) == 6
+
+
 def test_growing_text_is_counted_anew() -> None:
     search, turn = Search("ab"), Turn("x", "assistant", Head("m"), "ab")
     assert search.hits([turn]) == [(0, 0)]
@@ -114,7 +129,7 @@ async def test_find_walks_through_turns_that_are_not_laid_out(chat: Chat) -> Non
     await show(chat, conversation(1_000))
     transcript = chat.screen.transcript
     laid_out = transcript.laid_out
-    await chat.send("/find naedle")
+    await find(chat, "naedle")
     assert "found 20/20 “naedle”" in chat.status
     assert coloured(chat, "current") == "Näedle"
     assert any("Näedle 951" in row for row in seen(chat))
@@ -134,13 +149,13 @@ async def test_find_walks_through_turns_that_are_not_laid_out(chat: Chat) -> Non
 
 async def test_what_is_not_there_is_said(chat: Chat) -> None:
     await show(chat, conversation(4))
-    await chat.send("/find zebra")
+    await find(chat, "zebra")
     assert "“zebra” is not in this conversation" in chat.status
     await chat.press("f9")
     assert "“zebra” is not" in chat.status
     await chat.press("escape", "f9")
     assert chat.written == "/find "
-    await chat.send("/find a")
+    await find(chat, "a")
     assert coloured(chat, "hit") == ""
 
 
@@ -148,14 +163,14 @@ async def test_a_hit_in_a_fold_opens_it(chat: Chat) -> None:
     turns = conversation(40)
     turns[5].thinking = "deep inside: zebra"
     await show(chat, turns)
-    await chat.send("/find zebra")
+    await find(chat, "zebra")
     assert coloured(chat, "current") == "zebra"
     assert not turns[5].folded
 
 
 async def test_several_hits_in_view_are_told_apart(chat: Chat) -> None:
     await show(chat, [Turn("x", "assistant", Head("m"), "one two one [x] one\n\n`one`")])
-    await chat.send("/find one")
+    await find(chat, "one")
     assert (coloured(chat, "current"), coloured(chat, "hit")) == ("one", "oneoneone")
     assert "1/4" in chat.status
     await chat.press("f9", "f9", "f9", "f9")
@@ -194,5 +209,5 @@ async def test_jumps_from_code_to_code(chat: Chat) -> None:
 
 async def test_an_empty_conversation_has_nowhere_to_go(chat: Chat) -> None:
     await chat.press("alt+pageup", "alt+pagedown", "alt+home", "alt+end", "alt+o")
-    await chat.send("/find x")
+    await find(chat, "x")
     assert "not in this conversation" in chat.status

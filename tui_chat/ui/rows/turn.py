@@ -74,6 +74,11 @@ class TurnRows:
         """The first row of what was said; those above it are the turn's own."""
         return 1 + len(self._lead())
 
+    @property
+    def content_end(self) -> int:
+        """The row below what was said."""
+        return 1 + self._thought_rows + len(self._body.frozen) + len(self._body.tail)
+
     def take_count(self) -> int:
         """Rows laid out since this was asked last; one laid out again counts again."""
         count = self._thoughts.laid_out + self._body.laid_out + self._extra

@@ -69,8 +69,16 @@ class Reading(Keeping):
             self.composer.put("/find ")
             self.notice(say("status.find"))
             return
-        self.transcript.search = Search(argument)
-        self._to_hit(1)
+        self._find(argument)
+
+    @work(exclusive=True, group="find", exit_on_error=False)
+    async def _find(self, query: str) -> None:
+        search, chat = Search(query), self.chat
+        # Megabytes that are not ASCII take a second or two to be folded.
+        await asyncio.to_thread(search.hits, self.transcript.turns)
+        if self.chat is chat:
+            self.transcript.search = search
+            self._to_hit(1)
 
     def action_next_hit(self) -> None:
         self._to_hit(1)

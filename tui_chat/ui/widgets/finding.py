@@ -61,13 +61,13 @@ class Search:
 
     def places(self, rows: TurnRows) -> list[Place]:
         """Where the hits begin in a turn that is laid out."""
-        return [Place(rows.turn.id, *start) for start, _ in self._spans(rows, rows.content, rows.height)]
+        return [Place(rows.turn.id, *start) for start, _ in self._spans(rows, rows.content, rows.content_end)]
 
     def marked(self, rows: TurnRows, row: int, palette: Palette) -> Strip:
         """A row with its hits in the colours of hits."""
         drawn = rows.row(row)
         spans: list[tuple[int, int, Style]] = []
-        for start, end in self._spans(rows, max(rows.content, row - REACH), min(rows.height, row + REACH + 1)):
+        for start, end in self._spans(rows, max(rows.content, row - REACH), min(rows.content_end, row + REACH + 1)):
             if start[0] <= row <= end[0]:
                 style = palette["current" if Place(rows.turn.id, *start) == self.current else "hit"]
                 first = start[1] if start[0] == row else len(drawn.text) - len(drawn.text.lstrip(" ┊▎"))
