@@ -127,9 +127,8 @@ async def test_the_newest_reply_is_saved_after_the_fact(
         turns = chat.turns
         await chat.send(f"/record {file}")
         assert "exists already" in chat.status
-        for name in ("no/folder", "\ud800"):
-            await chat.send(f"/record {tmp_path}/{name}")
-            assert "cannot be written" in chat.status
+        await chat.send(f"/record {tmp_path}/no/folder")
+        assert "cannot be written" in chat.status
         assert file.stat().st_mode & 0o777 == 0o600
     assert KEY.encode() not in file.read_bytes()
     (question,) = recordings.load(file).questions
