@@ -24,7 +24,7 @@ from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.help import HelpScreen
-from tui_chat.ui.screens.keeping import Keeping
+from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.models import ModelPicker, Picked
 from tui_chat.ui.screens.told import Told
 from tui_chat.ui.turns import head, live_state, notes, turns
@@ -45,7 +45,7 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Keeping):
+class ChatScreen(Copying):
     BINDINGS: ClassVar = bindings()
 
     def __init__(self, house: House, chat: Chat, problems: tuple[str, ...] = ()) -> None:
@@ -313,14 +313,6 @@ class ChatScreen(Keeping):
             self._check_endpoint()
             self.notice(say("status.model", endpoint=picked.endpoint.name, model=visible_line(picked.model, 60)))
 
-    def action_copy(self) -> None:
-        replies = [n.text for n in self.session.conversation.path() if n.role == "assistant" and n.text]
-        if replies:
-            self.app.copy_to_clipboard(replies[-1])
-            self.notice(say("status.copied", count=f"{len(replies[-1]):,}"))
-        else:
-            self.notice(say("status.nothing_to_copy"))
-
     def action_record(self, argument: str = "") -> None:
         """Save the exchanges of the newest reply, from which it can be played again."""
         if not argument:
@@ -366,7 +358,7 @@ class ChatScreen(Keeping):
 
     def action_copy_or_cancel(self) -> None:
         if self.composer.selected_text:
-            self.composer.action_copy()
+            self.take(self.composer.selected_text)
         elif not self.session.cancel():
             self.notice(say("status.quit"))
 

@@ -1,0 +1,190 @@
+"""Text handed out: what reaches the clipboard of the terminal, what goes to files, and what can be marked."""
+
+from __future__ import annotations
+
+import re
+import stat
+from base64 import b64decode
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.screen import Chat, opened
+from tests.kit.serving import demo_server
+from tui_chat.demo.server import DemoServer
+from tui_chat.ui.clipboard import LIMIT, SCREEN_PIECE, encoded, sequence
+from tui_chat.ui.taking import code_blocks, plain_text
+
+REPLY = """Run **this**, see [the page](https://example.org/x):
+
+```sh
+echo 1
+
+echo 2
+```
+
+- a
+  ```
+  in a list
+  ```
+- b
+
+| n | m |
+|---|---|
+| 1 | `x` |
+
+> said
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DemoServer]:
+    with demo_server() as running:
+        yield running
+
+
+@pytest.fixture
+def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
+    config = tmp_path / "config.toml"
+    config.touch()
+    return {
+        "TUI_CHAT_CONFIG": str(config),
+        "TUI_CHAT_DATA_DIR": str(tmp_path / "data"),
+        "OPENAI_BASE_URL": server.base_url,
+        "OPENAI_API_KEY": "sk-test-3fA9dQ7Lx2",
+    }
+
+
+class Desk(Chat):
+    """A chat whose terminal is a list."""
+
+    sent: list[str]
+
+    @property
+    def copied(self) -> list[str]:
+        """What the clipboard was sent, one after the other."""
+        found = (re.fullmatch(r"\x1b\]52;c;([^\x07]*)\x07", data) for data in self.sent)
+        return [b64decode(match[1]).decode() for match in found if match]
+
+
+@pytest.fixture
+async def chat(env: dict[str, str]) -> AsyncIterator[Desk]:
+    async with opened(env, "demo-fast") as running:
+        desk = Desk(running.app, running.pilot)
+        desk.sent = []
+        driver = desk.app._driver  # pyright: ignore[reportPrivateUsage]
+        assert driver is not None
+        driver.write = desk.sent.append
+        yield desk
+
+
+# to the terminal
+
+
+def test_the_clipboard_is_reached_through_multiplexers() -> None:
+    data = encoded("häßlich\n")
+    assert data is not None
+    assert b64decode(data).decode() == "häßlich\n"
+    plain = f"\x1b]52;c;{data}\x07"
+    assert sequence(data, {"TERM": "xterm-256color"}) == plain
+    for term in ("screen-256color", "tmux-256color"):
+        assert sequence(data, {"TERM": term, "TMUX": "/tmp/x,1,0"}) == (
+            plain + f"\x1bPtmux;\x1b\x1b]52;c;{data}\x07\x1b\\"
+        )
+
+
+def test_screen_is_sent_strings_that_it_can_hold() -> None:
+    data = encoded("word " * 300)
+    assert data is not None
+    wrapped = sequence(data, {"TERM": "screen.xterm"})
+    pieces = re.findall(r"\x1bP(.*?)\x1b\\", wrapped, re.DOTALL)
+    assert "".join(pieces) == f"\x1b]52;c;{data}\x07"
+    assert max(map(len, pieces)) <= SCREEN_PIECE
+    assert "".join(f"\x1bP{piece}\x1b\\" for piece in pieces) == wrapped
+
+
+def test_no_more_is_sent_than_terminals_take() -> None:
+    most = LIMIT // 4 * 3
+    data = encoded("x" * most)
+    assert data is not None
+    assert len(data) <= LIMIT
+    assert encoded("x" * (most + 1)) is None
+    assert encoded("\ud800") is not None
+
+
+# what there is to take
+
+
+def test_code_blocks_are_taken_as_they_were_written() -> None:
+    assert code_blocks(REPLY) == ["echo 1\n\necho 2", "in a list"]
+    assert code_blocks("```py\r\nx = 1\r\n```\r\n") == ["x = 1"]
+    assert code_blocks("~~~\nopen") == ["open"]
+
+
+def test_plain_text_has_no_marks() -> None:
+    assert plain_text(REPLY) == (
+        "Run this, see the page (https://example.org/x):\n\necho 1\n\necho 2\n\n"
+        "- a\n  in a list\n- b\n\nn\tm\n1\tx\n\nsaid"
+    )
+    assert plain_text("# Title\n\n1. one\n2. two\n\n---\n\n![cat](c.png) \\* a < b") == (
+        "Title\n\n1. one\n2. two\n\ncat (c.png) * a < b"
+    )
+
+
+async def test_a_reply_is_copied_as_markdown_as_text_and_by_its_code(chat: Desk) -> None:
+    await chat.send("/copy")
+    assert "no reply to copy" in chat.status
+    await chat.ask("echo " + REPLY)
+    await chat.send("/copy")
+    assert "sent to the terminal's clipboard" in chat.status
+    await chat.send("/copy plain")
+    await chat.send("/copy 2")
+    await chat.press("alt+1")
+    assert "Code block 1" in chat.status
+    reply = chat.replies[0]
+    assert chat.copied == [reply, plain_text(reply), "in a list", "echo 1\n\necho 2"]
+    await chat.press("alt+3")
+    assert "no code block 3; it has 2" in chat.status
+    await chat.send("/copy everything")
+    assert "/copy plain" in chat.status
+    assert len(chat.copied) == 4
+
+
+async def test_what_is_too_long_for_a_clipboard_goes_to_a_private_file(chat: Desk, env: dict[str, str]) -> None:
+    text = "long " * 20_000
+    await chat.ask("echo " + text)
+    await chat.send("/copy")
+    await chat.until(lambda: "more than terminals take" in chat.status)
+    assert chat.copied == []
+    files = list((Path(env["TUI_CHAT_DATA_DIR"]) / "copied").iterdir())
+    assert [file.read_text() for file in files] == chat.replies
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600]
+    assert files[0].name in chat.status.replace("\n", "")
+
+
+async def test_a_reply_is_saved_to_a_new_file(chat: Desk, tmp_path: Path) -> None:
+    await chat.ask("echo hello")
+    await chat.send("/save")
+    assert chat.written == "/save "
+    await chat.send(f"/save {tmp_path}/reply.md")
+    await chat.until(lambda: "The reply is in" in chat.status)
+    assert (tmp_path / "reply.md").read_text() == "hello\n"
+    await chat.send(f"/save {tmp_path}/reply.md")
+    await chat.until(lambda: "is there already" in chat.status)
+    (tmp_path / "file").touch()
+    await chat.send(f"/save {tmp_path}/file/x.md")
+    await chat.until(lambda: "x.md" in chat.status and "there already" not in chat.status)
+    assert (tmp_path / "file").read_text() == ""
+
+
+async def test_the_composers_selection_comes_before_a_cancellation(chat: Desk) -> None:
+    await chat.type("abc")
+    await chat.press("shift+left", "shift+left", "ctrl+c")
+    assert chat.copied == ["bc"]
+    assert chat.written == "abc"
+
+
+async def test_without_a_terminal_there_is_no_mouse_to_leave(chat: Desk) -> None:
+    await chat.send("/mouse")
+    assert "no terminal" in chat.status
