@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.segment import Segment
 from textual import events
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # Textual reads Alt and a digit as what a Mac's keyboard types with them, so that neither can be told from the other.
 for _digit in "0123456789":
-    ANSI_SEQUENCES_KEYS.pop(f"\x1b{_digit}", None)
+    cast("dict[str, object]", ANSI_SEQUENCES_KEYS).pop(f"\x1b{_digit}", None)
 
 STOP_LIMIT_S = 1.0
 """How long a terminal may take to accept what restores it."""

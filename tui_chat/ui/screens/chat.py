@@ -23,8 +23,8 @@ from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.screens.confirm import Confirm
-from tui_chat.ui.screens.help import HelpScreen
 from tui_chat.ui.screens.copying import Copying
+from tui_chat.ui.screens.help import HelpScreen
 from tui_chat.ui.screens.models import ModelPicker, Picked
 from tui_chat.ui.screens.told import Told
 from tui_chat.ui.turns import head, live_state, notes, turns

@@ -1,4 +1,4 @@
-"""What a chat does to hand text out: to the terminal's clipboard, to a file, or by leaving the mouse to the terminal."""
+"""What a chat does to hand text out: to the terminal's clipboard, to files, or by leaving the terminal the mouse."""
 
 from __future__ import annotations
 
@@ -37,17 +37,12 @@ class Copying(Keeping):
     async def _take_to_file(self, text: str) -> None:
         folder = data_folder(self.app.house.env) / TAKEN
         file = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000:06}.txt"
-        if await self._written(file, text):
-            self.notice(say("status.too_long", count=f"{len(text):,}", file=file))
-
-    async def _written(self, file: Path, text: str) -> bool:
-        """Write a private file; says so when that is not possible."""
         try:
             await asyncio.to_thread(write_private, file, text)
         except StoreError as error:
             self.notice(str(error))
-            return False
-        return True
+        else:
+            self.notice(say("status.too_long", count=f"{len(text):,}", file=file))
 
     def _newest_reply(self) -> str:
         """The text of the newest reply that has some; says so when there is none."""
@@ -92,13 +87,10 @@ class Copying(Keeping):
         if not (text := self._newest_reply()):
             return
         try:
-            file = Path(argument).expanduser()
-        except RuntimeError as error:
+            file = await asyncio.to_thread(_save, argument, text)
+        except (StoreError, RuntimeError) as error:
             self.notice(str(error))
-            return
-        if file.exists() or file.is_symlink():
-            self.notice(say("status.save_exists", file=file))
-        elif await self._written(file, text.removesuffix("\n") + "\n"):
+        else:
             self.notice(say("status.saved", file=file))
 
     def action_mouse(self) -> None:
@@ -107,3 +99,12 @@ class Copying(Keeping):
             self.notice(say("status.no_mouse"))
         else:
             self.notice(say("status.mouse_on" if taken else "status.mouse_off"))
+
+
+def _save(name: str, text: str) -> Path:
+    """Write a text to a new file, whose path is returned. Raises StoreError, and RuntimeError for an unknown `~user`."""
+    file = Path(name).expanduser()
+    if file.exists() or file.is_symlink():
+        raise StoreError(say("status.save_exists", file=file))
+    write_private(file, text.removesuffix("\n") + "\n")
+    return file
