@@ -9,13 +9,18 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from rich.style import Style
+from textual import events
 
 from tests.kit.screen import Chat, opened
 from tests.kit.serving import demo_server
 from tui_chat.demo.server import DemoServer
 from tui_chat.ui.clipboard import LIMIT, SCREEN_PIECE, encoded, sequence
+from tui_chat.ui.rows import STYLES, Head, Turn, TurnRows
+from tui_chat.ui.rows.marks import text_of
 from tui_chat.ui.taking import code_blocks, plain_text
 
+PALETTE = {name: Style(color=f"color({16 + place})") for place, name in enumerate(STYLES)}
 REPLY = """Run **this**, see [the page](https://example.org/x):
 
 ```sh
@@ -188,3 +193,174 @@ async def test_the_composers_selection_comes_before_a_cancellation(chat: Desk) -
 async def test_without_a_terminal_there_is_no_mouse_to_leave(chat: Desk) -> None:
     await chat.send("/mouse")
     assert "no terminal" in chat.status
+
+
+# what is marked
+
+DOCUMENT = """# Title
+
+A paragraph with **bold** words that is long enough to be wrapped more than once at a width of forty cells.
+
+- an item that is long enough to go on in a second row
+  1. inner
+
+> A quoted paragraph, long enough to go on in a second row.
+
+```py
+if x:
+
+    return "a line of code that is too long for the width of forty cells"
+```
+
+---
+
+| name | what it is |
+|---|---|
+| one | a cell with so many words that they take several rows |
+| two | short |
+
+漢字仮名交じり文は単語の間に空白を置かないので、どこでも折り返すことができる。
+"""
+LOGICAL = """# Title
+
+A paragraph with bold words that is long enough to be wrapped more than once at a width of forty cells.
+
+• an item that is long enough to go on in a second row
+  1. inner
+
+A quoted paragraph, long enough to go on in a second row.
+
+if x:
+
+    return "a line of code that is too long for the width of forty cells"
+
+
+name\twhat it is
+one\ta cell with so many words that they take several rows
+two\tshort
+
+漢字仮名交じり文は単語の間に空白を置かないので、どこでも折り返すことができる。"""
+
+
+@pytest.mark.parametrize("width", [30, 41, 60, 200])
+@pytest.mark.parametrize("step", [7, 10_000])
+def test_rows_give_back_the_text_before_it_was_wrapped(width: int, step: int) -> None:
+    rows = TurnRows(Turn("a", "assistant", Head("model", "done")), PALETTE, width)
+    for start in range(0, len(DOCUMENT), step):
+        rows.append(DOCUMENT[start : start + step], "")
+        rows.advance()
+    assert text_of(rows.rows()) == f"model\n{LOGICAL}"
+
+
+def test_long_paragraphs_are_joined_where_they_were_frozen() -> None:
+    text = " ".join(f"word{n}" for n in range(3_000))
+    rows = TurnRows(Turn("a", "assistant", Head("m"), text), PALETTE, 50)
+    assert text_of(rows.rows()) == f"m\n{text}"
+    asked = TurnRows(Turn("a", "user", Head("You"), "one  two\n\n" + text), PALETTE, 50)
+    assert text_of(asked.rows()) == f"You\none  two\n\n{text}"
+
+
+async def drag(chat: Desk, start: tuple[int, int], end: tuple[int, int]) -> None:
+    """Press at one cell of the transcript, move and let go at another."""
+    transcript = chat.screen.transcript
+    await chat.pilot.mouse_down(transcript, offset=start)
+    await chat.pilot.hover(transcript, offset=end)
+    await chat.pilot.mouse_up(transcript, offset=end)
+    await chat.settle()
+
+
+def place_of(chat: Desk, text: str) -> tuple[int, int]:
+    """Where a text stands in the transcript, as the mouse sees it."""
+    transcript = chat.screen.transcript
+    for y in range(transcript.size.height):
+        x = transcript.render_line(y).text.find(text)
+        if x >= 0:
+            return x + transcript.gutter.left, y
+    raise AssertionError(text)
+
+
+def marked_cells(chat: Desk) -> list[str]:
+    """The marked part of each row in view."""
+    transcript = chat.screen.transcript
+    colour = chat.screen.get_component_rich_style("screen--selection").bgcolor
+    rows = [transcript.render_line(y) for y in range(transcript.size.height)]
+    found = ["".join(run.text for run in row if run.style and run.style.bgcolor == colour) for row in rows]
+    return [text for text in found if text]
+
+
+async def test_the_mouse_marks_over_turns_and_ctrl_c_copies_the_text(chat: Desk) -> None:
+    words = " ".join(f"w{n}" for n in range(100))
+    await chat.ask(f"echo {words}")
+    x, y = place_of(chat, "echo w0")
+    last = [at for at in range(40) if "w99" in chat.screen.transcript.render_line(at).text][-1]
+    end_x = chat.screen.transcript.render_line(last).text.find("w99") + chat.screen.transcript.gutter.left
+    await drag(chat, (x + 5, y), (end_x + 2, last))
+    assert "Ctrl+C copies" in chat.status
+    assert "w99" in marked_cells(chat)[-1]
+    await chat.press("ctrl+c")
+    model = chat.screen.session.target.model
+    assert chat.copied == [f"{words}\n\n{model}\n{words}"]
+    assert marked_cells(chat) == []
+    assert chat.screen.transcript.following
+
+
+async def test_two_clicks_mark_a_word_and_three_a_line(chat: Desk) -> None:
+    words = " ".join(f"w{n}" for n in range(60))
+    await chat.ask(f"echo {words} (last)")
+    place = place_of(chat, "w30")
+    transcript = chat.screen.transcript
+    await chat.pilot.click(transcript, offset=place, times=2)
+    assert marked_cells(chat) == ["w30"]
+    await chat.press("ctrl+c")
+    await chat.pilot.click(transcript, offset=place, times=3)
+    await chat.press("ctrl+c")
+    assert chat.copied[0] == "w30"
+    assert chat.copied[1].endswith(f"{words} (last)")
+    await chat.pilot.click(transcript, offset=place)
+    await chat.press("ctrl+c")
+    assert len(chat.copied) == 2
+
+
+async def test_keys_mark(chat: Desk) -> None:
+    await chat.send("/mark")
+    assert "no text to mark" in chat.status
+    await chat.ask("echo one two\n\nthree 漢字")
+    await chat.press("alt+v")
+    assert "Esc leaves" in chat.status
+    await chat.press("home", "v", "up", "up", "y")
+    assert chat.copied == ["one two\n\nt"]
+    assert chat.screen.composer.has_focus
+    await chat.press("alt+v", "end", "shift+left", "enter")
+    assert chat.copied[1:] == ["漢字"]
+    await chat.press("alt+v", "enter")
+    assert chat.copied[2:] == ["three 漢字"]
+    await chat.press("alt+v", "shift+up", "escape", "x")
+    assert chat.written == "x"
+    assert marked_cells(chat) == []
+
+
+async def test_the_cursor_takes_the_view_along(chat: Desk) -> None:
+    for n in range(3):
+        await chat.ask("echo " + "\n\n".join(f"line {n}-{at}" for at in range(40)))
+    await chat.press("alt+v", "v")
+    for _ in range(20):
+        await chat.press("pageup")
+    assert chat.screen.transcript.scroll_offset.y == 0
+    assert not chat.screen.transcript.following
+    await chat.press("home", "ctrl+c")
+    text = chat.copied[0]
+    assert text.startswith("You\necho line 0-0\n\nline 0-1\n")
+    assert [text.count(f"line {n}-{at}\n") for n in range(2) for at in range(40)] == [2] * 80
+    assert text.endswith("l") or text.endswith("line 2-39")
+
+
+async def test_what_is_marked_stays_marked_while_a_reply_comes_in(chat: Desk) -> None:
+    await chat.ask("echo first words")
+    x, y = place_of(chat, "first words")
+    await drag(chat, (x, y), (x + 4, y))
+    assert marked_cells(chat) == ["first"]
+    await chat.ask("count 400")
+    chat.screen.transcript.stand_at(0)
+    assert marked_cells(chat) == ["first"]
+    chat.app.post_message(events.Key("ctrl+c", None))
+    await chat.until(lambda: chat.copied == ["first"])

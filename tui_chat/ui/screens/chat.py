@@ -246,6 +246,8 @@ class ChatScreen(Copying):
         self.app.push_screen(Confirm(say("confirm.open"), consequence, say("confirm.keys")), answered)
 
     def action_cancel(self) -> None:
+        if self.leave_mark():
+            return
         if self.revising:
             self.leave_revision()
         elif not self.session.cancel():
@@ -344,10 +346,10 @@ class ChatScreen(Copying):
         self.notice(say("status.theme", name=name))
 
     def action_page_up(self) -> None:
-        self.transcript.scroll_page_up(animate=False)
+        self.transcript.page(-1)
 
     def action_page_down(self) -> None:
-        self.transcript.scroll_page_down(animate=False)
+        self.transcript.page(1)
 
     def action_tail(self) -> None:
         self.transcript.to_tail()
@@ -357,9 +359,7 @@ class ChatScreen(Copying):
         self.app.push_screen(HelpScreen())
 
     def action_copy_or_cancel(self) -> None:
-        if self.composer.selected_text:
-            self.take(self.composer.selected_text)
-        elif not self.session.cancel():
+        if not self.take_marked() and not self.session.cancel():
             self.notice(say("status.quit"))
 
     def action_quit(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from textual import work
+from textual import on, work
 
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.words import say
@@ -15,6 +15,7 @@ from tui_chat.store.paths import data_folder
 from tui_chat.ui import clipboard
 from tui_chat.ui.screens.keeping import Keeping
 from tui_chat.ui.taking import code_blocks, plain_text
+from tui_chat.ui.widgets.marking import Marking
 
 TAKEN = "copied"
 """Folder, within that of the data, of what was too long for a clipboard."""
@@ -93,6 +94,37 @@ class Copying(Keeping):
         else:
             self.notice(say("status.saved", file=file))
 
+    # what is marked
+
+    def action_mark(self) -> None:
+        said = "status.marking" if self.transcript.mark_by_keys() else "status.nothing_to_mark"
+        self.notice(say(said))
+
+    @on(Marking.Marked)
+    def _marked(self) -> None:
+        self.notice(say("status.marked"))
+
+    @on(Marking.Left)
+    def _left(self) -> None:
+        if self.focused is None or self.focused is self.transcript:
+            self.composer.focus()
+
+    @on(Marking.Taken)
+    def take_marked(self) -> bool:
+        """Copy what is marked in the conversation, else in the composer; False when nothing is."""
+        text = self.transcript.marked_text or self.composer.selected_text
+        if text:
+            self.transcript.unmark()
+            self.take(text)
+        return bool(text)
+
+    def leave_mark(self) -> bool:
+        """Mark nothing any more; True when the keys did, and Esc is spent on that."""
+        by_keys = self.transcript.keys_mark
+        if self.transcript.unmark():
+            self.notice("")
+        return by_keys
+
     def action_mouse(self) -> None:
         taken = self.app.toggle_mouse()
         if taken is None:
@@ -102,7 +134,7 @@ class Copying(Keeping):
 
 
 def _save(name: str, text: str) -> Path:
-    """Write a text to a new file, whose path is returned. Raises StoreError, and RuntimeError for an unknown `~user`."""
+    """Write a text to a new file, whose path is returned. Raises StoreError, RuntimeError."""
     file = Path(name).expanduser()
     if file.exists() or file.is_symlink():
         raise StoreError(say("status.save_exists", file=file))
