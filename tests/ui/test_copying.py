@@ -12,8 +12,10 @@ import pytest
 from rich.style import Style
 from textual import events
 
+from tests.kit.program import COMMAND, clean_environment
 from tests.kit.screen import Chat, opened
 from tests.kit.serving import demo_server
+from tests.kit.terminal import Terminal
 from tui_chat.demo.server import DemoServer
 from tui_chat.ui.clipboard import LIMIT, SCREEN_PIECE, encoded, sequence
 from tui_chat.ui.rows import STYLES, Head, Turn, TurnRows
@@ -74,13 +76,13 @@ class Desk(Chat):
 
 
 @pytest.fixture
-async def chat(env: dict[str, str]) -> AsyncIterator[Desk]:
+async def chat(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
     async with opened(env, "demo-fast") as running:
         desk = Desk(running.app, running.pilot)
         desk.sent = []
         driver = desk.app._driver  # pyright: ignore[reportPrivateUsage]
         assert driver is not None
-        driver.write = desk.sent.append
+        monkeypatch.setattr(driver, "write", desk.sent.append)
         yield desk
 
 
@@ -351,7 +353,7 @@ async def test_the_cursor_takes_the_view_along(chat: Desk) -> None:
     text = chat.copied[0]
     assert text.startswith("You\necho line 0-0\n\nline 0-1\n")
     assert [text.count(f"line {n}-{at}\n") for n in range(2) for at in range(40)] == [2] * 80
-    assert text.endswith("l") or text.endswith("line 2-39")
+    assert text.endswith("\nl")
 
 
 async def test_what_is_marked_stays_marked_while_a_reply_comes_in(chat: Desk) -> None:
@@ -364,3 +366,43 @@ async def test_what_is_marked_stays_marked_while_a_reply_comes_in(chat: Desk) ->
     assert marked_cells(chat) == ["first"]
     chat.app.post_message(events.Key("ctrl+c", None))
     await chat.until(lambda: chat.copied == ["first"])
+
+
+# in a terminal
+
+
+def test_the_terminal_gets_clipboard_and_mouse(tmp_path: Path) -> None:
+    env = clean_environment(tmp_path)
+    with Terminal([*COMMAND, "--demo"], env, (120, 40), tmp_path) as terminal:
+        terminal.wait("Message ")
+        assert b"\x1b[?1000h" in terminal.raw
+        terminal.send("\x1bm")
+        terminal.wait("The terminal has the mouse")
+        assert terminal.raw.rindex(b"\x1b[?1000l") > terminal.raw.rindex(b"\x1b[?1000h")
+        terminal.send("\x1bm")
+        terminal.wait("marks here again")
+        assert terminal.raw.rindex(b"\x1b[?1000h") > terminal.raw.rindex(b"\x1b[?1000l")
+        terminal.send("echo some `code`:\x0a```\x0ax = 1\x0a```")
+        terminal.wait("x = 1")
+        terminal.press("enter")
+        terminal.wait("done")
+        terminal.send("\x1b1")
+        terminal.wait("Code block 1")
+        data = encoded("x = 1")
+        assert data is not None
+        assert sequence(data, {}).encode() in terminal.raw
+        terminal.press("ctrl+q")
+        assert terminal.wait_exit() == 0
+
+
+def test_the_mouse_can_be_left_to_the_terminal_from_the_start(tmp_path: Path) -> None:
+    env = clean_environment(tmp_path)
+    config = tmp_path / ".config" / "tui-chat" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text("[ui]\nmouse = false\n")
+    with Terminal([*COMMAND, "--demo"], env, (120, 40), tmp_path) as terminal:
+        terminal.wait("Message ")
+        assert b"?1000h" not in terminal.raw
+        terminal.send("\x1bm")
+        terminal.wait("marks here again")
+        assert b"?1000h" in terminal.raw

@@ -436,7 +436,8 @@ class ChatScreen(Copying):
     def _show_status(self, *, layout: bool = False) -> None:
         """One line of figures; a notice takes up to three."""
         parts = [self._notice] if self._notice else self._summary()
-        if not self.transcript.following:
+        transcript = self.transcript
+        if not transcript.following and transcript.scroll_offset.y < transcript.max_scroll_y:
             parts = [say("status.below"), *parts]
         text = Text(" · ".join(parts), no_wrap=not self._notice, overflow="ellipsis")
         self._status.update(text, layout=layout)

@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -22,7 +23,6 @@ from tui_chat.ui.rows.marks import is_decor, joint, text_of
 from tui_chat.ui.rows.runs import clusters
 
 if TYPE_CHECKING:
-    from rich.style import Style
     from textual import events
     from textual.timer import Timer
 
@@ -66,6 +66,7 @@ class Marking(ScrollView):
     _keys_mark = False
     _column = 0
     """Where the cursor goes in a row that is long enough."""
+    _width = 0
     _pressed: Point | None = None
     """Where the mouse was pressed, while it is held."""
     _mouse_at = (0, 0)
@@ -148,7 +149,8 @@ class Marking(ScrollView):
             return strip
         span = self._span(row)
         if span is not None:
-            strip = _over(strip, *span, self.screen.get_component_rich_style("screen--selection"))
+            style = self.screen.get_component_rich_style("screen--selection")
+            strip = _over(strip, *span, Style(bgcolor=style.bgcolor))
         if self._keys_mark and row == self._row_of(self._point):
             x = self._point.x
             strip = _over(strip, x, _after(strip, x), self.get_component_rich_style("rows--cursor", partial=True))
@@ -379,8 +381,10 @@ class Marking(ScrollView):
             self.scroll_page_down(animate=False)
 
     def _on_resize(self, event: events.Resize) -> None:
-        # The rows are others at another width.
-        self.unmark()
+        if event.size.width != self._width:
+            # The rows are others at another width.
+            self._width = event.size.width
+            self.unmark()
 
 
 def _first_x(strip: Strip) -> int:
