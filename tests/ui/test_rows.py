@@ -20,6 +20,7 @@ from tui_chat.ui.rows import STYLES, Block, Head, Note, Turn, TurnRows
 from tui_chat.ui.rows.blocks import Blocks
 from tui_chat.ui.rows.inline import Inline
 from tui_chat.ui.rows.lines import Lines
+from tui_chat.ui.rows.marks import decor, no_line
 from tui_chat.ui.rows.parsing import parse
 from tui_chat.ui.rows.rest import Open
 from tui_chat.ui.rows.runs import clusters, fold, wrap
@@ -107,7 +108,7 @@ def test_styles_come_from_the_palette() -> None:
     assert style_of(text, "link") == PALETTE["prose"] + PALETTE["link"]
     assert style_of(text, "(https://x.test)") == PALETTE["dim"]
     assert style_of("# Title", "Title") == PALETTE["heading"]
-    assert style_of("> quoted", "▎") == PALETTE["quote"]
+    assert style_of("> quoted", "▎") == decor(PALETTE["quote"])
 
 
 @pytest.mark.parametrize(
@@ -447,7 +448,7 @@ def code_styles(text: str) -> dict[str, Style | None]:
 def test_code_has_the_colours_of_the_theme() -> None:
     styles = code_styles('```python\ndef name():\n    return "text"  # said\n```')
     block = PALETTE["block"]
-    assert styles["python"] == block + PALETTE["language"]
+    assert styles["python"] == no_line(block + PALETTE["language"])
     assert styles["def"] == styles["return"] == block + PALETTE["keyword"]
     assert styles["name"] == block + PALETTE["function"]
     assert styles['"text"'] == block + PALETTE["string"]

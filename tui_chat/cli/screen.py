@@ -62,5 +62,5 @@ def _show(
     from tui_chat.ui.app import TuiChat
 
     app = TuiChat(built, choice, demo=demo, player=player, uid=uid, troubles=troubles)
-    app.run()
+    app.run(mouse=built.config.ui.mouse)
     return app.return_code if app.return_code is not None else ExitCode.FAILED

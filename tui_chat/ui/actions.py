@@ -23,6 +23,8 @@ class Action:
     """When the footer shows it: always, running, idle, resumable, interrupted, or never."""
     takes: bool = False
     """True when the command takes the rest of its line."""
+    numbered: bool = False
+    """Its method takes the place of the key among its keys, from 1."""
     in_composer: bool = False
     """The composer handles the key itself."""
 
@@ -67,7 +69,12 @@ ACTIONS = (
     Action("export", slash="export", takes=True),
     Action("import", slash="import", takes=True),
     Action("take_back", "alt+up", slash="unqueue"),
-    Action("copy", slash="copy"),
+    Action("copy", slash="copy", takes=True),
+    Action("copy_code", ",".join(f"alt+{n}" for n in range(1, 10)), numbered=True),
+    Action("save", slash="save", takes=True),
+    Action("mark", "alt+v", slash="mark"),
+    Action("mark", "alt+v", slash="mark"),
+    Action("mouse", "alt+m", slash="mouse"),
     Action("record", slash="record", takes=True),
     Action("system", slash="system", takes=True),
     Action("theme", slash="theme", takes=True),
@@ -93,10 +100,19 @@ SLASHES = {action.slash: action for action in ACTIONS if action.slash}
 def bindings() -> list[Binding]:
     """Bindings of the chat screen; they come before the composer's own."""
     return [
-        Binding(a.keys, a.name, a.label, show=False, priority=True, id=a.name)
+        Binding(keys, call, a.label, show=False, priority=True, id=name)
         for a in ACTIONS
         if a.keys and not a.in_composer
+        for keys, call, name in _calls(a)
     ]
+
+
+def _calls(action: Action) -> list[tuple[str, str, str]]:
+    """(keys, what they call, a name of their own)."""
+    if not action.numbered:
+        return [(action.keys, action.name, action.name)]
+    keys = action.keys.split(",")
+    return [(key, f"{action.name}({n})", f"{action.name}_{n}") for n, key in enumerate(keys, 1)]
 
 
 def footer(*, running: bool, resumable: bool, interrupted: bool) -> list[Action]:

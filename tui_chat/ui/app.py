@@ -19,7 +19,7 @@ from textual.worker import Worker, WorkerFailed, WorkerState
 
 from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.words import say
-from tui_chat.ui import themes
+from tui_chat.ui import clipboard, themes
 from tui_chat.ui.actions import ACTIONS
 from tui_chat.ui.screens.chat import ChatScreen
 from tui_chat.ui.screens.confirm import Confirm
@@ -107,6 +107,20 @@ class TuiChat(App[None]):
         """Frames go to the terminal by the driver's own way."""
         if not (isinstance(self._driver, Driver) and self._driver.draw(screen, renderable)):
             super()._display(screen, renderable)  # pyright: ignore[reportUnknownMemberType]  # Textual's own
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Hand a text to the terminal's clipboard, as far as one takes it; whether it did nobody says."""
+        self._clipboard = text
+        data = clipboard.encoded(text)
+        if self._driver is not None and data is not None:
+            self._driver.write(clipboard.sequence(data, self.house.env))
+
+    def toggle_mouse(self) -> bool | None:
+        """Leave the mouse to the terminal, or take it back: True then; None where there is no terminal."""
+        if not isinstance(self._driver, Driver):
+            return None
+        self._driver.report_mouse(on=not self._driver.reports_mouse)
+        return self._driver.reports_mouse
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._hostile]

@@ -10,10 +10,11 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.segment import Segment
 from textual import events
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from textual.color import Color
     from textual.message import Message
     from textual.screen import Screen
+
+# Textual reads Alt and a digit as what a Mac's keyboard types with them, so that neither can be told from the other.
+for _digit in "0123456789":
+    cast("dict[str, object]", ANSI_SEQUENCES_KEYS).pop(f"\x1b{_digit}", None)
 
 STOP_LIMIT_S = 1.0
 """How long a terminal may take to accept what restores it."""
@@ -143,6 +148,20 @@ class Driver(LinuxDriver):
         if self._writer is not None:
             self._writer.stop(STOP_LIMIT_S)
             self._writer = None
+
+    @property
+    def reports_mouse(self) -> bool:
+        return self._mouse
+
+    def report_mouse(self, *, on: bool) -> None:
+        """Take the mouse, or leave it to the terminal, whose own way of marking text works then."""
+        if not on:
+            self._disable_mouse_support()
+        self._mouse = on
+        if on:
+            self._enable_mouse_support()
+            if self._mouse_pixels:
+                self._enable_mouse_pixels()
 
     def _taken(self, size: int, seconds: float) -> None:
         self.frames.pacer.taken(size, seconds)

@@ -9,6 +9,7 @@ from rich.segment import Segment
 from tui_chat.domain.hostile import visible_line
 from tui_chat.ui.rows.code import coloured, piece
 from tui_chat.ui.rows.lines import GLUE, unglued
+from tui_chat.ui.rows.marks import decor, no_line
 from tui_chat.ui.rows.rest import (
     Open,
     code_lines,
@@ -88,7 +89,7 @@ class Blocks:
             case "fence" | "code_block":
                 return self._code(node, path, width)
             case "hr":
-                return [[Segment("─" * width, self.palette["rule"])]]
+                return [[Segment("─" * width, no_line(self.palette["rule"]))]]
             case "table":
                 return self._table(node, path, width)
             case "definition":
@@ -154,7 +155,7 @@ class Blocks:
         return out
 
     def quoted(self, rows: list[Runs]) -> list[Runs]:
-        bar = Segment("▎ ", self.palette["quote"])
+        bar = Segment("▎ ", decor(self.palette["quote"]))
         return [[bar, *row] for row in rows]
 
     # code
@@ -178,15 +179,15 @@ class Blocks:
     def code_label(self, node: Node, width: int) -> list[Runs]:
         language = language_of(node)
         block = self.palette["block"]
-        label = Segment(f" {visible_line(language, 24)}", block + self.palette["language"])
-        return [padded([label], width, block)] if language else []
+        label = Segment(f" {visible_line(language, 24)}", no_line(block + self.palette["language"]))
+        return [padded([label], width, decor(block))] if language else []
 
     def _code_piece(self, lines: Sequence[str], node: Node, width: int, *, growing: bool = False) -> list[Runs]:
         """Code keeps its lines; those too wide are folded. The block is drawn as wide as the text column."""
         block = self.palette["block"]
-        margin = Segment(" ", block)
+        margin = Segment(" ", decor(block))
         styled = coloured(lines, language_of(node).lower(), self.palette, growing=growing)
-        return [padded([margin, *row], width, block) for line in styled for row in fold(line, width - 2)]
+        return [padded([margin, *row], width, decor(block)) for line in styled for row in fold(line, width - 2)]
 
     # tables
 

@@ -107,4 +107,4 @@ def _href(token: Token, name: str) -> str:
 
 
 def _bare(line: str) -> str:
-    return unglued(line).strip(" ")
+    return unglued(line.strip(" "))

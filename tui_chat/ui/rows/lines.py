@@ -81,10 +81,10 @@ class Lines:
         return line if self._prefix is None else self._prefix + GLUED + line
 
     def _cut(self) -> int:
-        """Where a line too long is cut: after a space, else between two characters that stand alone."""
+        """Where a line too long is cut: before a space, else between two characters that stand alone."""
         space = self._text.rfind(" ", self._at + LONGEST // 2, self._at + LONGEST)
         if space >= 0:
-            return space + 1
+            return space
         place = self._at + LONGEST
         for at in range(place, place - AHEAD, -1):
             if not _ATTACHED.match(self._text, at) and self._text[at - 1] not in "\u200d\\":

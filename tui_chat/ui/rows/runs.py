@@ -9,6 +9,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from tui_chat.ui.cells import columns
+from tui_chat.ui.rows.marks import decor, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -132,7 +133,7 @@ def clusters(text: str) -> list[str]:
 def cut(runs: Runs, spans: Sequence[Span]) -> list[Runs]:
     """The parts of a line; spans stand in order and do not overlap."""
     rows: list[Runs] = []
-    place, begin = 0, 0
+    place, begin, before = 0, 0, 0
     for start, end in spans:
         row: Runs = []
         while place < len(runs):
@@ -143,7 +144,10 @@ def cut(runs: Runs, spans: Sequence[Span]) -> list[Runs]:
             if stop > end:
                 break
             begin, place = stop, place + 1
+        if rows and row:
+            row[0] = joined(row[0], " " * (start - before))
         rows.append(row)
+        before = end
     return rows
 
 
@@ -161,7 +165,7 @@ def truncated(runs: Runs, room: int) -> Runs:
     return [*first, Segment("…", runs[-1].style)]
 
 
-MARGIN = Segment("  ")
+MARGIN = Segment("  ", decor())
 """What a turn's body is set in by."""
 
 

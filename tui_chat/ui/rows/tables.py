@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 
+from tui_chat.ui.rows.marks import between_cells, decor, no_line
 from tui_chat.ui.rows.runs import fold, padded, width, wrap
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def table_row(row: Cells, widths: Sequence[int], aligns: Sequence[str], line: St
         out: Runs = []
         for x, cell in enumerate(cells):
             if x:
-                out.append(Segment(" │ ", line))
+                out.append(Segment(" │ ", between_cells(line)))
             out += _aligned(cell[y] if y < len(cell) else [], widths[x], aligns[x])
         rows += fold(out, room)
     return rows
@@ -70,10 +71,10 @@ def table_row(row: Cells, widths: Sequence[int], aligns: Sequence[str], line: St
 
 def rule(widths: Sequence[int], line: Style, room: int) -> list[Runs]:
     """The line below the heading."""
-    return fold([Segment("─┼─".join("─" * size for size in widths), line)], room)
+    return fold([Segment("─┼─".join("─" * size for size in widths), no_line(line))], room)
 
 
 def _aligned(cell: Runs, size: int, align: str) -> Runs:
     missing = max(0, size - width(cell))
     left = {"right": missing, "center": missing // 2}.get(align, 0)
-    return padded([Segment(" " * left), *cell] if left else cell, size)
+    return padded([Segment(" " * left, decor()), *cell] if left else cell, size, decor())

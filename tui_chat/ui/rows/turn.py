@@ -11,6 +11,7 @@ from textual.strip import Strip
 from tui_chat.domain.hostile import visible, visible_line
 from tui_chat.ui.rows.fold import shown_question, shut, thinking_line
 from tui_chat.ui.rows.markdown import STEP, Block
+from tui_chat.ui.rows.marks import decor
 from tui_chat.ui.rows.plain import Plain
 from tui_chat.ui.rows.runs import strip, truncated, wrap
 
@@ -38,7 +39,7 @@ class TurnRows:
         self.turn = turn
         self._palette = palette
         self._width = width
-        bar = Segment("┊ ", palette["dim"])
+        bar = Segment("┊ ", decor(palette["dim"]))
         self._thoughts = Plain(palette["thinking"], width - 2, bar=bar, trimmed=True)
         reply = turn.role == "assistant"
         self._body = Block(palette, width - 2) if reply else Plain(palette["prose"], width - 2)
@@ -169,11 +170,11 @@ class TurnRows:
     def _head_row(self) -> Strip:
         head, palette = self.turn.head, self._palette
         mark, style = ("❯ ", "user") if self.turn.role == "user" else ("◆ ", "assistant")
-        line = [Segment(mark + visible_line(head.name, 60), palette[style])]
+        line = [Segment(mark, decor(palette[style])), Segment(visible_line(head.name, 60), palette[style])]
         if head.version:
-            line.append(Segment(f"  {head.version}", palette["dim"]))
+            line.append(Segment(f"  {head.version}", decor(palette["dim"])))
         if head.state:
-            line.append(Segment("  " + visible_line(head.state), palette[head.state_style]))
+            line.append(Segment("  " + visible_line(head.state), decor(palette[head.state_style])))
         self._extra += 1
         return Strip(truncated(line, self._width))
 

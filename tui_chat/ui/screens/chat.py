@@ -23,6 +23,7 @@ from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.screens.confirm import Confirm
+from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.help import HelpScreen
 from tui_chat.ui.screens.models import ModelPicker, Picked
 from tui_chat.ui.screens.reading import Reading
@@ -45,7 +46,7 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Reading):
+class ChatScreen(Copying, Reading):
     BINDINGS: ClassVar = bindings()
 
     def __init__(self, house: House, chat: Chat, problems: tuple[str, ...] = ()) -> None:
@@ -248,7 +249,7 @@ class ChatScreen(Reading):
         self.app.push_screen(Confirm(say("confirm.open"), consequence, say("confirm.keys")), answered)
 
     def action_cancel(self) -> None:
-        if self.leave_find():
+        if self.leave_mark() or self.leave_find():
             return
         if self.revising:
             self.leave_revision()
@@ -317,14 +318,6 @@ class ChatScreen(Reading):
             self._check_endpoint()
             self.notice(say("status.model", endpoint=picked.endpoint.name, model=visible_line(picked.model, 60)))
 
-    def action_copy(self) -> None:
-        replies = [n.text for n in self.session.conversation.path() if n.role == "assistant" and n.text]
-        if replies:
-            self.app.copy_to_clipboard(replies[-1])
-            self.notice(say("status.copied", count=f"{len(replies[-1]):,}"))
-        else:
-            self.notice(say("status.nothing_to_copy"))
-
     def action_record(self, argument: str = "") -> None:
         """Save the exchanges of the newest reply, from which it can be played again."""
         if not argument:
@@ -356,10 +349,10 @@ class ChatScreen(Reading):
         self.notice(say("status.theme", name=name))
 
     def action_page_up(self) -> None:
-        self.transcript.scroll_page_up(animate=False)
+        self.transcript.page(-1)
 
     def action_page_down(self) -> None:
-        self.transcript.scroll_page_down(animate=False)
+        self.transcript.page(1)
 
     def action_tail(self) -> None:
         self.transcript.to_tail()
@@ -369,9 +362,7 @@ class ChatScreen(Reading):
         self.app.push_screen(HelpScreen())
 
     def action_copy_or_cancel(self) -> None:
-        if self.composer.selected_text:
-            self.composer.action_copy()
-        elif not self.session.cancel():
+        if not self.take_marked() and not self.session.cancel():
             self.notice(say("status.quit"))
 
     def action_quit(self) -> None:
@@ -452,7 +443,8 @@ class ChatScreen(Reading):
     def _show_status(self, *, layout: bool = False) -> None:
         """One line of figures; a notice takes up to three."""
         parts = [self._notice] if self._notice else [self.find_state] if self.find_state else self._summary()
-        if not self.transcript.following:
+        transcript = self.transcript
+        if not transcript.following and transcript.scroll_offset.y < transcript.max_scroll_y:
             parts = [say("status.below"), *parts]
         text = Text(" · ".join(parts), no_wrap=not self._notice, overflow="ellipsis")
         self._status.update(text, layout=layout)

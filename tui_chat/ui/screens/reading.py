@@ -173,7 +173,7 @@ class Reading(Keeping):
                 transcript.to_row(turn.id, min(starts) if by > 0 else max(starts))
                 self.show_state()
                 return
-        self.notice(say("status.no_code"))
+        self.notice(say("status.no_more_code"))
 
     # links
 

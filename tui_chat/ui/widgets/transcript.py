@@ -10,7 +10,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -18,6 +17,7 @@ from tui_chat.ui.frames import frames_of
 from tui_chat.ui.rows import STYLES
 from tui_chat.ui.scrolling import moved_up
 from tui_chat.ui.widgets.damage import BLANK, changed_cells
+from tui_chat.ui.widgets.marking import Marking
 from tui_chat.ui.widgets.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ REST_S = 0.1
 """How long nothing has to be asked for until turns near the view are laid out."""
 
 
-class Transcript(ScrollView):
+class Transcript(Marking):
     """Shows turns; `show` sets them, `grow` and `dress` change one."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"rows--{name}" for name in STYLES}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"rows--{name}" for name in (*STYLES, "cursor")}
     can_focus = False
     ALLOW_SELECT = False
 
@@ -256,7 +256,19 @@ class Transcript(ScrollView):
         self._shelf.set_width(self.columns)
         return True
 
+    def lay_out_at(self, place: int) -> None:
+        top = self.scroll_offset.y
+        anchor, offset = self._shelf.anchor(top, top + self._page)
+        self._lay_out(place)
+        self._view(self._shelf.top(anchor) + offset)
+
     # where the view stands
+
+    def stand_at(self, top: int) -> None:
+        self.following = False
+        self._view(top)
+        self.refresh()
+        self._show_bar(at_once=True)
 
     def _view(self, top: int) -> None:
         """Put the view at a row, or at the tail while that is followed, and lay out what is seen there."""
@@ -357,9 +369,7 @@ class Transcript(ScrollView):
         top, height = self.scroll_offset.y, self._page
         place = self._shelf.unseen(top - 2 * height, top + 3 * height, upwards=True)
         if place is not None:
-            anchor, offset = self._shelf.anchor(top, top + height)
-            self._lay_out(place)
-            self._view(self._shelf.top(anchor) + offset)
+            self.lay_out_at(place)
 
     # painting
 
@@ -414,4 +424,5 @@ class Transcript(ScrollView):
             place, row = self._shelf.at(y + self.scroll_offset.y)
             if (rows := self._shelf.rows_of(self._shelf.turn(place).id)) is not None:
                 strip = self.search.marked(rows, row, self._palette)
-        return strip.adjust_cell_length(width).apply_style(self.rich_style)
+        drawn = strip.adjust_cell_length(width).apply_style(self.rich_style)
+        return self.marked(drawn, y + self.scroll_offset.y)
