@@ -344,6 +344,7 @@ async def test_keys_mark(chat: Desk) -> None:
 async def test_the_cursor_takes_the_view_along(chat: Desk) -> None:
     for n in range(3):
         await chat.ask("echo " + "\n\n".join(f"line {n}-{at}" for at in range(40)))
+    await chat.send("/fold all")
     await chat.press("alt+v", "v")
     for _ in range(20):
         await chat.press("pageup")

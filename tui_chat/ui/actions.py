@@ -73,7 +73,6 @@ ACTIONS = (
     Action("copy_code", ",".join(f"alt+{n}" for n in range(1, 10)), numbered=True),
     Action("save", slash="save", takes=True),
     Action("mark", "alt+v", slash="mark"),
-    Action("mark", "alt+v", slash="mark"),
     Action("mouse", "alt+m", slash="mouse"),
     Action("record", slash="record", takes=True),
     Action("system", slash="system", takes=True),
