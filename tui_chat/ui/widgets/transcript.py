@@ -183,7 +183,9 @@ class Transcript(Marking):
     def code_rows(self, rows: TurnRows) -> list[int]:
         """The first rows of a turn's code blocks."""
         block = self._palette["block"]
-        code = [any(run.style == block for run in rows.row(row)) for row in range(rows.height)]
+        # A label that is no line of the text says so in its style.
+        plain = [[run.style.clear_meta_and_links() for run in rows.row(row) if run.style] for row in range(rows.height)]
+        code = [block in styles for styles in plain]
         return [row for row, is_code in enumerate(code) if is_code and not code[row - 1]]
 
     # folds
