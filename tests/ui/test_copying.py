@@ -407,3 +407,19 @@ def test_the_mouse_can_be_left_to_the_terminal_from_the_start(tmp_path: Path) ->
         terminal.send("\x1bm")
         terminal.wait("marks here again")
         assert b"?1000h" in terminal.raw
+
+
+async def test_the_blocks_of_the_newest_reply_show_the_numbers_that_copy_them(chat: Desk) -> None:
+    def numbered() -> list[str]:
+        transcript = chat.screen.transcript
+        rows = [transcript.render_line(y).text.rstrip() for y in range(transcript.size.height)]
+        return [row for row in rows if row.endswith("]")]
+
+    await chat.ask("echo a\n\n```py\nx = 1\n```\n\n- item\n\n  ```\n  y = 2\n  ```\n\n      z = 3\n")
+    assert [row.split()[-1] for row in numbered()] == ["[1]", "[2]", "[3]"]
+    assert numbered()[0].split()[0] == "py"
+    for n, code in enumerate(("x = 1", "y = 2", "z = 3"), 1):
+        await chat.press(f"alt+{n}")
+        assert chat.copied[-1].strip() == code
+    await chat.ask("echo no code")
+    assert numbered() == []

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def code_blocks(text: str) -> list[str]:
-    """The contents of the fenced blocks of a Markdown text, in order, as they were written."""
+    """The contents of the code blocks of a Markdown text, in order, as they were written."""
     kids, _ = parse(_lines(text))
-    return [node.content.removesuffix("\n") for node in _walk(kids) if node.type == "fence"]
+    return [node.content.removesuffix("\n") for node in _walk(kids) if node.type in ("fence", "code_block")]
 
 
 def plain_text(text: str) -> str:

@@ -194,6 +194,7 @@ class ChatScreen(Copying, Reading):
             node = reply.node
             below = notes(reply.node.result, node.text)
             self.transcript.dress(node.id, head(self.session.conversation, node, None), below)
+            self._number_code()
         self._show_queue(tuple(self.session.queue))
         self.sidebar.reload()
         first = len(self.session.conversation.nodes) == 2
@@ -426,7 +427,13 @@ class ChatScreen(Copying, Reading):
     def _show_turns(self) -> None:
         self.forget_links()
         self.transcript.show(turns(self.session.conversation, self.session.reply))
+        self._number_code()
         self._tick()
+
+    def _number_code(self) -> None:
+        """Number the code blocks of the newest reply, which the keys copy, once it is whole."""
+        replies = [node.id for node in self.session.conversation.path() if node.role == "assistant" and node.text]
+        self.transcript.number_code(replies[-1] if replies and not self.session.running else "")
 
     def _show_queue(self, texts: tuple[str, ...]) -> None:
         lines = [say("queue.line", place=i, text=visible_line(t, 200)) for i, t in enumerate(texts, 1)]

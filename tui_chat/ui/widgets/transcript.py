@@ -9,6 +9,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.segment import Segment
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -54,6 +55,10 @@ class Transcript(Marking):
         """The view follows the tail by a third of the page at a time, not line by line."""
         self.painted = 0
         """Rows painted so far."""
+        self._numbered = ""
+        """The turn whose code blocks are numbered."""
+        self._numbers: tuple[int, dict[int, int]] = (-1, {})
+        """(rows of the turn when they were counted, number by the row in which a block begins)"""
         self._shelf = Shelf([])
         self._palette: Palette = {}
         self._unfinished: list[TurnRows] = []
@@ -124,6 +129,12 @@ class Transcript(Marking):
         if (change := rows.dress(head, notes)) is not None:
             self._changed(rows, change)
         self._later(rows)
+
+    def number_code(self, turn_id: str) -> None:
+        """Show the numbers of the code blocks of this turn, which is whole, and of no other."""
+        if turn_id != self._numbered:
+            self._numbered, self._numbers = turn_id, (-1, {})
+            self.refresh()
 
     def to_tail(self) -> None:
         """Go to the newest text and follow it."""
@@ -426,5 +437,22 @@ class Transcript(Marking):
             place, row = self._shelf.at(y + self.scroll_offset.y)
             if (rows := self._shelf.rows_of(self._shelf.turn(place).id)) is not None:
                 strip = self.search.marked(rows, row, self._palette)
-        drawn = strip.adjust_cell_length(width).apply_style(self.rich_style)
+        drawn = self._with_number(strip.adjust_cell_length(width), y).apply_style(self.rich_style)
         return self.marked(drawn, y + self.scroll_offset.y)
+
+    def _with_number(self, strip: Strip, y: int) -> Strip:
+        """The row, with the number of the code block that begins there, where there is room."""
+        if not self._numbered:
+            return strip
+        place, row = self._shelf.at(y + self.scroll_offset.y)
+        rows = self._shelf.rows_of(self._numbered) if self._shelf.turn(place).id == self._numbered else None
+        if rows is None:
+            return strip
+        if self._numbers[0] != rows.height:
+            self._numbers = rows.height, {first: n for n, first in enumerate(self.code_rows(rows), 1)}
+        label = f" [{self._numbers[1][row]}] " if row in self._numbers[1] else ""
+        room = strip.cell_length - len(label)
+        if not label or room < 0 or strip.crop(room).text.strip():
+            return strip
+        style = self._palette["block"] + self._palette["language"]
+        return Strip.join([strip.crop(0, room), Strip([Segment(label, style)])])
