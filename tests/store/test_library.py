@@ -448,3 +448,15 @@ def test_a_row_of_an_answer_is_found_again(desk):
         row = nodes.row_of(c, "aaaa-1")
         assert row is not None
         assert nodes.node_at(c, row).text == "text 1 of aaaa-"
+
+
+@pytest.mark.parametrize(("sources", "estimated"), [("computed", False), ("computed estimated", True)])
+def test_a_sum_says_when_a_part_of_it_is_estimated(desk, sources, estimated):
+    tree, parent = Conversation(), None
+    for n, source in enumerate(sources.split()):
+        asked = tree.add(parent, "user", "a", id=f"q{n}", created=NOW + n)
+        parent = tree.add(asked.id, "assistant", "", id=f"a{n}", created=NOW + n).id
+        cost = Cost(Decimal("0.5"), CostSource(source))
+        tree.finish(parent, "b", "", Result(Phase.COMPLETED, "stop", None, 0, Meter().stats(1.0), cost))
+    desk.library.add(ConversationForm(id="aaaa", nodes=node_forms(tree)))
+    assert desk.library.summary("aaaa").estimated is estimated

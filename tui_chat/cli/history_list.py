@@ -82,7 +82,7 @@ def _line(summary: Summary, now: float, width: int | None) -> str:
         f"{summary.id:<12}",
         f"{short(summary.updated, now):>11}",
         f"{summary.turns:>4}",
-        f"{figures.usd(summary.cost):>10}",
+        f"{figures.spent(summary.cost, estimated=summary.estimated):>11}",
         f"{state:<11}",
     ]
     lead = "  ".join(cells) + "  "

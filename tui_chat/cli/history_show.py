@@ -16,8 +16,6 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from tui_chat.domain.conversation import Conversation, Node, Result
     from tui_chat.wire.forms import ConversationForm
 
@@ -34,13 +32,13 @@ def command(common: Common, id: str, as_json: bool) -> None:
     if as_json:
         print_json(form)
     else:
-        _print(form, None if summary is None else summary.cost)
+        _print(form, "" if summary is None else figures.spent(summary.cost, estimated=summary.estimated))
 
 
-def _print(form: ConversationForm, spent: Decimal | None) -> None:
+def _print(form: ConversationForm, spent: str) -> None:
     tree, now = form.conversation(), time.time()
     print_line(visible_line(form.title))
-    facts = [form.id, say("history.turns", count=len(tree.nodes)), figures.usd(spent), short(form.updated, now)]
+    facts = [form.id, say("history.turns", count=len(tree.nodes)), spent, short(form.updated, now)]
     print_line(" · ".join(facts))
     for node in tree.path():
         print_line("")

@@ -64,6 +64,11 @@ def in_both(value: Decimal | None, currency: Currency | None) -> str:
     return f"{usd(value)} ({_digits(value * currency.per_usd)} {currency.code})"
 
 
+def spent(value: Decimal | None, *, estimated: bool) -> str:
+    """A sum as `usd` shows it, with its `~` when a part of it is estimated."""
+    return f"{'~' if estimated and value is not None else ''}{usd(value)}"
+
+
 def money(cost: Cost, currency: Currency | None = None) -> str:
     """A cost with its `~` when it is estimated; `price?` when no price is known, never $0.00."""
     if cost.usd is None:

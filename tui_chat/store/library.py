@@ -58,6 +58,8 @@ class Summary:
     turns: int
     models: tuple[str, ...]
     cost: Decimal | None
+    estimated: bool
+    """A part of the cost is an estimate."""
     pinned: bool
     state: str | None
     """Of the newest reply; `interrupted` as long as any waits for a decision; None while one is under way."""
@@ -77,7 +79,7 @@ class Stored:
     queue: tuple[str, ...]
 
 
-LISTED = "uid, title, created, updated, turns, models, cost, pinned, state"
+LISTED = "uid, title, created, updated, turns, models, cost, estimated, pinned, state"
 SEEN = "deleted IS NULL AND turns > 0"
 ORDER = "pinned DESC, updated DESC, id"
 GONE = "deleted IS NOT NULL AND turns > 0"
@@ -382,7 +384,7 @@ def _reindex(c: sqlite3.Connection) -> bool:
 
 
 def _summary(row: tuple[Any, ...]) -> Summary:
-    uid, title, created, updated, turns, models, cost, pinned, state = row
+    uid, title, created, updated, turns, models, cost, estimated, pinned, state = row
     return Summary(
         id=uid,
         title=title,
@@ -391,6 +393,7 @@ def _summary(row: tuple[Any, ...]) -> Summary:
         turns=turns,
         models=tuple(msgspec.json.decode(models, type=list[str])),
         cost=None if cost is None else Decimal(cost),
+        estimated=bool(estimated),
         pinned=bool(pinned),
         state=state,
     )

@@ -32,6 +32,7 @@ STEPS = (
             turns INTEGER NOT NULL DEFAULT 0,
             models TEXT NOT NULL DEFAULT '[]',
             cost TEXT,
+            estimated INTEGER NOT NULL DEFAULT 0,
             state TEXT
         )
         """,
@@ -58,12 +59,13 @@ STEPS = (
             in_chat INTEGER NOT NULL DEFAULT 0,
             indexed INTEGER NOT NULL DEFAULT 0,
             cost TEXT,
+            estimated INTEGER NOT NULL DEFAULT 0,
             result TEXT,
             text TEXT NOT NULL,
             reasoning TEXT NOT NULL DEFAULT ''
         )
         """,
-        "CREATE INDEX nodes_conversation ON nodes (conversation, role, state, cost, model)",
+        "CREATE INDEX nodes_conversation ON nodes (conversation, role, state, cost, estimated, model)",
         "CREATE INDEX nodes_parent ON nodes (parent)",
         "CREATE INDEX nodes_unindexed ON nodes (conversation) WHERE indexed = 0",
         # `owner` is the instance in which the run is under way; null once it has ended.

@@ -12,6 +12,7 @@ import msgspec
 
 from tui_chat.domain.conversation import Conversation, Node
 from tui_chat.domain.folding import facet, indexed
+from tui_chat.domain.pricing import CostSource
 from tui_chat.wire.forms import AttemptForm, ResultForm, SettingsForm, runs_of
 from tui_chat.wire.surrogates import well_formed
 
@@ -97,8 +98,8 @@ def finish(connection: sqlite3.Connection, node: Node) -> None:
     form = ResultForm.of(node.result)
     usd = node.result.cost.usd
     connection.execute(
-        "UPDATE nodes SET text = ?, reasoning = ?, endpoint = ?, model = ?, state = ?, cost = ?, result = ?"
-        " WHERE id = ?",
+        "UPDATE nodes SET text = ?, reasoning = ?, endpoint = ?, model = ?, state = ?, cost = ?, estimated = ?,"
+        " result = ? WHERE id = ?",
         (
             well_formed(node.text),
             well_formed(node.reasoning),
@@ -107,6 +108,7 @@ def finish(connection: sqlite3.Connection, node: Node) -> None:
             # What nobody has to decide about any more counts as ended by the user.
             "cancelled" if form.kept else form.state,
             None if usd is None else str(usd),
+            node.result.cost.source is CostSource.ESTIMATED,
             encode(form),
             row,
         ),
@@ -281,17 +283,18 @@ def _row_in(connection: sqlite3.Connection, conversation: int, uid: str | None) 
 
 def summarise(connection: sqlite3.Connection, conversation: int) -> None:
     """Bring what a list of conversations shows up to date: turns, models, cost and state."""
-    query = "SELECT id, role, state, cost, model FROM nodes WHERE conversation = ?"
+    query = "SELECT id, role, state, cost, estimated, model FROM nodes WHERE conversation = ?"
     rows = sorted(connection.execute(query, (conversation,)))
     models = list({model: None for *_, model in rows if model})
-    costs = [Decimal(cost) for *_, cost, _ in rows if cost is not None]
+    costs = [Decimal(cost) for *_, cost, _, _ in rows if cost is not None]
+    estimated = any(estimate for *_, cost, estimate, _ in rows if cost is not None)
     asked = connection.execute("SELECT titling FROM conversations WHERE id = ?", (conversation,)).fetchone()[0]
     costs += [Decimal(asked)] if asked is not None else []
     states = [state for _, role, state, *_ in rows if role == "assistant"]
     state = "interrupted" if "interrupted" in states else states[-1] if states else None
     connection.execute(
-        "UPDATE conversations SET turns = ?, models = ?, cost = ?, state = ? WHERE id = ?",
-        (len(rows), encode(models), str(sum(costs)) if costs else None, state, conversation),
+        "UPDATE conversations SET turns = ?, models = ?, cost = ?, estimated = ?, state = ? WHERE id = ?",
+        (len(rows), encode(models), str(sum(costs)) if costs else None, estimated, state, conversation),
     )
 
 

@@ -93,7 +93,7 @@ def _mark(item: Summary | Hit, *, streaming: bool) -> tuple[str, str]:
 def _known(item: Summary, width: int, palette: Palette, *, streaming: bool) -> list[Segment]:
     turns = say("history.turn" if item.turns == 1 else "history.turns", count=f"{item.turns:,}")
     models = ", ".join(visible_line(model, 60) for model in item.models)
-    cost = figures.usd(item.cost) if item.cost is not None else ""
+    cost = figures.spent(item.cost, estimated=item.estimated) if item.cost is not None else ""
     state, style = _state(item, streaming=streaming)
     if width < ROOMY:
         # The state comes first, for it must not be cut off.

@@ -125,7 +125,7 @@ class JsonItems:
                 if self._may_be_cut(error) and self._more():
                     continue
                 self._at = error.pos
-                raise self._malformed(error.msg) from None
+                raise self._malformed(error.msg.removesuffix(" starting at")) from None
             except RecursionError:
                 raise self._malformed(say("import.too_deep")) from None
             # A number may go on in the next piece.
