@@ -573,3 +573,12 @@ async def test_a_full_disk_in_the_middle_of_a_reply(desk, monkeypatch):
     desk.flush()
     assert stored(desk, journal) == shape(session.conversation)
     assert len(desk.told) == 2
+
+
+async def test_what_a_fault_of_our_own_keeps_from_the_disk_is_told(desk, monkeypatch):
+    stage, session, journal = held(desk, answer("A"))
+    monkeypatch.setattr(journal, "_submitted", lambda *_: 1 / 0)
+    session.submit("hi")
+    await played(stage.clock, session)
+    assert session.conversation.path()[-1].text == "A"
+    assert [line for line in desk.told if "ZeroDivisionError" in line]

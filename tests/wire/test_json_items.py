@@ -80,6 +80,10 @@ def test_lone_surrogates_and_repeated_keys_are_read() -> None:
     assert values(rb'[{"a": 1, "a": "\ud800x"}]') == [{"a": "\ud800x"}]
 
 
+def test_a_torn_text_is_told_without_a_place_of_its_own() -> None:
+    assert fault(b'["abc').fault == "Unterminated string"
+
+
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
 @pytest.mark.parametrize(
     ("data", "line", "column"),

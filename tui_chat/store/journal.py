@@ -88,9 +88,10 @@ class Journal:
     def hear(self, event: SessionEvent) -> None:
         try:
             self._hear(event)
-        except Exception:
+        except Exception as error:
             # A fault here costs what it was about, never the reply.
             log.exception("%s was not put down", type(event).__name__)
+            self._database.tell(say("store.fault", error=type(error).__name__))
 
     def _hear(self, event: SessionEvent) -> None:
         match event:
