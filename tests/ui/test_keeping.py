@@ -8,26 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.screen import Chat, opened
+from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
 from tui_chat.demo.server import DemoServer
 from tui_chat.store.paths import database_file
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.history import HistoryScreen
 from tui_chat.ui.screens.tree import TreeScreen
+from tui_chat.ui.widgets.figures import Figures
 
 
 @pytest.fixture
 def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
-    config = tmp_path / "config" / "config.toml"
-    config.parent.mkdir()
-    config.touch()
-    return {
-        "TUI_CHAT_CONFIG": str(config),
-        "TUI_CHAT_DATA_DIR": str(tmp_path / "data"),
-        "OPENAI_BASE_URL": server.base_url,
-        "OPENAI_API_KEY": "sk-test-3fA9dQ7Lx2",
-    }
+    return environment(tmp_path, server)
 
 
 @pytest.fixture(scope="module")
@@ -314,3 +307,13 @@ async def test_leaving_with_unsaved_words_is_asked_about(env: dict[str, str], mo
         assert isinstance(chat.app.screen, Confirm)
         await chat.press("escape")
         assert chat.app.is_running
+
+
+async def test_a_pane_without_room_is_not_drawn_and_is_whole_once_it_has_some(env: dict[str, str]) -> None:
+    async with opened(env, "demo-fast", size=(80, 24)) as chat:
+        await chat.ask("echo one")
+        pane = chat.app.screen.query_one(Figures)
+        assert pane.render().plain == ""
+        await chat.pilot.resize_terminal(120, 40)
+        await chat.until(lambda: "TTFT" in pane.render().plain)
+        assert "done" in pane.render().plain

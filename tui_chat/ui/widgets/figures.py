@@ -84,7 +84,8 @@ class Figures(Widget):
         lines: list[Row | str] = [say("stats.none")] if shown is None else list(rows(shown, session_cost))
         if lines != self._shown:
             self._shown = lines
-            self._draw()
+            if self._seen:
+                self._draw()
 
     def render(self) -> Text:
         """All of it as one text."""
@@ -123,8 +124,13 @@ class Figures(Widget):
     def on_resize(self) -> None:
         self._anew()
 
+    @property
+    def _seen(self) -> bool:
+        """The pane has room on the screen, and with it its styles; a narrow window has none for it."""
+        return self.is_attached and self.size.width > 0
+
     def _anew(self) -> None:
-        if self._shown:
+        if self._shown and self._seen:
             self._draw()
             self.refresh()
 
