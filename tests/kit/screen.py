@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
+from tui_chat.demo.server import DemoServer
 from tui_chat.ui.app import TuiChat
 from tui_chat.ui.screens.chat import ChatScreen
 from tui_chat.wiring import Choice, House
@@ -17,7 +19,24 @@ from tui_chat.wiring import Choice, House
 DEADLINE_S = 20.0
 
 
-class Chat:
+class Watcher:
+    """Waits for what is to be seen."""
+
+    pilot: Pilot[None]
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():
+                await asyncio.sleep(0.01)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Until app, screen and widgets have handed on what they had; the pilot's way waits for a calm processor."""
+        for _ in range(4):
+            await self.pilot.pause(0)
+
+
+class Chat(Watcher):
     """The program on a screen of our own, with what a test looks at."""
 
     def __init__(self, app: TuiChat, pilot: Pilot[None]) -> None:
@@ -54,17 +73,6 @@ class Chat:
         options = self.app.screen.query_one(OptionList)
         return [str(option.prompt) for option in options.options]
 
-    async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            while not condition():
-                await asyncio.sleep(0.01)
-        await self.settle()
-
-    async def settle(self) -> None:
-        """Until app, screen and widgets have handed on what they had; the pilot's way waits for a calm processor."""
-        for _ in range(4):
-            await self.pilot.pause(0)
-
     async def press(self, *keys: str) -> None:
         for key in keys:
             self.app.post_message(events.Key(key, key if len(key) == 1 else " " if key == "space" else None))
@@ -81,6 +89,18 @@ class Chat:
         """Send and wait for the end of the reply."""
         await self.send(text)
         await self.until(lambda: self.screen.session.reply is not None and not self.screen.session.running)
+
+
+def environment(folder: Path, server: DemoServer) -> dict[str, str]:
+    """An empty configuration and data folder, and an endpoint that the demo is behind."""
+    config = folder / "config.toml"
+    config.touch()
+    return {
+        "TUI_CHAT_CONFIG": str(config),
+        "TUI_CHAT_DATA_DIR": str(folder / "data"),
+        "OPENAI_BASE_URL": server.base_url,
+        "OPENAI_API_KEY": "sk-test-3fA9dQ7Lx2",
+    }
 
 
 @asynccontextmanager

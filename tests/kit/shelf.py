@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +12,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
 
+from tests.kit.screen import Watcher
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.events import Usage
@@ -29,7 +28,6 @@ from tui_chat.wiring import House
 
 NOON = 1_790_000_000.0
 """Some moment long before any test runs again in the same year."""
-DEADLINE_S = 20.0
 
 
 def result(phase: Phase = Phase.COMPLETED) -> Result:
@@ -106,7 +104,7 @@ class OneScreen(App[None]):
         self.push_screen(self.shown, self.ends.append)
 
 
-class Seen:
+class Seen(Watcher):
     """A screen with a list in it, as a test looks at it."""
 
     def __init__(self, app: OneScreen, pilot: Pilot[None], view: CursorList) -> None:
@@ -127,16 +125,6 @@ class Seen:
     def lit(self) -> list[str]:
         """The rows of the item at the cursor, without its bar."""
         return [row[1:].strip() for row in self.rows if row.startswith("▌")]
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            while not condition():
-                await asyncio.sleep(0.01)
-        await self.settle()
-
-    async def settle(self) -> None:
-        for _ in range(4):
-            await self.pilot.pause(0)
 
     async def press(self, *keys: str) -> None:
         for key in keys:

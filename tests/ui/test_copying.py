@@ -13,7 +13,7 @@ from rich.style import Style
 from textual import events
 
 from tests.kit.program import COMMAND, clean_environment
-from tests.kit.screen import Chat, opened
+from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
 from tests.kit.terminal import Terminal
 from tui_chat.demo.server import DemoServer
@@ -53,14 +53,7 @@ def server() -> Iterator[DemoServer]:
 
 @pytest.fixture
 def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
-    config = tmp_path / "config.toml"
-    config.touch()
-    return {
-        "TUI_CHAT_CONFIG": str(config),
-        "TUI_CHAT_DATA_DIR": str(tmp_path / "data"),
-        "OPENAI_BASE_URL": server.base_url,
-        "OPENAI_API_KEY": "sk-test-3fA9dQ7Lx2",
-    }
+    return environment(tmp_path, server)
 
 
 class Desk(Chat):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.style import Style
 
-from tests.kit.screen import Chat, opened
+from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
 from tests.ui.test_transcript import opened as opened_transcript
 from tests.ui.test_transcript import settle
@@ -27,15 +27,7 @@ def server() -> Iterator[DemoServer]:
 
 @pytest.fixture
 async def chat(tmp_path: Path, server: DemoServer) -> AsyncIterator[Chat]:
-    config = tmp_path / "config.toml"
-    config.touch()
-    env = {
-        "TUI_CHAT_CONFIG": str(config),
-        "TUI_CHAT_DATA_DIR": str(tmp_path / "data"),
-        "OPENAI_BASE_URL": server.base_url,
-        "OPENAI_API_KEY": "sk-test-3fA9dQ7Lx2",
-    }
-    async with opened(env, "demo-reasoning") as running:
+    async with opened(environment(tmp_path, server), "demo-reasoning") as running:
         yield running
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Static
 
-from tests.kit.screen import Chat, opened
+from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
 from tui_chat.demo.server import DemoServer
 from tui_chat.ui.links import LONGEST, Link, NotOpened, links, open_target, shown
@@ -45,15 +45,7 @@ def server() -> Iterator[DemoServer]:
 
 @pytest.fixture
 async def chat(tmp_path: Path, server: DemoServer) -> AsyncIterator[Chat]:
-    config = tmp_path / "config.toml"
-    config.touch()
-    env = {
-        "TUI_CHAT_CONFIG": str(config),
-        "TUI_CHAT_DATA_DIR": str(tmp_path / "data"),
-        "OPENAI_BASE_URL": server.base_url,
-        "OPENAI_API_KEY": "sk-test-3fA9dQ7Lx2",
-    }
-    async with opened(env, "demo-fast") as running:
+    async with opened(environment(tmp_path, server), "demo-fast") as running:
         yield running
 
 
