@@ -32,7 +32,6 @@ STEPS = (
             turns INTEGER NOT NULL DEFAULT 0,
             models TEXT NOT NULL DEFAULT '[]',
             cost TEXT,
-            estimated INTEGER NOT NULL DEFAULT 0,
             state TEXT
         )
         """,
@@ -59,13 +58,12 @@ STEPS = (
             in_chat INTEGER NOT NULL DEFAULT 0,
             indexed INTEGER NOT NULL DEFAULT 0,
             cost TEXT,
-            estimated INTEGER NOT NULL DEFAULT 0,
             result TEXT,
             text TEXT NOT NULL,
             reasoning TEXT NOT NULL DEFAULT ''
         )
         """,
-        "CREATE INDEX nodes_conversation ON nodes (conversation, role, state, cost, estimated, model)",
+        "CREATE INDEX nodes_conversation ON nodes (conversation, role, state, cost, model)",
         "CREATE INDEX nodes_parent ON nodes (parent)",
         "CREATE INDEX nodes_unindexed ON nodes (conversation) WHERE indexed = 0",
         # `owner` is the instance in which the run is under way; null once it has ended.
@@ -127,6 +125,16 @@ STEPS = (
         # Merging segments less often keeps the writing of one turn short.
         "INSERT INTO search (search, rank) VALUES ('automerge', 8)",
         f"INSERT INTO facts VALUES ('folding', '{FOLD_VERSION}')",
+    ),
+    (
+        # A sum of costs says whether a part of it is an estimate.
+        "ALTER TABLE conversations ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE nodes ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0",
+        'UPDATE nodes SET estimated = 1 WHERE cost IS NOT NULL AND result LIKE \'%"source":"estimated"%\'',
+        "UPDATE conversations SET estimated = 1"
+        " WHERE id IN (SELECT conversation FROM nodes WHERE cost IS NOT NULL AND estimated)",
+        "DROP INDEX nodes_conversation",
+        "CREATE INDEX nodes_conversation ON nodes (conversation, role, state, cost, estimated, model)",
     ),
 )
 VERSION = len(STEPS)
