@@ -233,7 +233,7 @@ ENGLISH: dict[str, str] = {
     "usage.port": "Port {port} cannot be used: {reason}.",
     "usage.resume_alone": "--resume goes on with an answer; leave PROMPT and --continue off.",
     "usage.whole": "The answer of run {run} is whole; there is nothing to go on with.",
-    "usage.history": "Say what to do with the history: {commands}. `tui-chat history --help` tells more.",
+    "usage.group": "Say what {group} is to do: {commands}. `tui-chat {group} --help` tells more.",
     "usage.filter": "Unclear filter: {filters}. Dates: 2026-11-24, 2026-11, 2026; roles you, model; error: yes.",
     "usage.no_query": "Nothing to search for: give words, or a filter such as since:2026-11.",
     "usage.export": "Name the conversations, or --all, and then the file, or - for stdout.",
@@ -486,6 +486,14 @@ ENGLISH: dict[str, str] = {
     "crash.line": "A fault in the program stopped it ({error}). Details are in {file}.",
     "crash.line_nolog": "A fault in the program stopped it ({error}).",
     # configuration: a problem is one line, "{where}: {at} {fault}"; code ends it with a stop
+    "config.key_there": "is set",
+    "config.key_absent": "is not set",
+    "config.from_catalog": "catalog",
+    "config.from_default": "default",
+    "config.exists": "{path} is there already and was left as it is; `config init --stdout` prints the explanations.",
+    "config.written": "{path} is written; every setting stands in it as a comment.",
+    "config.fine": "{path}: no mistake found.",
+    "config.none_yet": "{path} does not exist, and is not needed; `tui-chat config init` writes one.",
     "config.problem": "{where}: {at} {fault}",
     "config.unread": "{fault} Nothing in the file is used until that is mended.",
     # prices of others
