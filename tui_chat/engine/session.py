@@ -1,11 +1,13 @@
 """One conversation being held: what was said, the reply under way, and the messages waiting their turn.
 
-Every face calls the same `submit`. Two replies never run at once in one conversation.
+Every face calls the same `submit`. Two replies of the chat never run at once in one conversation; those of a
+comparison (`engine.comparison`) run aside, many at once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.ask import Ask, Continuation
@@ -13,10 +15,12 @@ from tui_chat.domain.attempts import AttemptLog, run_record
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Draft, Phase
 from tui_chat.domain.events import (
+    CHAT,
     Decided,
     Ended,
     Failed,
     Finished,
+    Kept,
     QueueChanged,
     Returned,
     RunHeard,
@@ -29,6 +33,7 @@ from tui_chat.domain.tokens import count
 from tui_chat.engine.lanes import start
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from tui_chat.domain.ask import Message, Role, Settings
@@ -69,7 +74,10 @@ class Reply:
         run: str = "",
         began: float = 0.0,
         ratios: Ratios | None = None,
+        lane: str = "",
+        repeat: int = 0,
     ) -> None:
+        """`lane` and `repeat` as a RunRecord has them."""
         self.node = node
         self.question = question
         self.target = target
@@ -82,7 +90,7 @@ class Reply:
             self.draft.seams += before.seams
         size = prompt_tokens(self.ask, ratios)
         self.meter = Meter(size, ratios)
-        self.run = run_record(run, self.ask, began)
+        self.run = run_record(run, self.ask, began, lane, repeat)
         self._attempts = AttemptLog(size, target.price, began, ratios)
         self.lane: Lane | None = None
 
@@ -153,6 +161,8 @@ class Session:
         self.listeners: list[Callable[[SessionEvent], None]] = []
         self.reply: Reply | None = None
         """The newest reply, under way or ended."""
+        self.aside: dict[str, Reply] = {}
+        """Replies under way that are not the chat's own but those of a comparison, by their turns."""
         self.queue: list[str] = []
         self.ready = ready
         self._engine = engine
@@ -162,12 +172,23 @@ class Session:
     def running(self) -> bool:
         return self.reply is not None and not self.reply.draft.phase.ended
 
+    @property
+    def busy(self) -> bool:
+        """A reply is under way, the chat's own or one of a comparison: what is sent now waits."""
+        return self.running or bool(self.aside)
+
+    def under_way(self, node_id: str) -> Reply | None:
+        """The reply that is becoming this turn."""
+        if self.running and self.reply is not None and self.reply.node.id == node_id:
+            return self.reply
+        return self.aside.get(node_id)
+
     def submit(self, text: str) -> None:
         """Ask `text` in the conversation: at once, or when the reply under way and the messages before it are done."""
-        if self.running or self.queue:
+        if self.busy or self.queue:
             self.queue.append(text)
             self._tell(QueueChanged(tuple(self.queue)))
-            if not self.running:
+            if not self.busy:
                 self._next()
             return
         self._ask(text)
@@ -182,7 +203,7 @@ class Session:
     def retry(self) -> bool:
         """Ask the newest question in chat again; the new reply is a sibling. False when there is nothing to retry."""
         question = next((n for n in reversed(self.conversation.path()) if n.role == "user"), None)
-        if self.running or question is None:
+        if self.busy or question is None:
             return False
         self._start(question)
         return True
@@ -191,7 +212,7 @@ class Session:
     def resumable(self) -> Node | None:
         """The newest reply in chat, if it broke off with some text and can be taken up again."""
         path = self.conversation.path()
-        node = path[-1] if path and not self.running else None
+        node = path[-1] if path and not self.busy else None
         return node if node is not None and node.text and node.result is not None and node.result.broken_off else None
 
     def resume(self) -> bool:
@@ -204,7 +225,7 @@ class Session:
 
     def select(self, node_id: str) -> bool:
         """Put a turn in chat, with what was last in chat below it; False while a reply is under way."""
-        if self.running:
+        if self.busy:
             return False
         self.conversation.select(node_id)
         self._tell(Selected(self.conversation.head))
@@ -212,7 +233,7 @@ class Session:
 
     def revise(self, node_id: str, text: str) -> bool:
         """Ask a question again in other words: a branch beside it. False while a reply is under way."""
-        if self.running:
+        if self.busy:
             return False
         self._start(self._add(self.conversation.nodes[node_id].parent, "user", text))
         return True
@@ -221,7 +242,7 @@ class Session:
     def undecided(self) -> Node | None:
         """The newest reply in chat, if the program ended before it did and nothing was said about it since."""
         path = self.conversation.path()
-        node = path[-1] if path and not self.running else None
+        node = path[-1] if path and not self.busy else None
         return node if node is not None and node.result is not None and node.result.undecided else None
 
     def keep(self) -> bool:
@@ -240,9 +261,67 @@ class Session:
     def _decide(self) -> Node | None:
         node = self.undecided
         if node is not None:
-            node = self.conversation.keep(node.id)
-            self._tell(Decided(node))
+            # What a comparison had under way beside it would else wait for a decision for ever.
+            beside = [n.id for n in self.conversation.nodes.values() if n.result is not None and n.result.undecided]
+            for id in beside:
+                self._tell(Decided(self.conversation.keep(id)))
         return node
+
+    # a comparison within the conversation
+
+    def anchor(self, head: str | None) -> str | None:
+        """The turn that a new message under `head` follows: a question that nothing answered is not one."""
+        while head is not None:
+            node = self.conversation.nodes[head]
+            if node.role != "user" and node.sendable:
+                break
+            head = node.parent
+        return head
+
+    def ask_aside(self, parent: str | None, text: str, *, in_chat: bool) -> Node:
+        """Put a question under `parent` without asking it of anybody yet."""
+        return self._add(parent, "user", text, in_chat=in_chat)
+
+    def begin_aside(
+        self,
+        question: Node,
+        target: Target,
+        lane: str,
+        repeat: int,
+        *,
+        in_chat: bool = False,
+        slots: asyncio.Semaphore | None = None,
+    ) -> Reply:
+        """Begin a reply beside all others; `lane` and `repeat` as a RunRecord has them."""
+        names = {"endpoint": target.endpoint.name, "model": target.model}
+        node = self._add(question.id, "assistant", in_chat=in_chat, **names)
+        return self._begin(question, node, target, None, lane, repeat, slots)
+
+    def resume_aside(self, node_id: str, target: Target, lane: str, repeat: int) -> Reply | None:
+        """Go on with a reply of a comparison from where it broke off; None when it is whole or nothing came."""
+        node = self.conversation.nodes[node_id]
+        if node.parent is None or not node.text or node.result is None or not node.result.broken_off:
+            return None
+        question = self.conversation.nodes[node.parent]
+        return self._begin(question, self.conversation.reopen(node.id), target, node.result, lane, repeat)
+
+    def adopt(self, node_id: str, target: Target, reply: Reply | None = None) -> bool:
+        """Make an ended reply of a comparison the conversation's; the chat goes on from it, with its target.
+
+        False while the chat's own reply, or this one, is under way.
+        """
+        if self.running or node_id in self.aside:
+            return False
+        self.conversation.select(node_id)
+        self.target, self.reply = target, reply
+        node = self.conversation.nodes[node_id]
+        self._tell(Kept(node, target.endpoint.name, target.model, target.settings))
+        self._tell(Selected(self.conversation.head))
+        return True
+
+    def tell(self, event: SessionEvent) -> None:
+        """Have the listeners hear what a comparison in this conversation has to say."""
+        self._tell(event)
 
     def take_back(self) -> str | None:
         """Remove the message that was queued last, and return it."""
@@ -257,44 +336,70 @@ class Session:
         costs = [n.result.cost for n in self.conversation.nodes.values() if n.result is not None]
         if self.reply is not None and self.running:
             costs.append(self.reply.cost())
+        costs += [reply.cost() for reply in self.aside.values()]
         return total(costs)
 
     async def close(self, *, interrupted: bool = True) -> None:
-        """End the reply under way, as interrupted or as cancelled, and wait until its connection is closed."""
+        """End what is under way, as interrupted or as cancelled, and wait until its connections are closed."""
         self._closing, self._interrupted = True, interrupted
-        if self.cancel() and self.reply is not None and self.reply.lane is not None:
-            await self.reply.lane.outcome()
+        replies = [*self.aside.values(), *([self.reply] if self.reply is not None and self.running else [])]
+        lanes = [reply.lane for reply in replies if reply.lane is not None]
+        for lane in lanes:
+            lane.cancel()
+        for lane in lanes:
+            await lane.outcome()
 
     def _tell(self, event: SessionEvent) -> None:
         for listener in self.listeners:
             listener(event)
 
     def _ask(self, text: str) -> None:
-        self._start(self._add(self._anchor(), "user", text))
+        self._start(self._add(self.anchor(self.conversation.head), "user", text))
 
-    def _add(self, parent: str | None, role: Role, text: str = "", *, endpoint: str = "", model: str = "") -> Node:
+    def _add(
+        self,
+        parent: str | None,
+        role: Role,
+        text: str = "",
+        *,
+        endpoint: str = "",
+        model: str = "",
+        in_chat: bool = True,
+    ) -> Node:
         id, now = self._engine.new_id(), self._engine.clock.wall()
-        return self.conversation.add(parent, role, text, endpoint=endpoint, model=model, id=id, created=now)
-
-    def _anchor(self) -> str | None:
-        """The turn that a new message follows: a question that nothing answered is not one."""
-        path = self.conversation.path()
-        while path and (path[-1].role == "user" or not path[-1].sendable):
-            path.pop()
-        return path[-1].id if path else None
+        names = {"endpoint": endpoint, "model": model, "id": id}
+        return self.conversation.add(parent, role, text, created=now, in_chat=in_chat, **names)
 
     def _start(self, question: Node) -> None:
         target = self.target
         self._run(question, self._add(question.id, "assistant", endpoint=target.endpoint.name, model=target.model))
 
     def _run(self, question: Node, node: Node, before: Result | None = None) -> None:
+        self._begin(question, node, self.target, before)
+
+    def _begin(
+        self,
+        question: Node,
+        node: Node,
+        target: Target,
+        before: Result | None = None,
+        lane: str = "",
+        repeat: int = 0,
+        slots: asyncio.Semaphore | None = None,
+    ) -> Reply:
         messages = self.conversation.messages(question.id)
         run, began = self._engine.new_id(), self._engine.clock.wall()
-        ratios = self._engine.knowledge.ratios(self.target.endpoint.name, self.target.model)
-        reply = self.reply = Reply(node, question, self.target, messages, before, run, began, ratios)
-        asks = {"main": reply.ask}
-        reply.lane = start(self._engine, asks, lambda stamped: self._hear(reply, stamped), ready=self.ready)[0]
+        ratios = self._engine.knowledge.ratios(target.endpoint.name, target.model)
+        reply = Reply(node, question, target, messages, before, run, began, ratios, lane, repeat)
+        if lane:
+            self.aside[node.id] = reply
+        else:
+            self.reply = reply
+        asks = {lane or CHAT: reply.ask}
+        listener = partial(self._hear, reply)
+        reply.lane = start(self._engine, asks, listener, ready=self.ready, slots=slots)[0]
         self._tell(Submitted(question, node, reply.run))
+        return reply
 
     def _hear(self, reply: Reply, stamped: Stamped) -> None:
         reply.fold(stamped)
@@ -308,16 +413,17 @@ class Session:
         result = reply.result(Phase.INTERRUPTED if cut_short else None)
         reply.node = self.conversation.finish(reply.node.id, draft.text, draft.reasoning, result, reply.runs())
         self._tell(Finished(reply.node))
+        aside = self.aside.pop(reply.node.id, None) is not None
         self._tell(RunHeard(reply.node.id, stamped))
-        failed = isinstance(stamped.event.outcome, Failed)
-        if not draft.received and draft.phase is not Phase.COMPLETED:
+        failed = isinstance(stamped.event.outcome, Failed) and not aside
+        if not draft.received and draft.phase is not Phase.COMPLETED and not aside:
             self._tell(Returned(reply.question.text))
         if not failed and not self._closing:
             self._next()
 
     def _next(self) -> None:
         """Ask what is queued first; a listener may have asked something by now, and then it waits on."""
-        if self.queue and not self.running:
+        if self.queue and not self.busy:
             text = self.queue.pop(0)
             self._ask(text)
             self._tell(QueueChanged(tuple(self.queue)))

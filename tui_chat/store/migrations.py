@@ -136,6 +136,40 @@ STEPS = (
         "DROP INDEX nodes_conversation",
         "CREATE INDEX nodes_conversation ON nodes (conversation, role, state, cost, estimated, model)",
     ),
+    (
+        # Comparisons. A run belongs to a lane, and is one of its repeats; those of the chat belong to none.
+        "ALTER TABLE runs ADD COLUMN lane TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN repeat INTEGER NOT NULL DEFAULT 0",
+        """
+        CREATE TABLE lanes (
+            conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
+            uid TEXT NOT NULL,
+            place INTEGER NOT NULL,
+            label TEXT NOT NULL,
+            endpoint TEXT NOT NULL,
+            model TEXT NOT NULL,
+            settings TEXT NOT NULL,
+            head TEXT,
+            synced INTEGER NOT NULL,
+            note TEXT NOT NULL,
+            PRIMARY KEY (conversation, uid)
+        ) WITHOUT ROWID
+        """,
+        # The settings are those of the round, whatever becomes of the lane's.
+        """
+        CREATE TABLE votes (
+            conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
+            round TEXT NOT NULL,
+            lane TEXT NOT NULL,
+            verdict TEXT NOT NULL,
+            at REAL NOT NULL,
+            endpoint TEXT NOT NULL,
+            model TEXT NOT NULL,
+            settings TEXT NOT NULL,
+            PRIMARY KEY (conversation, round, lane)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 VERSION = len(STEPS)
 

@@ -155,6 +155,8 @@ class ChatScreen(Copying, Reading):
     # what the session says
 
     def hear(self, event: events.SessionEvent) -> None:
+        if events.lane_of(event):
+            return
         match event:
             case events.Submitted(question, reply):
                 if not self.chat.title:
@@ -182,8 +184,10 @@ class ChatScreen(Copying, Reading):
                     self.notice(say("status.returned"))
             case events.Selected() | events.Decided():
                 self._show_turns()
-            case events.Finished():
+            case events.Finished() | events.LanesChanged() | events.Voted():
                 pass
+            case events.Kept():
+                self.retarget()
 
     def _end(self) -> None:
         if self._notice_passing:
