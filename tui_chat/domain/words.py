@@ -245,6 +245,12 @@ ENGLISH: dict[str, str] = {
     "usage.no_terminal": "The full screen needs a terminal; without one use: tui-chat ask PROMPT",
     "fail.budget_lanes": "Together the lanes cost more than the cap: {cost} of {cap}.",
     "fail.budget": "The answer would cost more than the cap: {cost} of {cap}.",
+    # budgets
+    "budget.over.command": "this command {usd} of {cap} (--max-cost)",
+    "budget.over.reply": "this reply {usd} of {cap} (per_reply)",
+    "budget.over.conversation": "this conversation {usd} of {cap} (per_conversation)",
+    "budget.over.day": "today {usd} of {cap} (per_day)",
+    "budget.likely": "likely {cost} for {input} tokens in and about {output} out",
     "output.lost": "The output cannot be written: {reason}.",
     "ask.waiting": "{message} · trying again in {seconds}",
     "ask.waiting_to_resume": "{message} · trying to go on in {seconds}",
