@@ -12,7 +12,8 @@ from tui_chat.domain.draft import Phase
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tui_chat.domain.conversation import Result
+    from tui_chat.domain.ask import Settings
+    from tui_chat.domain.conversation import Node, Result
 
 N = TypeVar("N", float, Decimal)
 
@@ -47,6 +48,46 @@ class Best:
     ttft: tuple[str, ...] = ()
     speed: tuple[str, ...] = ()
     cost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """One run of a lane. `reply` has a result, also while it is under way."""
+
+    repeat: int
+    reply: Node
+    run: str | None = None
+    """Its name in the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedLane:
+    name: str
+    endpoint: str
+    model: str
+    settings: Settings
+    runs: tuple[ComparedRun, ...]
+    note: str = ""
+
+    @property
+    def results(self) -> list[Result]:
+        return [run.reply.result for run in self.runs if run.reply.result is not None]
+
+    @property
+    def summary(self) -> Summary:
+        return summary(self.results)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What all lanes made of one question."""
+
+    prompt: str
+    lanes: tuple[ComparedLane, ...]
+
+    @property
+    def best(self) -> Best:
+        return best({lane.name: lane.summary for lane in self.lanes})
 
 
 def summary(results: Iterable[Result]) -> Summary:

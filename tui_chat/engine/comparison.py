@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tui_chat.domain.comparing import Compared, ComparedLane, ComparedRun
 from tui_chat.domain.events import Ended, LanesChanged, RunHeard, Text, Thinking, Usage, Voted, lane_of
 from tui_chat.domain.failure import Kind, failure
 from tui_chat.domain.figures import usd
@@ -320,6 +321,10 @@ class Comparison:
         drawn = sorted(self.lanes, key=lambda _: self._engine.clock.chance())
         return {lane_id: letter(place) for place, lane_id in enumerate(drawn)}
 
+    def compared(self, *, saved: bool = False) -> Compared:
+        """The newest round as it stands; `saved`: its runs can be named later."""
+        return Compared(self.asked, tuple(_compared(lane, saved=saved) for lane in self.lanes.values()))
+
     # within
 
     def _free(self, lanes: list[LaneState]) -> bool:
@@ -460,3 +465,16 @@ class Comparison:
         self.session.tell(event)
         for listener in list(self.listeners):
             listener(lane, event)
+
+
+def _compared(lane: LaneState, *, saved: bool) -> ComparedLane:
+    target = lane.replies[-1].target if lane.replies else lane.target
+    runs = [ComparedRun(reply.run.repeat, _so_far(reply), reply.run.id if saved else None) for reply in lane.replies]
+    return ComparedLane(lane.label, target.endpoint.name, target.model, target.settings, tuple(runs), lane.note)
+
+
+def _so_far(reply: Reply) -> Node:
+    """The turn as it would be if the run ended now."""
+    if reply.node.result is not None and reply.draft.phase.ended:
+        return reply.node
+    return replace(reply.node, text=reply.draft.text, reasoning=reply.draft.reasoning, result=reply.result())
