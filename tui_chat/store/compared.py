@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.comparing import Best, Compared, ComparedLane, ComparedRun, Spread, Summary
 
-COLUMNS = [
+COLUMNS = (
+    *("lane", "endpoint", "model", "settings", "repeat", "state", "finish_reason", "ttft_s", "tok_per_s", "total_s"),
+    *("input", "cached", "reasoning", "output", "usd", "cost_source", "error_kind", "text"),
+)
     "lane",
     "endpoint",
     "model",
