@@ -21,25 +21,6 @@ COLUMNS = (
     *("lane", "endpoint", "model", "settings", "repeat", "state", "finish_reason", "ttft_s", "tok_per_s", "total_s"),
     *("input", "cached", "reasoning", "output", "usd", "cost_source", "error_kind", "text"),
 )
-    "lane",
-    "endpoint",
-    "model",
-    "settings",
-    "repeat",
-    "state",
-    "finish_reason",
-    "ttft_s",
-    "tok_per_s",
-    "total_s",
-    "input",
-    "cached",
-    "reasoning",
-    "output",
-    "usd",
-    "cost_source",
-    "error_kind",
-    "text",
-]
 MARK = "*"
 """Beside a figure that is the best."""
 
