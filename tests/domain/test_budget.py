@@ -127,6 +127,12 @@ def test_an_estimate_says_what_it_would_cross() -> None:
     assert found.over == "today $1.02 of $1.00 (per_day)"
 
 
+@pytest.mark.parametrize(("least", "found"), [("0.01", []), ("0.06", [Limit.COMMAND])])
+def test_the_cap_of_a_command_is_crossed_before_the_answer_by_the_input_alone(least: str, found: list[Limit]) -> None:
+    estimate = Estimate(1, 1, Cost(D("0.09"), CostSource.ESTIMATED), Cost(D(least), CostSource.ESTIMATED))
+    assert [c.limit for c in judged(estimate, ALL, Spent()).crossings] == found
+
+
 @pytest.mark.parametrize("cost", [UNKNOWN, Cost(D(0), CostSource.ESTIMATED)], ids=["unknown", "free"])
 def test_what_costs_nothing_crosses_nothing_even_beyond_a_limit(cost: Cost) -> None:
     assert judged(Estimate(10, 10, cost), ALL, Spent(D(9), D(9), D(9), D(9))).crossings == ()
