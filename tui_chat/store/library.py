@@ -139,9 +139,9 @@ class Library:
             return next(nodes.uids(c, query), None)
 
     def unsent(self) -> str | None:
-        """The newest conversation that holds nothing but a draft, and is open nowhere."""
+        """The newest conversation that holds nothing but a draft or a message that waits, and is open nowhere."""
         query = (
-            "SELECT uid FROM conversations WHERE deleted IS NULL AND turns = 0 AND draft <> ''"
+            "SELECT uid FROM conversations WHERE deleted IS NULL AND turns = 0 AND (draft <> '' OR queue <> '[]')"
             " AND id NOT IN (SELECT conversation FROM openings) ORDER BY updated DESC LIMIT 1"
         )
         with self._database.reading() as c:

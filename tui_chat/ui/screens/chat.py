@@ -268,7 +268,7 @@ class ChatScreen(Copying, Reading):
                 self._give_back(text)
 
         # A message from the queue comes up by itself, maybe in the middle of a word.
-        self.app.push_screen(BudgetQuestion(asked.estimate, sudden=asked.told), answered)
+        self.app.push_screen(BudgetQuestion(asked.estimate, sudden=asked.queued and asked.told), answered)
 
     def _give_back(self, text: str) -> None:
         """Put a text that was not sent in front of what is written."""
