@@ -20,6 +20,7 @@ from tui_chat.domain.events import BudgetAsked, Notice, QueueChanged, Submitted
 from tui_chat.domain.failure import Kind
 from tui_chat.domain.pricing import Price, Tier
 from tui_chat.engine.budget import midnight, spent_today, unsent
+from tui_chat.engine.purse import LOOK_S, Purse
 from tui_chat.engine.session import Session, Target
 
 D = Decimal
@@ -147,6 +148,34 @@ async def test_a_reply_that_crosses_a_limit_is_stopped_and_its_text_kept(limit: 
     assert (reply.draft.phase, reply.draft.failure.kind) == (Phase.FAILED, Kind.BUDGET)
     assert "$21.00 of $15.00" in reply.draft.failure.message
     stage.assert_clean()
+
+
+async def test_what_others_spend_meanwhile_stops_a_reply_too() -> None:
+    slow: Script = [said("x" * 40), Pause(LOOK_S), said("y" * 4), HANG]
+    stage, held = stage_of(slow, settings=Settings(max_tokens=5), per_day=50)
+    held.session.submit("abcd")
+    await stage.clock.settle()
+    stage.engine.ledger.book(stage.clock.wall(), D(45))
+    await stage.clock.advance(LOOK_S)
+    reply = held.session.reply
+    assert reply is not None
+    assert reply.draft.failure is not None
+    assert "$57.00 of $50.00" in reply.draft.failure.message
+
+
+def test_replies_at_the_same_time_count_together() -> None:
+    engine = replace(Stage().engine, budget=Budget(per_reply=D(10), per_conversation=D(15), per_command=D(18)))
+    purse = Purse(engine, lambda: D(1))
+    purse.begin("a")
+    purse.begin("b", before=D(2))
+    assert purse.over("a", D(7)) == ()
+    assert [c.limit for c in purse.over("b", D(6))] == [Limit.CONVERSATION], "1 and 7 and 2 and 6"
+    assert {c.limit: c.usd for c in purse.over("b", D(12))} == {
+        Limit.COMMAND: D(19),
+        Limit.REPLY: D(14),
+        Limit.CONVERSATION: D(22),
+    }
+    assert purse.over("b", None) == ()
 
 
 async def test_a_limit_that_was_let_go_does_not_stop_the_reply_and_another_does() -> None:
@@ -297,7 +326,7 @@ async def test_the_answers_so_far_tell_how_long_the_next_one_will_be() -> None:
     for _ in range(2):
         held.session.submit("abcd")
         await stage.clock.advance(1)
-    held.session.budget = Budget(per_reply=D(10))
+    held.session.purse.budget = Budget(per_reply=D(10))
     held.session.submit("abcd")
     (asked,) = held.of(BudgetAsked)
     assert asked.estimate.output == 30

@@ -106,7 +106,7 @@ async def _ask(
         if cap is not None and target.price is None:
             raise UsageError(say("usage.cap_without_price", model=target.model))
         session = chat.session
-        session.budget = replace(session.budget, per_command=cap)
+        session.purse.budget = replace(session.purse.budget, per_command=cap)
         teller = Teller(session, quiet=as_json, saved=chat.journal is not None)
         await teller.tell(lambda: _begin(session, what))
         return teller.report(as_json=as_json, stats=stats)

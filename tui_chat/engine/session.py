@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tui_chat.domain.ask import Ask, Continuation, Message
 from tui_chat.domain.attempts import AttemptLog, run_record
-from tui_chat.domain.budget import NOTHING, Limit, Spent, crossed, left
+from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Draft, Phase
 from tui_chat.domain.events import (
@@ -32,8 +32,9 @@ from tui_chat.domain.events import (
 from tui_chat.domain.meter import Meter, added
 from tui_chat.domain.pricing import Cost, CostSource, total
 from tui_chat.domain.words import say
-from tui_chat.engine.budget import book, midnight, prompt_tokens, stopped, weighed
+from tui_chat.engine.budget import prompt_tokens, stopped
 from tui_chat.engine.lanes import start
+from tui_chat.engine.purse import Purse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.ask import Role, Settings
     from tui_chat.domain.attempts import RunRecord
-    from tui_chat.domain.budget import Budget, Crossing, Estimate, Left
+    from tui_chat.domain.budget import Estimate, Left, Limit
     from tui_chat.domain.conversation import Node
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import SessionEvent, Stamped
@@ -95,10 +96,7 @@ class Reply:
         run: str = "",
         began: float = 0.0,
         ratios: Ratios | None = None,
-        base: Spent | None = None,
-        let_go: frozenset[Limit] = frozenset(),
     ) -> None:
-        """`base` is what was spent before this run, `let_go` the limits that the user has agreed to cross."""
         self.node = node
         self.question = question
         self.target = target
@@ -113,22 +111,14 @@ class Reply:
         self.run = run_record(run, self.ask, began)
         self._attempts = AttemptLog(size, target.price, began, ratios)
         self.lane: Lane | None = None
-        self.base = base or Spent()
-        self.let_go = let_go
-        self._whole = False
+        self.whole = False
+        """All of the answer is here, if not the end of the run."""
 
     def fold(self, stamped: Stamped) -> None:
         self.draft.fold(stamped)
         self.meter.fold(stamped)
         self._attempts.fold(stamped)
-        self._whole = isinstance(stamped.event, Stopped) or (self._whole and not isinstance(stamped.event, Attempt))
-
-    def over(self, budget: Budget) -> tuple[Crossing, ...]:
-        """The limits that the reply under way has crossed; none once all of it is here."""
-        if budget.empty or self._whole:
-            return ()
-        usd = self.run_cost().usd
-        return crossed(budget, self.base, usd, self.let_go) if usd else ()
+        self.whole = isinstance(stamped.event, Stopped) or (self.whole and not isinstance(stamped.event, Attempt))
 
     def runs(self) -> tuple[RunRecord, ...]:
         """What the reply took: its runs before, and this one with the tries that are over."""
@@ -197,14 +187,12 @@ class Session:
         """The newest reply, under way or ended."""
         self.queue: list[str] = []
         self.ready = ready
-        self.budget = engine.budget
+        self.purse = Purse(engine, lambda: self._ended().usd or NOTHING)
         self.asked: Asked | None = None
         self.beside = NOTHING
         """USD that the conversation took beside its replies, such as for its title."""
         self._engine = engine
         self._let_go: frozenset[Limit] = frozenset()
-        self._today = (0.0, NOTHING)
-        """When the day began, and what was spent on it when that was last looked up."""
         self._unwatched: set[str] = set()
         self._closing = self._interrupted = False
 
@@ -325,24 +313,17 @@ class Session:
 
     def spent(self) -> Cost:
         """What this conversation cost so far: all replies, failed and cancelled ones too, and what was asked beside."""
+        under_way = [self.reply.cost()] if self.reply is not None and self.running else []
+        return total([self._ended(), *under_way])
+
+    def _ended(self) -> Cost:
+        """What this conversation cost without the reply under way."""
         costs = [n.result.cost for n in self.conversation.nodes.values() if n.result is not None]
-        if self.beside:
-            costs.append(Cost(self.beside, CostSource.COMPUTED))
-        if self.reply is not None and self.running:
-            costs.append(self.reply.cost())
-        return total(costs)
+        return total([*costs, Cost(self.beside, CostSource.COMPUTED)] if self.beside else costs)
 
     def budget_left(self) -> Left | None:
         """The limit that is nearest, and how much is left under it; None where there is none. Cheap at every frame."""
-        if self.budget.empty:
-            return None
-        if self.reply is not None and self.running:
-            spent, budget = self.reply.base.and_then(self.reply.run_cost().usd or NOTHING), self.budget
-        else:
-            # A reply yet to come has all of its own limit left.
-            budget = replace(self.budget, per_reply=None, per_command=None)
-            spent = Spent(conversation=self.spent().usd or NOTHING, day=self._spent_today())
-        return next(iter(left(budget, spent)), None)
+        return self.purse.left()
 
     async def close(self, *, interrupted: bool = True) -> None:
         """End the reply under way, as interrupted or as cancelled, and wait until its connection is closed."""
@@ -367,13 +348,10 @@ class Session:
     def _foreseen(self, messages: tuple[Message, ...], again: Node | None = None) -> Estimate | None:
         """The estimate of a request that would likely cross a limit; None for any other."""
         self._let_go = frozenset()
-        if self.budget.empty:
-            return None
-        target, before = self.target, again.result if again is not None else None
         self._tell_unwatched()
-        ask = target.ask(messages, None if again is None else _rest(again, before))
-        estimate = weighed(self._engine, ask, target.price, self.budget, self._spent(before))
-        return estimate if estimate.crossings else None
+        before = None if again is None else again.result
+        ask = self.target.ask(messages, None if again is None else _rest(again, before))
+        return self.purse.weigh(ask, self.target.price, _cost_of(before))
 
     def _ask_first(self, asked: Asked) -> None:
         """Wait for the user's word; a listener may give it at once."""
@@ -386,33 +364,10 @@ class Session:
     def _tell_unwatched(self) -> None:
         """Say, once, that the budget is blind to a model: an unknown price counts nothing."""
         target = self.target
-        if target.price is None and not target.endpoint.local and target.model not in self._unwatched:
+        known = target.price is not None or target.endpoint.local or target.model in self._unwatched
+        if not known and not self.purse.budget.empty:
             self._unwatched.add(target.model)
             self._tell(Notice(say("budget.unwatched", model=target.model)))
-
-    def _spent(self, before: Result | None = None) -> Spent:
-        """What was spent before a request that is to be sent now; `before`: by the reply that it goes on with."""
-        if self.budget.empty:
-            return Spent()
-        reply = (before.cost.usd if before is not None else None) or NOTHING
-        return Spent(reply, self.spent().usd or NOTHING, self._spent_today(anew=True), reply)
-
-    def _spent_today(self, *, anew: bool = False) -> Decimal:
-        """What was spent today as it was last looked up, or `anew`; by others on the same data too."""
-        if self.budget.per_day is None:
-            return NOTHING
-        began = midnight(self._engine.clock.wall())
-        if anew or began != self._today[0]:
-            self._today = began, self._engine.ledger.spent_since(began)
-        return self._today[1]
-
-    def _count(self, reply: Reply) -> None:
-        """Count what a run took, now that it has ended."""
-        book(self._engine, reply.runs()[-1])
-        self._spent_today(anew=True)
-        draft, output = reply.draft, reply.meter.counted()[0].output
-        if draft.phase is Phase.COMPLETED and output:
-            self._engine.ledger.answered(reply.target.endpoint.name, reply.target.model, output)
 
     def _ask(self, text: str) -> None:
         self._start(self._add(self._anchor(), "user", text))
@@ -433,13 +388,13 @@ class Session:
         self._run(question, self._add(question.id, "assistant", endpoint=target.endpoint.name, model=target.model))
 
     def _run(self, question: Node, node: Node, before: Result | None = None) -> None:
-        base, let_go = self._spent(before), self._let_go
         if before is not None:
             node = self.conversation.reopen(node.id)
         messages = self.conversation.messages(question.id)
         run, began = self._engine.new_id(), self._engine.clock.wall()
         ratios = self._engine.knowledge.ratios(self.target.endpoint.name, self.target.model)
-        reply = self.reply = Reply(node, question, self.target, messages, before, run, began, ratios, base, let_go)
+        reply = self.reply = Reply(node, question, self.target, messages, before, run, began, ratios)
+        self.purse.begin(run, _cost_of(before), self._let_go)
         asks = {"main": reply.ask}
         reply.lane = start(self._engine, asks, lambda stamped: self._hear(reply, stamped), ready=self.ready)[0]
         self._tell(Submitted(question, node, reply.run))
@@ -448,8 +403,7 @@ class Session:
         reply.fold(stamped)
         if not isinstance(stamped.event, Ended):
             self._tell(RunHeard(reply.node.id, stamped))
-            if over := reply.over(self.budget):
-                self.cancel(stopped(over))
+            self._watch(reply)
             return
         if (lesson := reply.meter.lesson()) is not None:
             self._engine.knowledge.learn_ratio(reply.target.endpoint.name, reply.target.model, lesson)
@@ -457,7 +411,10 @@ class Session:
         cut_short = self._interrupted and draft.phase is Phase.CANCELLED
         result = reply.result(Phase.INTERRUPTED if cut_short else None)
         reply.node = self.conversation.finish(reply.node.id, draft.text, draft.reasoning, result, reply.runs())
-        self._count(reply)
+        self.purse.end(reply.runs()[-1])
+        output = reply.meter.counted()[0].output
+        if draft.phase is Phase.COMPLETED and output:
+            self._engine.ledger.answered(reply.target.endpoint.name, reply.target.model, output)
         self._tell(Finished(reply.node))
         self._tell(RunHeard(reply.node.id, stamped))
         failed = isinstance(stamped.event.outcome, Failed)
@@ -465,6 +422,13 @@ class Session:
             self._tell(Returned(reply.question.text))
         if not failed and not self._closing:
             self._next()
+
+    def _watch(self, reply: Reply) -> None:
+        """Stop a reply that has crossed a limit, unless all of it is here."""
+        if reply.whole or self.purse.budget.empty or reply.lane is None:
+            return
+        if over := self.purse.over(reply.run.id, reply.run_cost().usd):
+            reply.lane.cancel(stopped(over))
 
     def _next(self, *, told: bool = True) -> None:
         """Ask what is queued first; a listener may have asked something by now, and then it waits on.
@@ -491,6 +455,11 @@ class Session:
         """What the model is told when `text` is asked under `parent`."""
         before = () if parent is None else self.conversation.messages(parent)
         return (*before, Message("user", text))
+
+
+def _cost_of(result: Result | None) -> Decimal:
+    """What is known of what a reply has cost."""
+    return (result.cost.usd if result is not None else None) or NOTHING
 
 
 def _rest(node: Node, before: Result | None) -> Continuation | None:
