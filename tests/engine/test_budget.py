@@ -193,6 +193,15 @@ async def test_a_limit_that_was_let_go_does_not_stop_the_reply_and_another_does(
     assert "per_day" in reply.draft.failure.message
 
 
+async def test_a_limit_holds_in_a_flood_of_small_pieces() -> None:
+    """What comes at one moment is looked at once, and the rest of it at the next."""
+    flood: Script = [*[said("x" * 4)] * 30, Pause(0.1), said("y" * 4), Pause(0.1), said("z" * 4), HANG]
+    stage, held = stage_of(flood, settings=Settings(max_tokens=5), per_reply=15)
+    held.session.submit("abcd")
+    await stage.clock.advance(5)
+    assert held.dialogue[-1] == ("assistant", "x" * 120 + "y" * 4)
+
+
 async def test_an_answer_that_is_whole_is_not_stopped_by_its_bill() -> None:
     stage, held = stage_of([said("x"), stopped(), used(0, 100), DONE], settings=Settings(max_tokens=5), per_reply=10)
     held.session.submit("abcd")
@@ -214,7 +223,7 @@ async def test_tries_that_failed_count() -> None:
     """Three tries take a token of input each; the answer has three, and then its fourth is one too many."""
     broken: Script = [Head(200), cut()]
     stage, held = stage_of(
-        broken, broken, [*[said("x" * 4) for _ in range(9)], HANG], settings=Settings(max_tokens=1), per_reply=6
+        *[broken, broken, [*[said("x" * 4), Pause(1)] * 9, HANG]], settings=Settings(max_tokens=1), per_reply=6
     )
     held.session.submit("abcd")
     await stage.clock.advance(60)

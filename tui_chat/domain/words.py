@@ -122,6 +122,7 @@ ENGLISH: dict[str, str] = {
     "composer.none": "No model yet · F2 chooses one",
     "queue.line": "queued {place}: {text}",
     "queue.hint": "Alt+Up takes the last one back",
+    "queue.asked": "not sent yet: the budget is asked about first",
     "queue.held": "held back after the failure: F5 asks again, Enter on a new message goes on",
     "stats.none": "The figures of a reply appear here as it streams.",
     "stats.state": "state",

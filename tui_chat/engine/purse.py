@@ -58,12 +58,16 @@ class Purse:
         self._runs[run] = _Run(before, let_go)
         self._settle()
 
+    def note(self, run: str, usd: Decimal | None) -> None:
+        """A run has cost `usd` so far; None: that is not known."""
+        self._runs[run].usd = usd or NOTHING
+
     def over(self, run: str, usd: Decimal | None) -> tuple[Crossing, ...]:
         """The limits that are crossed now that a run has cost `usd`; one that costs nothing crosses none."""
+        self.note(run, usd)
         if not usd or self.budget.empty:
             return ()
         spending = self._runs[run]
-        spending.usd = usd
         return crossed(self.budget, self._spent(spending.before + usd), allowed=spending.let_go)
 
     def end(self, run: RunRecord) -> None:

@@ -28,6 +28,8 @@ from tui_chat.domain.events import (
     Selected,
     Stopped,
     Submitted,
+    Text,
+    Thinking,
 )
 from tui_chat.domain.meter import Meter, added
 from tui_chat.domain.pricing import Cost, CostSource, total
@@ -53,6 +55,11 @@ if TYPE_CHECKING:
     from tui_chat.engine.lanes import Lane
     from tui_chat.engine.ports import Engine
     from tui_chat.engine.run import Ready
+
+WATCH_S = 0.02
+"""How often the cost of a reply is held against the budget: it takes longer to compute than to fold a chunk."""
+FEW = 64
+"""Characters of a chunk that may wait for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,8 @@ class Reply:
         self.lane: Lane | None = None
         self.whole = False
         """All of the answer is here, if not the end of the run."""
+        self.watched = 0.0
+        """When, in seconds of the run, its cost was last held against the budget."""
 
     def fold(self, stamped: Stamped) -> None:
         self.draft.fold(stamped)
@@ -323,6 +332,8 @@ class Session:
 
     def budget_left(self) -> Left | None:
         """The limit that is nearest, and how much is left under it; None where there is none. Cheap at every frame."""
+        if self.reply is not None and self.running:
+            self.purse.note(self.reply.run.id, self.reply.run_cost().usd)
         return self.purse.left()
 
     async def close(self, *, interrupted: bool = True) -> None:
@@ -403,7 +414,7 @@ class Session:
         reply.fold(stamped)
         if not isinstance(stamped.event, Ended):
             self._tell(RunHeard(reply.node.id, stamped))
-            self._watch(reply)
+            self._watch(reply, stamped)
             return
         if (lesson := reply.meter.lesson()) is not None:
             self._engine.knowledge.learn_ratio(reply.target.endpoint.name, reply.target.model, lesson)
@@ -423,10 +434,14 @@ class Session:
         if not failed and not self._closing:
             self._next()
 
-    def _watch(self, reply: Reply) -> None:
-        """Stop a reply that has crossed a limit, unless all of it is here."""
+    def _watch(self, reply: Reply, stamped: Stamped) -> None:
+        """Stop a reply that has crossed a limit, unless all of it is here; a few words more do not matter at once."""
         if reply.whole or self.purse.budget.empty or reply.lane is None:
             return
+        few = isinstance(stamped.event, Text | Thinking) and len(stamped.event.text) < FEW
+        if few and stamped.at - reply.watched < WATCH_S:
+            return
+        reply.watched = stamped.at
         if over := self.purse.over(reply.run.id, reply.run_cost().usd):
             reply.lane.cancel(stopped(over))
 
