@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.ask import Settings
     from tui_chat.domain.attempts import RunRecord
+    from tui_chat.domain.budget import Estimate
     from tui_chat.domain.conversation import Node
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.lane import LaneRecord, Vote
@@ -233,6 +234,20 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetAsked:
+    """A message waits for the user's word: sent now, it would likely cross a limit."""
+
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the user should know, in a line."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A lane's reply is the conversation's now, and the chat goes on with whom it came from. Told before `Selected`."""
 
@@ -257,7 +272,18 @@ class Voted:
 
 
 SessionEvent = (
-    Submitted | QueueChanged | RunHeard | Returned | Finished | Selected | Decided | Kept | LanesChanged | Voted
+    Submitted
+    | QueueChanged
+    | RunHeard
+    | Returned
+    | Finished
+    | Selected
+    | Decided
+    | BudgetAsked
+    | Notice
+    | Kept
+    | LanesChanged
+    | Voted
 )
 
 

@@ -13,12 +13,12 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tui_chat.domain.budget import Crossing, Limit
 from tui_chat.domain.comparing import Compared, ComparedLane, ComparedRun
-from tui_chat.domain.events import Ended, LanesChanged, RunHeard, Text, Thinking, Usage, Voted, lane_of
-from tui_chat.domain.failure import Kind, failure
-from tui_chat.domain.figures import usd
+from tui_chat.domain.events import Ended, LanesChanged, RunHeard, Voted, lane_of
+from tui_chat.domain.failure import Kind
 from tui_chat.domain.lane import MOST, LaneRecord, Verdict, Vote, letter
-from tui_chat.domain.words import say
+from tui_chat.engine.budget import stopped
 from tui_chat.engine.offers import offers
 
 if TYPE_CHECKING:
@@ -126,7 +126,9 @@ class Comparison:
         self._idle = asyncio.Event()
         self._idle.set()
         self._costs: dict[str, Decimal] = {}
-        """By turn, what was spent on it since the beginning."""
+        """By turn, what the runs that have ended took."""
+        if cap is not None:
+            session.purse.budget = replace(session.purse.budget, per_command=cap)
         session.listeners.append(self._hear)
         for target in targets:
             self.add(target)
@@ -154,7 +156,9 @@ class Comparison:
     def remove(self, lane_id: str) -> None:
         """Take a lane out; what it was told and answered stays in the tree."""
         self.cancel(lane_id)
-        del self.lanes[lane_id]
+        lane = self.lanes.pop(lane_id)
+        self._costs |= {reply.node.id: reply.cost().usd or Decimal(0) for reply in lane.replies}
+        self._rest()
         self._changed()
 
     def edit(self, lane_id: str, target: Target) -> None:
@@ -181,7 +185,8 @@ class Comparison:
 
     def spent(self) -> Decimal:
         """What all runs of this comparison have cost since it was opened, as far as it is known; USD."""
-        return sum(self._costs.values(), Decimal(0))
+        under_way = [r.cost().usd for lane in self.lanes.values() for r in lane.replies if not r.draft.phase.ended]
+        return sum((usd for usd in (*self._costs.values(), *under_way) if usd is not None), Decimal(0))
 
     # a round
 
@@ -400,6 +405,8 @@ class Comparison:
             if reply is not None:
                 found = True
                 self._idle.clear()
+                # Its cost holds what it had cost before.
+                self._costs.pop(node.id, None)
                 lane.replies[place : place + 1] = [reply]
         return found
 
@@ -415,15 +422,17 @@ class Comparison:
         lane = self.lanes.get(lane_of(event))
         if lane is None:
             return
-        if isinstance(event, RunHeard):
-            self._count(lane, event)
         for listener in list(self.listeners):
             listener(lane.id, event)
         if isinstance(event, RunHeard) and isinstance(event.stamped.event, Ended):
-            self._end(lane)
+            for reply in [reply for reply in lane.replies if reply.node.id == event.node]:
+                self._end(lane, reply)
 
-    def _end(self, lane: LaneState) -> None:
+    def _end(self, lane: LaneState, reply: Reply) -> None:
         """A run of the lane has ended."""
+        self._costs[reply.node.id] = reply.cost().usd or Decimal(0)
+        failed = reply.draft.failure
+        self._stop_at(failed if failed is not None and failed.kind is Kind.BUDGET else None)
         self._advance(lane)
         self._rest()
         if lane.running:
@@ -439,20 +448,11 @@ class Comparison:
         if not self.running:
             self._idle.set()
 
-    def _count(self, lane: LaneState, event: RunHeard) -> None:
-        """Add up what the lanes cost, and end them all at the cap."""
-        if not isinstance(event.stamped.event, Text | Thinking | Usage | Ended):
-            return
-        if self.cap is None and not isinstance(event.stamped.event, Ended):
-            return
-        reply = next((reply for reply in lane.replies if reply.node.id == event.node), None)
-        cost = None if reply is None else reply.cost().usd
-        if cost is None:
-            return
-        self._costs[event.node] = cost
+    def _stop_at(self, trouble: Failure | None) -> None:
+        """End all lanes once the cap is reached: each reply is stopped by the budget of the session as it streams."""
         if self.cap is not None and self.stopped is None and self.spent() > self.cap:
-            message = say("fail.budget_lanes", cost=usd(self.spent()), cap=usd(self.cap))
-            self.stopped = failure(Kind.BUDGET, message)
+            crossing = Crossing(Limit.COMMAND, self.cap, self.spent())
+            self.stopped = trouble or stopped((crossing,))
             self.cancel(cause=self.stopped)
 
     def _changed(self) -> None:

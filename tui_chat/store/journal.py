@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.events import (
+    BudgetAsked,
     Decided,
     Finished,
     Kept,
     LanesChanged,
+    Notice,
     QueueChanged,
     Returned,
     RunHeard,
@@ -126,7 +128,7 @@ class Journal:
                 self._lanes([replace(lane, settings=self._without_keys(lane.settings)) for lane in records])
             case Voted(votes):
                 self._votes([replace(vote, settings=self._without_keys(vote.settings)) for vote in votes])
-            case Returned():
+            case Returned() | BudgetAsked() | Notice():
                 pass
 
     def draft(self, text: str) -> None:
