@@ -37,7 +37,7 @@ class Registry:
     @property
     def busy(self) -> list[str]:
         """The conversations in which a reply is under way."""
-        return [uid for uid, session in self._sessions.items() if session.running]
+        return [uid for uid, session in self._sessions.items() if session.busy]
 
     async def close(self) -> None:
         """End every reply under way, as interrupted."""
@@ -49,5 +49,7 @@ class Registry:
 
     def _let_go(self, uid: str) -> None:
         session = self._sessions.get(uid)
-        if session is not None and uid not in self._shown and not session.running and not session.queue:
+        if session is None or uid in self._shown:
+            return
+        if not session.busy and not session.queue and session.asked is None:
             del self._sessions[uid]

@@ -1,48 +1,70 @@
 """One conversation being held: what was said, the reply under way, and the messages waiting their turn.
 
-Every face calls the same `submit`. Two replies never run at once in one conversation.
+Every face calls the same `submit`. Two replies of the chat never run at once in one conversation; those of a
+comparison (`engine.comparison`) run aside, many at once. What would likely cross a limit of the budget is not sent: it
+waits, as `asked`, until a face says `agree` or `decline`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tui_chat.domain.ask import Ask, Continuation
+from tui_chat.domain.ask import Ask, Continuation, Message
 from tui_chat.domain.attempts import AttemptLog, run_record
+from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Draft, Phase
 from tui_chat.domain.events import (
+    CHAT,
+    Attempt,
+    BudgetAsked,
     Decided,
     Ended,
     Failed,
     Finished,
+    Kept,
+    Notice,
     QueueChanged,
     Returned,
     RunHeard,
     Selected,
+    Stopped,
     Submitted,
+    Text,
+    Thinking,
 )
 from tui_chat.domain.meter import Meter, added
-from tui_chat.domain.pricing import cost, total
-from tui_chat.domain.tokens import count
+from tui_chat.domain.pricing import Cost, CostSource, total
+from tui_chat.domain.words import say
+from tui_chat.engine.budget import prompt_tokens, stopped
 from tui_chat.engine.lanes import start
+from tui_chat.engine.purse import Purse
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
+    from decimal import Decimal
 
-    from tui_chat.domain.ask import Message, Role, Settings
+    from tui_chat.domain.ask import Role, Settings
     from tui_chat.domain.attempts import RunRecord
+    from tui_chat.domain.budget import Estimate, Left, Limit
     from tui_chat.domain.conversation import Node
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import SessionEvent, Stamped
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.meter import Stats
-    from tui_chat.domain.pricing import Cost, Price
+    from tui_chat.domain.pricing import Price
     from tui_chat.domain.tokens import Ratios
     from tui_chat.engine.lanes import Lane
     from tui_chat.engine.ports import Engine
     from tui_chat.engine.run import Ready
+
+WATCH_S = 0.02
+"""How often the cost of a reply is held against the budget: it takes longer to compute than to fold a chunk."""
+FEW = 64
+"""Characters of a chunk that may wait for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +76,23 @@ class Target:
     settings: Settings
     price: Price | None = None
     stream: bool = True
+
+    def ask(self, messages: tuple[Message, ...], rest: Continuation | None = None) -> Ask:
+        return Ask(self.endpoint, self.model, messages, self.settings, self.stream, rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What waits for the user's word, because it would likely cross a limit."""
+
+    estimate: Estimate
+    go: Callable[[], None]
+    text: str = ""
+    """What was written for it."""
+    queued: bool = False
+    """It stands first in the queue."""
+    told: bool = True
+    """The listeners know that it does."""
 
 
 class Reply:
@@ -69,27 +108,34 @@ class Reply:
         run: str = "",
         began: float = 0.0,
         ratios: Ratios | None = None,
+        lane: str = "",
+        repeat: int = 0,
     ) -> None:
+        """`lane` and `repeat` as a RunRecord has them."""
         self.node = node
         self.question = question
         self.target = target
         self._before = before
         """How a reply that is taken up again had ended."""
-        rest = Continuation(node.text, node.reasoning, before.place) if before is not None else None
-        self.ask = Ask(target.endpoint, target.model, messages, target.settings, target.stream, rest)
+        self.ask = target.ask(messages, _rest(node, before))
         self.draft = Draft(node.text, node.reasoning)
         if before is not None:
             self.draft.seams += before.seams
         size = prompt_tokens(self.ask, ratios)
         self.meter = Meter(size, ratios)
-        self.run = run_record(run, self.ask, began)
+        self.run = run_record(run, self.ask, began, lane, repeat)
         self._attempts = AttemptLog(size, target.price, began, ratios)
         self.lane: Lane | None = None
+        self.whole = False
+        """All of the answer is here, if not the end of the run."""
+        self.watched = 0.0
+        """When, in seconds of the run, its cost was last held against the budget."""
 
     def fold(self, stamped: Stamped) -> None:
         self.draft.fold(stamped)
         self.meter.fold(stamped)
         self._attempts.fold(stamped)
+        self.whole = isinstance(stamped.event, Stopped) or (self.whole and not isinstance(stamped.event, Attempt))
 
     def runs(self) -> tuple[RunRecord, ...]:
         """What the reply took: its runs before, and this one with the tries that are over."""
@@ -122,9 +168,12 @@ class Reply:
 
     def cost(self) -> Cost:
         """What the reply costs, with what it had cost before it was taken up again."""
-        stats = self.meter.stats(self.age)
-        now = cost(stats.usage, self.target.price, exact=stats.exact, at=self.run.began)
+        now = self.run_cost()
         return now if self._before is None else total((self._before.cost, now))
+
+    def run_cost(self) -> Cost:
+        """What this run costs, each of its tries billed for itself."""
+        return self._attempts.cost()
 
     def result(self, phase: Phase | None = None) -> Result:
         """How the reply has ended, or, with a phase, how it counts as ended."""
@@ -153,24 +202,62 @@ class Session:
         self.listeners: list[Callable[[SessionEvent], None]] = []
         self.reply: Reply | None = None
         """The newest reply, under way or ended."""
+        self.aside: dict[str, Reply] = {}
+        """Replies under way that are not the chat's own but those of a comparison, by their turns."""
         self.queue: list[str] = []
         self.ready = ready
+        self.purse = Purse(engine, lambda: self._ended().usd or NOTHING)
+        self.asked: Asked | None = None
+        self.beside = NOTHING
+        """USD that the conversation took beside its replies, such as for its title."""
         self._engine = engine
+        self._let_go: frozenset[Limit] = frozenset()
+        self._unwatched: set[str] = set()
         self._closing = self._interrupted = False
 
     @property
     def running(self) -> bool:
         return self.reply is not None and not self.reply.draft.phase.ended
 
+    @property
+    def busy(self) -> bool:
+        """A reply is under way, the chat's own or one of a comparison: what is sent now waits."""
+        return self.running or bool(self.aside)
+
+    def under_way(self, node_id: str) -> Reply | None:
+        """The reply that is becoming this turn."""
+        if self.running and self.reply is not None and self.reply.node.id == node_id:
+            return self.reply
+        return self.aside.get(node_id)
+
     def submit(self, text: str) -> None:
         """Ask `text` in the conversation: at once, or when the reply under way and the messages before it are done."""
-        if self.running or self.queue:
-            self.queue.append(text)
+        waits = self.busy or bool(self.queue) or self.asked is not None
+        self.queue.append(text)
+        if waits:
             self._tell(QueueChanged(tuple(self.queue)))
-            if not self.running:
-                self._next()
+        self._next(told=waits)
+
+    def agree(self) -> None:
+        """Send what waits for the user's word, once; its reply is not stopped at the limits that were named."""
+        asked, self.asked = self.asked, None
+        if asked is None:
             return
-        self._ask(text)
+        self._let_go = frozenset(crossing.limit for crossing in asked.estimate.crossings)
+        asked.go()
+        if asked.queued:
+            self._tell(QueueChanged(tuple(self.queue)))
+
+    def decline(self) -> str:
+        """Leave unsent what waits for the user's word; the text that was written for it. What is queued waits on."""
+        asked, self.asked = self.asked, None
+        if asked is None:
+            return ""
+        if asked.queued:
+            self.queue.pop(0)
+            if asked.told:
+                self._tell(QueueChanged(tuple(self.queue)))
+        return asked.text
 
     def cancel(self, cause: Failure | None = None) -> bool:
         """End the reply under way, keeping what came; False when there is none."""
@@ -182,29 +269,30 @@ class Session:
     def retry(self) -> bool:
         """Ask the newest question in chat again; the new reply is a sibling. False when there is nothing to retry."""
         question = next((n for n in reversed(self.conversation.path()) if n.role == "user"), None)
-        if self.running or question is None:
+        if self.busy or self.asked is not None or question is None:
             return False
-        self._start(question)
+        self._if_allowed(self.conversation.messages(question.id), lambda: self._start(question))
         return True
 
     @property
     def resumable(self) -> Node | None:
         """The newest reply in chat, if it broke off with some text and can be taken up again."""
         path = self.conversation.path()
-        node = path[-1] if path and not self.running else None
+        node = path[-1] if path and not self.busy else None
         return node if node is not None and node.text and node.result is not None and node.result.broken_off else None
 
     def resume(self) -> bool:
         """Go on with the newest reply from where it broke off, by any way there is; False when it is whole."""
         node = self.resumable
-        if node is None or node.parent is None:
+        if node is None or node.parent is None or self.asked is not None:
             return False
-        self._run(self.conversation.nodes[node.parent], self.conversation.reopen(node.id), node.result)
+        question = self.conversation.nodes[node.parent]
+        self._if_allowed(self.conversation.messages(question.id), lambda: self._run(question, node, node.result), node)
         return True
 
     def select(self, node_id: str) -> bool:
         """Put a turn in chat, with what was last in chat below it; False while a reply is under way."""
-        if self.running:
+        if self.busy:
             return False
         self.conversation.select(node_id)
         self._tell(Selected(self.conversation.head))
@@ -212,16 +300,17 @@ class Session:
 
     def revise(self, node_id: str, text: str) -> bool:
         """Ask a question again in other words: a branch beside it. False while a reply is under way."""
-        if self.running:
+        if self.busy or self.asked is not None:
             return False
-        self._start(self._add(self.conversation.nodes[node_id].parent, "user", text))
+        parent = self.conversation.nodes[node_id].parent
+        self._if_allowed(self._messages(parent, text), lambda: self._start(self._add(parent, "user", text)), text=text)
         return True
 
     @property
     def undecided(self) -> Node | None:
         """The newest reply in chat, if the program ended before it did and nothing was said about it since."""
         path = self.conversation.path()
-        node = path[-1] if path and not self.running else None
+        node = path[-1] if path and not self.busy else None
         return node if node is not None and node.result is not None and node.result.undecided else None
 
     def keep(self) -> bool:
@@ -240,66 +329,198 @@ class Session:
     def _decide(self) -> Node | None:
         node = self.undecided
         if node is not None:
-            node = self.conversation.keep(node.id)
-            self._tell(Decided(node))
+            # What a comparison had under way beside it would else wait for a decision for ever.
+            beside = [n.id for n in self.conversation.nodes.values() if n.result is not None and n.result.undecided]
+            for id in beside:
+                self._tell(Decided(self.conversation.keep(id)))
         return node
+
+    # a comparison within the conversation
+
+    def anchor(self, head: str | None) -> str | None:
+        """The turn that a new message under `head` follows: a question that nothing answered is not one."""
+        while head is not None:
+            node = self.conversation.nodes[head]
+            if node.role != "user" and node.sendable:
+                break
+            head = node.parent
+        return head
+
+    def ask_aside(self, parent: str | None, text: str, *, in_chat: bool) -> Node:
+        """Put a question under `parent` without asking it of anybody yet."""
+        return self._add(parent, "user", text, in_chat=in_chat)
+
+    def begin_aside(
+        self,
+        question: Node,
+        target: Target,
+        lane: str,
+        repeat: int,
+        *,
+        in_chat: bool = False,
+        slots: asyncio.Semaphore | None = None,
+    ) -> Reply:
+        """Begin a reply beside all others; `lane` and `repeat` as a RunRecord has them."""
+        names = {"endpoint": target.endpoint.name, "model": target.model}
+        node = self._add(question.id, "assistant", in_chat=in_chat, **names)
+        return self._begin(question, node, target, None, lane, repeat, slots)
+
+    def resume_aside(self, node_id: str, target: Target, lane: str, repeat: int) -> Reply | None:
+        """Go on with a reply of a comparison from where it broke off; None when it is whole or nothing came."""
+        node = self.conversation.nodes[node_id]
+        if node.parent is None or not node.text or node.result is None or not node.result.broken_off:
+            return None
+        question = self.conversation.nodes[node.parent]
+        return self._begin(question, node, target, node.result, lane, repeat)
+
+    def adopt(self, node_id: str, target: Target, reply: Reply | None = None) -> bool:
+        """Make an ended reply of a comparison the conversation's; the chat goes on from it, with its target.
+
+        False while the chat's own reply, or this one, is under way.
+        """
+        if self.running or node_id in self.aside:
+            return False
+        self.conversation.select(node_id)
+        self.target, self.reply = target, reply
+        node = self.conversation.nodes[node_id]
+        self._tell(Kept(node, target.endpoint.name, target.model, target.settings))
+        self._tell(Selected(self.conversation.head))
+        return True
+
+    def tell(self, event: SessionEvent) -> None:
+        """Have the listeners hear what a comparison in this conversation has to say."""
+        self._tell(event)
 
     def take_back(self) -> str | None:
         """Remove the message that was queued last, and return it."""
-        if not self.queue:
+        if not self.queue or (self.asked is not None and self.asked.queued and len(self.queue) == 1):
             return None
         text = self.queue.pop()
         self._tell(QueueChanged(tuple(self.queue)))
         return text
 
     def spent(self) -> Cost:
-        """What all replies of this conversation cost so far, failed and cancelled ones too."""
+        """What this conversation cost so far: all replies, failed and cancelled ones too, and what was asked beside."""
+        under_way = [self.reply.cost()] if self.reply is not None and self.running else []
+        return total([self._ended(), *under_way, *(reply.cost() for reply in self.aside.values())])
+
+    def _ended(self) -> Cost:
+        """What this conversation cost without the replies under way."""
         costs = [n.result.cost for n in self.conversation.nodes.values() if n.result is not None]
+        return total([*costs, Cost(self.beside, CostSource.COMPUTED)] if self.beside else costs)
+
+    def budget_left(self) -> Left | None:
+        """The limit that is nearest, and how much is left under it; None where there is none. Cheap at every frame."""
         if self.reply is not None and self.running:
-            costs.append(self.reply.cost())
-        return total(costs)
+            self.purse.note(self.reply.run.id, self.reply.run_cost().usd)
+        for reply in self.aside.values():
+            self.purse.note(reply.run.id, reply.run_cost().usd)
+        return self.purse.left()
 
     async def close(self, *, interrupted: bool = True) -> None:
-        """End the reply under way, as interrupted or as cancelled, and wait until its connection is closed."""
+        """End what is under way, as interrupted or as cancelled, and wait until its connections are closed."""
         self._closing, self._interrupted = True, interrupted
-        if self.cancel() and self.reply is not None and self.reply.lane is not None:
-            await self.reply.lane.outcome()
+        replies = [*self.aside.values(), *([self.reply] if self.reply is not None and self.running else [])]
+        lanes = [reply.lane for reply in replies if reply.lane is not None]
+        for lane in lanes:
+            lane.cancel()
+        for lane in lanes:
+            await lane.outcome()
 
     def _tell(self, event: SessionEvent) -> None:
         for listener in self.listeners:
             listener(event)
 
+    def _if_allowed(
+        self, messages: tuple[Message, ...], go: Callable[[], None], again: Node | None = None, *, text: str = ""
+    ) -> None:
+        """Have it done, unless it would likely cross a limit; `again` is a reply that is to be taken up again."""
+        estimate = self._foreseen(messages, again)
+        if estimate is None:
+            go()
+        else:
+            self._ask_first(Asked(estimate, go, text))
+
+    def _foreseen(self, messages: tuple[Message, ...], again: Node | None = None) -> Estimate | None:
+        """The estimate of a request that would likely cross a limit; None for any other."""
+        self._let_go = frozenset()
+        self._tell_unwatched()
+        before = None if again is None else again.result
+        ask = self.target.ask(messages, None if again is None else _rest(again, before))
+        return self.purse.weigh(ask, self.target.price, _cost_of(before))
+
+    def _ask_first(self, asked: Asked) -> None:
+        """Wait for the user's word; a listener may give it at once."""
+        self.asked = asked
+        self._tell(BudgetAsked(asked.estimate))
+        if self.asked is asked and not asked.told:
+            self.asked = replace(asked, told=True)
+            self._tell(QueueChanged(tuple(self.queue)))
+
+    def _tell_unwatched(self) -> None:
+        """Say, once, that the budget is blind to a model: an unknown price counts nothing."""
+        target = self.target
+        known = target.price is not None or target.endpoint.local or target.model in self._unwatched
+        if not known and not self.purse.budget.empty:
+            self._unwatched.add(target.model)
+            self._tell(Notice(say("budget.unwatched", model=target.model)))
+
     def _ask(self, text: str) -> None:
-        self._start(self._add(self._anchor(), "user", text))
+        self._start(self._add(self.anchor(self.conversation.head), "user", text))
 
-    def _add(self, parent: str | None, role: Role, text: str = "", *, endpoint: str = "", model: str = "") -> Node:
+    def _add(
+        self,
+        parent: str | None,
+        role: Role,
+        text: str = "",
+        *,
+        endpoint: str = "",
+        model: str = "",
+        in_chat: bool = True,
+    ) -> Node:
         id, now = self._engine.new_id(), self._engine.clock.wall()
-        return self.conversation.add(parent, role, text, endpoint=endpoint, model=model, id=id, created=now)
-
-    def _anchor(self) -> str | None:
-        """The turn that a new message follows: a question that nothing answered is not one."""
-        path = self.conversation.path()
-        while path and (path[-1].role == "user" or not path[-1].sendable):
-            path.pop()
-        return path[-1].id if path else None
+        names = {"endpoint": endpoint, "model": model, "id": id}
+        return self.conversation.add(parent, role, text, created=now, in_chat=in_chat, **names)
 
     def _start(self, question: Node) -> None:
         target = self.target
         self._run(question, self._add(question.id, "assistant", endpoint=target.endpoint.name, model=target.model))
 
     def _run(self, question: Node, node: Node, before: Result | None = None) -> None:
+        self._begin(question, node, self.target, before)
+
+    def _begin(
+        self,
+        question: Node,
+        node: Node,
+        target: Target,
+        before: Result | None = None,
+        lane: str = "",
+        repeat: int = 0,
+        slots: asyncio.Semaphore | None = None,
+    ) -> Reply:
+        if before is not None:
+            node = self.conversation.reopen(node.id)
         messages = self.conversation.messages(question.id)
         run, began = self._engine.new_id(), self._engine.clock.wall()
-        ratios = self._engine.knowledge.ratios(self.target.endpoint.name, self.target.model)
-        reply = self.reply = Reply(node, question, self.target, messages, before, run, began, ratios)
-        asks = {"main": reply.ask}
-        reply.lane = start(self._engine, asks, lambda stamped: self._hear(reply, stamped), ready=self.ready)[0]
+        ratios = self._engine.knowledge.ratios(target.endpoint.name, target.model)
+        reply = Reply(node, question, target, messages, before, run, began, ratios, lane, repeat)
+        if lane:
+            self.aside[node.id] = reply
+        else:
+            self.reply = reply
+        self.purse.begin(run, _cost_of(before), frozenset() if lane else self._let_go)
+        asks = {lane or CHAT: reply.ask}
+        listener = partial(self._hear, reply)
+        reply.lane = start(self._engine, asks, listener, ready=self.ready, slots=slots)[0]
         self._tell(Submitted(question, node, reply.run))
+        return reply
 
     def _hear(self, reply: Reply, stamped: Stamped) -> None:
         reply.fold(stamped)
         if not isinstance(stamped.event, Ended):
             self._tell(RunHeard(reply.node.id, stamped))
+            self._watch(reply, stamped)
             return
         if (lesson := reply.meter.lesson()) is not None:
             self._engine.knowledge.learn_ratio(reply.target.endpoint.name, reply.target.model, lesson)
@@ -307,25 +528,65 @@ class Session:
         cut_short = self._interrupted and draft.phase is Phase.CANCELLED
         result = reply.result(Phase.INTERRUPTED if cut_short else None)
         reply.node = self.conversation.finish(reply.node.id, draft.text, draft.reasoning, result, reply.runs())
+        self.purse.end(reply.runs()[-1])
+        output = reply.meter.counted()[0].output
+        if draft.phase is Phase.COMPLETED and output:
+            self._engine.ledger.answered(reply.target.endpoint.name, reply.target.model, output)
         self._tell(Finished(reply.node))
+        aside = self.aside.pop(reply.node.id, None) is not None
         self._tell(RunHeard(reply.node.id, stamped))
-        failed = isinstance(stamped.event.outcome, Failed)
-        if not draft.received and draft.phase is not Phase.COMPLETED:
+        failed = isinstance(stamped.event.outcome, Failed) and not aside
+        if not draft.received and draft.phase is not Phase.COMPLETED and not aside:
             self._tell(Returned(reply.question.text))
         if not failed and not self._closing:
             self._next()
 
-    def _next(self) -> None:
-        """Ask what is queued first; a listener may have asked something by now, and then it waits on."""
-        if self.queue and not self.running:
-            text = self.queue.pop(0)
+    def _watch(self, reply: Reply, stamped: Stamped) -> None:
+        """Stop a reply that has crossed a limit, unless all of it is here; a few words more do not matter at once."""
+        if reply.whole or self.purse.budget.empty or reply.lane is None:
+            return
+        few = isinstance(stamped.event, Text | Thinking) and len(stamped.event.text) < FEW
+        if few and stamped.at - reply.watched < WATCH_S:
+            return
+        reply.watched = stamped.at
+        if over := self.purse.over(reply.run.id, reply.run_cost().usd):
+            reply.lane.cancel(stopped(over))
+
+    def _next(self, *, told: bool = True) -> None:
+        """Ask what is queued first; a listener may have asked something by now, and then it waits on.
+
+        `told`: the listeners know that it stands in the queue.
+        """
+        if not self.queue or self.busy or self.asked is not None:
+            return
+        text = self.queue[0]
+
+        def go() -> None:
+            self.queue.pop(0)
             self._ask(text)
+
+        estimate = self._foreseen(self._messages(self.anchor(self.conversation.head), text))
+        if estimate is not None:
+            self._ask_first(Asked(estimate, go, text, queued=True, told=told))
+            return
+        go()
+        if told:
             self._tell(QueueChanged(tuple(self.queue)))
 
+    def _messages(self, parent: str | None, text: str) -> tuple[Message, ...]:
+        """What the model is told when `text` is asked under `parent`."""
+        before = () if parent is None else self.conversation.messages(parent)
+        return (*before, Message("user", text))
 
-def prompt_tokens(ask: Ask, ratios: Ratios | None = None) -> float:
-    """What is sent to the model, in estimated tokens."""
-    return sum(count(text, ratios) for text in (ask.settings.system or "", *(m.text for m in ask.messages)))
+
+def _cost_of(result: Result | None) -> Decimal:
+    """What is known of what a reply has cost."""
+    return (result.cost.usd if result is not None else None) or NOTHING
+
+
+def _rest(node: Node, before: Result | None) -> Continuation | None:
+    """What a reply that had ended like `before` goes on from."""
+    return None if before is None else Continuation(node.text, node.reasoning, before.place)
 
 
 def _rate(then: Stats, now: Stats) -> float | None:
