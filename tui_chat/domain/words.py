@@ -118,6 +118,7 @@ ENGLISH: dict[str, str] = {
     "fold.characters": "{count} more characters",
     # the screen: panes
     "composer.hint": "Message {model} · Enter sends, Ctrl+J makes a new line",
+    "composer.mark": "[text {place}: {count} characters]",
     "composer.none": "No model yet · F2 chooses one",
     "queue.line": "queued {place}: {text}",
     "queue.hint": "Alt+Up takes the last one back",
