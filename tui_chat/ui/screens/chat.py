@@ -425,7 +425,6 @@ class ChatScreen(Copying, Reading):
         return None if reply is None else of_reply(reply)
 
     def _show_turns(self) -> None:
-        self.forget_links()
         self.transcript.show(turns(self.session.conversation, self.session.reply))
         self._number_code()
         self._tick()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from tui_chat.ui.rows import Change, Head, Note, Palette, Turn, TurnRows
+    from tui_chat.ui.rows.links import Link
     from tui_chat.ui.widgets.finding import Search
 
 _VIRTUAL_SIZE = cast("Reactive[Size]", Widget.virtual_size)
@@ -196,6 +197,17 @@ class Transcript(Marking):
         self._stand(max(0, shelf.height - self._page) if self.following else shelf.top(anchor) + offset)
         self.refresh()
         return rows
+
+    async def links(self, turn_id: str) -> list[Link]:
+        """The links of a reply in the order of their numbers, once all that has come of it has been laid out."""
+        place = self._shelf.place(turn_id)
+        if place is None or not self._ready():
+            return []
+        if self._shelf.rows_of(turn_id) is None:
+            self.lay_out_at(place)
+        while (rows := self._shelf.rows_of(turn_id)) in self._unfinished:
+            await asyncio.sleep(SLICE_S)
+        return rows.links if rows is not None else []
 
     def code_rows(self, rows: TurnRows) -> list[int]:
         """The first rows of a turn's code blocks."""
