@@ -162,7 +162,9 @@ def test_every_size_is_drawn_whole(demo: Terminal) -> None:
 
 def test_what_another_program_wrote_over_the_screen_is_put_right(demo: Terminal) -> None:
     ready(demo)
-    demo.wait("The figures of a reply")
+    ask(demo, "echo drawn")
+    demo.wait(lambda: demo.text.count("drawn") == 3 and "nothing" in demo.text and "Esc" not in demo.lines[-1])
+    demo.wait("Message ")
     before = demo.lines
     demo.overwrite("\x1b[2J\x1b[5;5Hsomebody is logged in\x1b[5;20r\x1b[7m")
     assert demo.lines != before
