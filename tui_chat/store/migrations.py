@@ -177,6 +177,14 @@ STEPS = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        # Each program writes its own sums, so that what it reads are those of the others; '' stands for all before.
+        "ALTER TABLE spending RENAME TO spending_of_all",
+        "CREATE TABLE spending (quarter INTEGER, program TEXT, usd TEXT NOT NULL, PRIMARY KEY (quarter, program))"
+        " WITHOUT ROWID",
+        "INSERT INTO spending SELECT quarter, '', usd FROM spending_of_all",
+        "DROP TABLE spending_of_all",
+    ),
 )
 VERSION = len(STEPS)
 
