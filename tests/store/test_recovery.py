@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit import DONE, HANG, Pause, Stage, cut, said, stopped, thought, used
 from tests.kit.desk import Desk, eventually, played, shape, sound

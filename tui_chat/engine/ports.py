@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -61,8 +62,7 @@ class Knowledge(Protocol):
     def learn_ratio(self, endpoint: str, model: str, lesson: Lesson) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(Struct, frozen=True):
     """The engine's tools, put together once by the composition root."""
 
     transport: Transport

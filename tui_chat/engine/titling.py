@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tui_chat.domain.ask import Ask, Message, Settings
 from tui_chat.domain.draft import Draft
@@ -30,8 +31,7 @@ ROOM = 400
 TURNS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Titled:
+class Titled(Struct, frozen=True):
     """A title, or why there is none, and what it cost to ask."""
 
     title: str

@@ -6,11 +6,13 @@ It is read from the user's own folder only and never written. One bad entry spar
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.endpoint import Endpoint, Secret
@@ -37,8 +39,7 @@ CHOICES = ("endpoint", "model", "profile")
 SECTIONS = ("endpoints", "profiles", "compare", "prices", "budget", "currency", "ui", "keys")
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """A named choice of endpoint, model and settings; None leaves the choice open."""
 
     name: str
@@ -47,15 +48,14 @@ class Profile:
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """The configuration in use. Endpoints stand without their keys; `endpoint` looks for one when asked."""
 
     file: Path
-    env: Mapping[str, str] = field(repr=False)
-    endpoints: dict[str, Endpoint] = field(repr=False)
+    env: Mapping[str, str]
+    endpoints: dict[str, Endpoint]
     """Usable ones, the user's own first, then those of the catalog."""
-    known: dict[str, Known] = field(repr=False)
+    known: dict[str, Known]
     """By endpoint: label, where a key can be had, where it is looked for."""
     profiles: dict[str, Profile]
     prices: dict[str, Price]
@@ -71,6 +71,10 @@ class Config:
     keys: dict[str, str]
     """Keys by action, as written."""
     problems: tuple[Problem, ...]
+
+    def __repr__(self) -> str:
+        """Without what may hold keys: the environment and the endpoints."""
+        return f"Config(file={self.file!r}, problems={self.problems!r})"
 
     @property
     def unreadable(self) -> str | None:

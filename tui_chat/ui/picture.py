@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import ne
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import Struct, field
 from rich.cells import cell_len, get_character_cell_size
 from rich.color import ColorSystem
 from textual._compositor import ChopsUpdate, LayoutUpdate
@@ -161,8 +161,7 @@ def size_of(update: ChopsUpdate | LayoutUpdate) -> tuple[int, int]:
     return update.chop_ends[0][-1], len(update.chop_ends)
 
 
-@dataclass(slots=True)
-class Brush:
+class Brush(Struct):
     """Writes cells; knows which pen the terminal holds."""
 
     erases: bool
