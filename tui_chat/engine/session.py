@@ -5,8 +5,10 @@ Every face calls the same `submit`. Two replies never run at once in one convers
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Ask, Continuation
 from tui_chat.domain.attempts import AttemptLog, run_record
@@ -26,7 +28,6 @@ from tui_chat.domain.events import (
 from tui_chat.domain.meter import Meter, added
 from tui_chat.domain.pricing import cost, total
 from tui_chat.domain.tokens import count
-from tui_chat.engine.lanes import start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +46,7 @@ if TYPE_CHECKING:
     from tui_chat.engine.run import Ready
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Whom the next message goes to, and how."""
 
     endpoint: Endpoint
@@ -288,6 +288,9 @@ class Session:
         self._run(question, self._add(question.id, "assistant", endpoint=target.endpoint.name, model=target.model))
 
     def _run(self, question: Node, node: Node, before: Result | None = None) -> None:
+        # The first screen stands without what runs a request.
+        from tui_chat.engine.lanes import start
+
         messages = self.conversation.messages(question.id)
         run, began = self._engine.new_id(), self._engine.clock.wall()
         ratios = self._engine.knowledge.ratios(self.target.endpoint.name, self.target.model)

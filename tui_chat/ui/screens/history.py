@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
 from rich.text import Text
 from textual import on, work
 from textual.binding import Binding
@@ -62,8 +63,7 @@ KEYS = (
 """The keys of the search stay its own, but for Home and End, instead of which it has Ctrl+A and Ctrl+E."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """What to open: a conversation, at a turn where one was found."""
 
     uid: str
