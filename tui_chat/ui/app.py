@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -22,7 +23,7 @@ from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.words import say
 from tui_chat.ui import clipboard, themes
 from tui_chat.ui.actions import ACTIONS
-from tui_chat.ui.screens.chat import ChatScreen
+from tui_chat.ui.screens.chat import WIDE, ChatScreen
 from tui_chat.ui.terminal import Driver, HostileFilter
 from tui_chat.ui.warming import warm_up
 from tui_chat.wiring import Chat, NoEndpoint
@@ -202,7 +203,10 @@ class TuiChat(App[None]):
         others = [uid for uid in self.house.chats.interrupted if uid != chat.id]
         if others and self._player is None:
             self._problems.append(say("history.others_interrupted", count=len(others)))
-        return ChatScreen(chat, tuple(self._problems))
+        screen = ChatScreen(chat, tuple(self._problems))
+        # Textual would find the breakpoint only once the first paint is over.
+        screen.set_class(self.size.width >= WIDE, "-wide")
+        return screen
 
     def _played(self, player: Player) -> Chat:
         recording = player.recording
@@ -233,6 +237,10 @@ class TuiChat(App[None]):
         await asyncio.to_thread(warm_up)
         if self._demo and self._player is None:
             await self.house.start_demo()
+        if not gc.isenabled():
+            # What stands now stays: no collection has to look at it again.
+            gc.freeze()
+            gc.enable()
         self.warm.set()
 
     async def on_unmount(self) -> None:

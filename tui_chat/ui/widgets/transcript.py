@@ -335,7 +335,8 @@ class Transcript(Marking):
         if self._ready():
             share = offset / max(1, before)
             self._view(self._shelf.top(place) + round(share * self._shelf.turn_height(place)) if self._shelf else 0)
-            self.refresh()
+            if self._shelf:
+                self.refresh()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
