@@ -85,6 +85,7 @@ class Line(ShownInput):
 class HistoryScreen(Screen[Opened | None]):
     """Dismisses with what to open, or None; posts Deleted and Restored on its way to the app."""
 
+    CSS_PATH: ClassVar = "../style/lists.tcss"
     BINDINGS: ClassVar = bindings(KEYS)
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
@@ -275,6 +276,7 @@ class HistoryScreen(Screen[Opened | None]):
 class Rename(ModalScreen[str | None]):
     """Dismisses with the new title, or None."""
 
+    CSS_PATH: ClassVar = "../style/dialogs.tcss"
     BINDINGS: ClassVar = [Binding("escape", "dismiss(None)", show=False)]
 
     def __init__(self, title: str) -> None:

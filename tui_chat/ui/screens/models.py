@@ -38,6 +38,7 @@ class Picked(Struct, frozen=True):
 class ModelPicker(ModalScreen[Picked | None]):
     """Dismisses with what was picked, or None."""
 
+    CSS_PATH: ClassVar = "../style/dialogs.tcss"
     BINDINGS: ClassVar = [("escape", "dismiss(None)", "")]
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app

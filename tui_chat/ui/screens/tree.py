@@ -141,6 +141,7 @@ class TreeView(CursorList):
 class TreeScreen(Screen[TreeChoice | None]):
     """Dismisses with what to do where, or None."""
 
+    CSS_PATH: ClassVar = "../style/lists.tcss"
     BINDINGS: ClassVar = bindings(KEYS)
 
     def __init__(self, conversation: Conversation, live: str | None) -> None:
