@@ -112,7 +112,7 @@ def player(recording: Recording, clock: Clock) -> tuple[Player, Held]:
     parts = ReplayEngine.on(clock)
 
     def target(asked: AskLine) -> Target:
-        return Target(played_endpoint(asked), asked.model, asked.settings.settings, None, asked.stream)
+        return Target(played_endpoint(asked), asked.model, asked.settings.settings, stream=asked.stream)
 
     engine = Engine(parts.transport, DIALECTS.__getitem__, parts.clock, parts.knowledge)
     held = Held(Session(engine, target(recording.questions[0].asked)))

@@ -138,7 +138,7 @@ class Stage:
         assert (wire.open_answers, wire.being_read, self.clock.pending, wire.cancelled_twice) == (0, 0, 0, 0)
 
     def session(self, price: Price | None = None) -> Held:
-        return Held(Session(self.engine, Target(self.endpoint, "m", Settings(), price)))
+        return Held(Session(self.engine, Target(self.endpoint, "m", Settings(), lambda *_: price)))
 
 
 class Held:

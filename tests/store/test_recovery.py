@@ -35,7 +35,7 @@ def begun(
     desk: Desk, *scripts: Any, settings: Settings | None = None, **changes: Any
 ) -> tuple[Stage, Session, Journal]:
     stage = Stage(*scripts, **changes)
-    target = Target(stage.endpoint, "m", settings or Settings(), PRICE)
+    target = Target(stage.endpoint, "m", settings or Settings(), lambda *_: PRICE)
     session = Session(replace(stage.engine, new_id=new_id), target)
     return stage, session, desk.journal(session)
 

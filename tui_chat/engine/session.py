@@ -46,14 +46,23 @@ if TYPE_CHECKING:
     from tui_chat.engine.run import Ready
 
 
+def unpriced(endpoint: str, model: str) -> Price | None:
+    """No price is known of any model."""
+
+
 class Target(Struct, frozen=True):
     """Whom the next message goes to, and how."""
 
     endpoint: Endpoint
     model: str
     settings: Settings
-    price: Price | None = None
+    price_of: Callable[[str, str], Price | None] = unpriced
+    """The price of an endpoint's model; looked up when a reply needs it."""
     stream: bool = True
+
+    @property
+    def price(self) -> Price | None:
+        return self.price_of(self.endpoint.name, self.model)
 
 
 class Reply:
@@ -80,10 +89,11 @@ class Reply:
         self.draft = Draft(node.text, node.reasoning)
         if before is not None:
             self.draft.seams += before.seams
+        self._price = target.price
         size = prompt_tokens(self.ask, ratios)
         self.meter = Meter(size, ratios)
         self.run = run_record(run, self.ask, began)
-        self._attempts = AttemptLog(size, target.price, began, ratios)
+        self._attempts = AttemptLog(size, self._price, began, ratios)
         self.lane: Lane | None = None
 
     def fold(self, stamped: Stamped) -> None:
@@ -123,7 +133,7 @@ class Reply:
     def cost(self) -> Cost:
         """What the reply costs, with what it had cost before it was taken up again."""
         stats = self.meter.stats(self.age)
-        now = cost(stats.usage, self.target.price, exact=stats.exact, at=self.run.began)
+        now = cost(stats.usage, self._price, exact=stats.exact, at=self.run.began)
         return now if self._before is None else total((self._before.cost, now))
 
     def result(self, phase: Phase | None = None) -> Result:

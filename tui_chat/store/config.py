@@ -23,7 +23,7 @@ from tui_chat.store.endpoints import Endpoints, Known, Surroundings, read_endpoi
 from tui_chat.store.files import read_toml
 from tui_chat.store.paths import config_file, keys_file, prices_file
 from tui_chat.store.price_import import imported_prices
-from tui_chat.store.prices import layered, own_prices
+from tui_chat.store.prices import Prices, layered, own_prices
 from tui_chat.store.schema import Budget, CompareSet, Currency, Default, ProfileTable, Ui
 from tui_chat.store.secrets import load_keys, resolve_key
 from tui_chat.store.shipped import shipped_prices
@@ -58,7 +58,7 @@ class Config(Struct, frozen=True):
     known: dict[str, Known]
     """By endpoint: label, where a key can be had, where it is looked for."""
     profiles: dict[str, Profile]
-    prices: dict[str, Price]
+    prices: Mapping[str, Price]
     """The catalog's, the imported and the user's, for `domain.pricing.find_price`."""
     bad_endpoints: dict[str, str]
     """By name, the sentence of the mistake that spoilt it."""
@@ -262,12 +262,17 @@ def _default(raw: Mapping[str, Any], endpoints: Endpoints, profiles: list[str], 
     return default
 
 
-def _prices(money: Mapping[str, Any], env: Mapping[str, str], endpoints: Endpoints, reader: Reader) -> dict[str, Price]:
+def _prices(money: Mapping[str, Any], env: Mapping[str, str], endpoints: Endpoints, reader: Reader) -> Prices:
     """What is shipped, under what was imported, under the user's own."""
     remote = {f"{name}/{ANY_MODEL}" for name, endpoint in endpoints.ready.items() if not endpoint.local}
-    shipped = {name: price for name, price in shipped_prices().items() if name not in remote}
     own, bad = own_prices(_section(money, "prices", reader), reader)
-    return layered({**shipped, **_imported(env, reader)}, own, bad)
+    imported = _imported(env, reader)
+
+    def read() -> dict[str, Price]:
+        shipped = {name: price for name, price in shipped_prices().items() if name not in remote}
+        return layered({**shipped, **imported}, own, bad)
+
+    return Prices(read)
 
 
 def _imported(env: Mapping[str, str], reader: Reader) -> dict[str, Price]:

@@ -235,6 +235,7 @@ class TuiChat(App[None]):
         """Import what the first message needs, beside the loop, and let the built-in endpoint answer."""
         await asyncio.sleep(WARM_UP_S)
         await asyncio.to_thread(warm_up)
+        await asyncio.to_thread(len, self.house.config.prices)
         if self._demo and self._player is None:
             await self.house.start_demo()
         if not gc.isenabled():

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tui_chat.demo.server import DemoServer
     from tui_chat.domain.checkup import Check
     from tui_chat.domain.failure import Failure
+    from tui_chat.domain.pricing import Price
     from tui_chat.engine.doctor import Doctor
     from tui_chat.engine.ports import Answer, Transport
     from tui_chat.engine.replay import Player
@@ -421,8 +422,10 @@ class House:
         return (self.state.endpoint, self.state.model) if usable else NOWHERE
 
     def target(self, endpoint: Endpoint, model: str, settings: Settings, *, stream: bool = True) -> Target:
-        price = find_price(self.config.prices, endpoint.name, model)
-        return Target(endpoint, model, settings, price, stream)
+        return Target(endpoint, model, settings, self._price, stream)
+
+    def _price(self, endpoint: str, model: str) -> Price | None:
+        return find_price(self.config.prices, endpoint, model)
 
     async def completed(self, target: Target) -> Target:
         """The target with a model: where nothing names one, the only one offered, or on this computer the first.
