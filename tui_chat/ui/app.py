@@ -55,6 +55,8 @@ class TuiChat(App[None]):
     CSS_PATH: ClassVar = Path(__file__).parent / "style" / "app.tcss"
     ENABLE_COMMAND_PALETTE = True
     NOTIFICATION_TIMEOUT = 6.0
+    lets_type = True
+    """It tells its driver when the first screen takes keys."""
 
     def __init__(
         self,

@@ -111,8 +111,8 @@ class Driver(LinuxDriver):
         self.frames = Frames(self._encoding)
         self._writer: Writer | None = None
         self._watch = Watch(self.fileno, app)
-        self._typed_early: list[Message] | None = []
-        """What was typed before the first screen could take it; None once it can."""
+        self._typed_early: list[Message] | None = [] if getattr(app, "lets_type", False) else None
+        """What was typed before the first screen could take it; None once it can, or where none says so."""
         self._typing = Lock()
 
     # output

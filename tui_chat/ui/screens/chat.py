@@ -20,6 +20,7 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
+from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.reading import Reading
@@ -46,6 +47,7 @@ class ChatScreen(Copying, Reading):
 
     def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
         super().__init__()
+        self._compositor = SparseCompositor()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.chat = chat
         self.transcript = Transcript(id="transcript")
