@@ -45,11 +45,21 @@ class SparseCompositor(Compositor):
         if self._changed is None:
             yield from super()._get_renders(crop)
             return
+        # The widgets come front to back.
+        bare = dict(self._changed)
         for widget, (region, clip) in self.visible_widgets.items():
             shown = region.intersection(clip)
-            for first, end in bands(self._changed, shown):
+            for first, end in bands(bare, shown):
                 band = Region(shown.x, first, shown.width, end - first)
                 yield region, band, widget.render_lines(band.translate((-region.x, -region.y)))
+                cover(bare, band)
+
+
+def cover(bare: Spans, band: Region) -> None:
+    """Leave out what is hidden behind a band of lines."""
+    left, right = band.column_span
+    for y in band.line_range:
+        bare[y] = [(first, end) for first, end in bare[y] if first < left or end > right]
 
 
 def bands(changed: Spans, region: Region) -> Iterator[tuple[int, int]]:
