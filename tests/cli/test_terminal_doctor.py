@@ -6,11 +6,11 @@ import json
 import signal
 import subprocess
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit.program import COMMAND, Program, clean_environment
 from tests.kit.terminal import Terminal

@@ -23,7 +23,7 @@ async def titled(stage: Stage) -> Titled:
     conversation = Conversation()
     question = conversation.add(None, "user", "x" * (SHOWN + 500))
     conversation.add(question.id, "assistant", "an answer")
-    target = Target(stage.endpoint, "m", Settings(system="Be a pirate.", temperature=2.0), PRICE)
+    target = Target(stage.endpoint, "m", Settings(system="Be a pirate.", temperature=2.0), lambda *_: PRICE)
     return await stage.clock.finish(title_of(stage.engine, target, conversation.path()))
 
 

@@ -6,13 +6,13 @@ import csv
 import io
 import os
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
 
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.exits import ExitCode
@@ -43,8 +43,7 @@ COLUMNS = ("model", "provider", "usd", "ratio", "saving_pct", "checked", "source
 _COUNT = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?)([kmbg]?)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Whose prices to compare."""
 
     models: tuple[str, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -47,6 +48,8 @@ def tui_chat(common: Common, continued: str | None) -> int | None:
         if continued is not None:
             raise UsageError(say("usage.continue_where"))
         return None
+    # Nothing of what a start makes is garbage; the screen turns it on again.
+    gc.disable()
     # The screen's imports are paid for here alone.
     from tui_chat.cli.screen import run
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from statistics import median
+
+from msgspec import Struct, field
 
 from tui_chat.domain.checkup import Check
 from tui_chat.domain.words import say
@@ -78,8 +79,7 @@ COLOUR_TERMS = ("truecolor", "24bit")
 UTF8 = re.compile(r"utf-?8$", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What the screen would like an option of tmux to be."""
 
     good: Callable[[str], bool]
@@ -111,8 +111,7 @@ TMUX_OPTIONS: dict[str, Wish | None] = {
 """None: looked at only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known of a terminal; None: not asked."""
 
     env: Mapping[str, str]

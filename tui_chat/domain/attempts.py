@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.events import Attempt, Cancelled, Completed, Connected, Ended, Failed, Stamped, Usage, Waiting
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.tokens import Ratios
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(Struct, frozen=True):
     """One try; its figures are its own, its times count from its beginning."""
 
     n: int
@@ -39,8 +39,7 @@ class AttemptRecord:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True):
     """One run of an Ask, with its tries; a reply that was taken up again has several."""
 
     id: str

@@ -15,8 +15,10 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.events import (
     Attempt,
@@ -41,8 +43,7 @@ WINDOW_S = 2.0
 """What the rate "now" covers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
+class Stats(Struct, frozen=True):
     """One snapshot; seconds and tokens; None is unknown."""
 
     elapsed_s: float
@@ -257,8 +258,8 @@ class Meter:
 def added(one: Usage, other: Usage) -> Usage:
     """The sum of two usages; a counter that neither has stays unknown."""
     sums = {
-        field.name: getattr(one, field.name) if b is None else (getattr(one, field.name) or 0) + b
-        for field in fields(Usage)
-        for b in (getattr(other, field.name),)
+        name: getattr(one, name) if b is None else (getattr(one, name) or 0) + b
+        for name in Usage.__struct_fields__
+        for b in (getattr(other, name),)
     }
     return Usage(**sums)

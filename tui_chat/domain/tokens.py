@@ -8,9 +8,10 @@ model from replies whose tokens the provider has counted.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,8 +55,7 @@ _SCRIPTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Ratios:
+class Ratios(Struct, frozen=True):
     """UTF-8 bytes a token by class, as learned where something was, else as they start."""
 
     learned: Mapping[TextClass, float] = field(default_factory=dict[TextClass, float])
@@ -64,8 +64,7 @@ class Ratios:
         return self.learned.get(kind) or STARTING[kind]
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
+class Lesson(Struct, frozen=True):
     """So many bytes of one class were so many tokens."""
 
     kind: TextClass

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.pricing import DAY_MINUTES, EVERY_DAY, Price, billed
 from tui_chat.domain.words import say
@@ -21,8 +23,7 @@ ARTICLE = ("claude-sonnet-4-5", "gpt-4.1", "gemini-2.5-flash", "deepseek-v3.2")
 """The four that a comparison begins with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One request of the traffic, or the tokens of many."""
 
     usage: Usage
@@ -32,16 +33,14 @@ class Request:
     """The sum of many requests, none of which is so long that it would cost more for that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """A model that could answer; without a price its cost stays unknown."""
 
     model: str
     price: Price | None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """What the traffic costs at one model. `usd` is None where no price is known."""
 
     model: str

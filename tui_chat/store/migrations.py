@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tui_chat.domain.folding import FOLD_VERSION
+from tui_chat.domain.fold_version import FOLD_VERSION
 
 if TYPE_CHECKING:
     import sqlite3

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 
+from msgspec import Struct
 from textual.binding import Binding
 
 from tui_chat.domain.words import say
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """One thing the user can do; `name` is its method `action_<name>` on the chat screen."""
 
     name: str

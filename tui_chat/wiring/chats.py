@@ -6,8 +6,10 @@ import json
 import logging
 import sqlite3
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.failure import StoreError
@@ -40,8 +42,7 @@ RECOVERY_S = 3.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Chat:
+class Chat(Struct):
     """A conversation that is open."""
 
     id: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tui_chat.ui.rows.blocks import NARROWEST, Blocks
 from tui_chat.ui.rows.freezing import Freezer

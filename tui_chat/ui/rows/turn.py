@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from rich.segment import Segment
 from textual.strip import Strip
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 _EMPTY = Strip([])
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """Rows from `first` on were `old` and are now `new`; the rows of a turn below those are the same, maybe moved."""
 
     first: int

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec.structs import replace
 from rich.text import Text
 from textual import on, work
 from textual.containers import Horizontal
@@ -21,26 +20,24 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
+from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.frames import frames_of
 from tui_chat.ui.screens.budget import BudgetQuestion
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
-from tui_chat.ui.screens.help import HelpScreen
-from tui_chat.ui.screens.models import ModelPicker, Picked
 from tui_chat.ui.screens.reading import Reading
-from tui_chat.ui.screens.told import Told
 from tui_chat.ui.turns import head, live_state, notes, turns
 from tui_chat.ui.widgets.composer import Composer
 from tui_chat.ui.widgets.figures import Figures, Shown, of_reply, of_result
-from tui_chat.ui.widgets.history_list import HistoryList
 from tui_chat.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
-    from tui_chat.wiring import Chat, House
+    from tui_chat.ui.screens.models import Picked
+    from tui_chat.wiring import Chat
 
 WIDE = 110
 """Columns from which the figures stand beside the transcript."""
@@ -51,13 +48,13 @@ NOTICE_S = 6.0
 class ChatScreen(Copying, Reading):
     BINDINGS: ClassVar = bindings()
 
-    def __init__(self, house: House, chat: Chat, problems: tuple[str, ...] = ()) -> None:
+    def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
         super().__init__()
+        self._compositor = SparseCompositor()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.chat = chat
         self.transcript = Transcript(id="transcript")
         self.composer = Composer(id="composer")
-        self.sidebar = HistoryList(house.chats, compact=True, id="sidebar")
         self._figures = Figures(id="figures")
         self._title = Static(id="title", markup=False)
         self._queue = Static(id="queue", markup=False)
@@ -71,7 +68,6 @@ class ChatScreen(Copying, Reading):
     def compose(self) -> ComposeResult:
         yield self._title
         with Horizontal(id="body"):
-            yield self.sidebar
             yield self.transcript
             yield self._figures
         yield self._queue
@@ -111,7 +107,8 @@ class ChatScreen(Copying, Reading):
         self.session.listeners.append(self.hear)
         self._revised = None
         self.composer.put(self.chat.draft)
-        self.sidebar.current = self.chat.id
+        if self.sidebar is not None:
+            self.sidebar.current = self.chat.id
         self.retarget()
         self._show_turns()
         self._show_queue(tuple(self.session.queue))
@@ -129,12 +126,14 @@ class ChatScreen(Copying, Reading):
         if len(self._problems) == 1:
             self.notice(self._problems[0])
         else:
+            from tui_chat.ui.screens.told import Told
+
             self.app.push_screen(Told(say("problems.title", count=len(self._problems)), self._problems))
 
     @work(exclusive=True, group="check", exit_on_error=False)
     async def _check_endpoint(self) -> None:
         """Try the key of a far endpoint, so that a refused one shows before the first message is sent."""
-        await asyncio.to_thread(self.app.house.transport.warm_up)
+        await self.app.warm.wait()
         trouble = await self.app.house.check_key(self.session.target.endpoint)
         if trouble is not None:
             self.notice(trouble.line)
@@ -207,7 +206,7 @@ class ChatScreen(Copying, Reading):
             self.transcript.dress(node.id, head(self.session.conversation, node, None), below)
             self._number_code()
         self._show_queue(tuple(self.session.queue))
-        self.sidebar.reload()
+        self.list_anew()
         first = len(self.session.conversation.nodes) == 2
         if first and self.chat.journal is not None and self.app.house.config.ui.titles == "model":
             self.action_title(asked=False)
@@ -247,6 +246,7 @@ class ChatScreen(Copying, Reading):
 
     def _ask_about_plain_http(self, text: str) -> None:
         """A key goes over plain http to another host only once the user has agreed."""
+
         target = self.session.target
 
         def answered(agreed: bool | None) -> None:
@@ -330,6 +330,8 @@ class ChatScreen(Copying, Reading):
             self._give_back(text)
 
     def action_model(self, argument: str = "") -> None:
+        from tui_chat.ui.screens.models import ModelPicker, Picked
+
         if argument:
             try:
                 endpoint, model = self.app.house.named(argument, self.session.target.endpoint)
@@ -394,6 +396,8 @@ class ChatScreen(Copying, Reading):
             frames.redraw()
 
     def action_help(self) -> None:
+        from tui_chat.ui.screens.help import HelpScreen
+
         self.app.push_screen(HelpScreen())
 
     def action_copy_or_cancel(self) -> None:

@@ -14,7 +14,6 @@ from tui_chat.store.files import write_private
 from tui_chat.store.paths import data_folder
 from tui_chat.ui import clipboard
 from tui_chat.ui.screens.keeping import Keeping
-from tui_chat.ui.taking import code_blocks, plain_text
 from tui_chat.ui.widgets.marking import Marking
 
 TAKEN = "copied"
@@ -62,8 +61,12 @@ class Copying(Keeping):
             return
         if argument.isdecimal():
             self._copy_block(text, int(argument))
-        elif argument in ("", "plain"):
-            self.take(plain_text(text) if argument else text)
+        elif argument == "plain":
+            from tui_chat.ui.taking import plain_text
+
+            self.take(plain_text(text))
+        elif not argument:
+            self.take(text)
         else:
             self.notice(say("status.copy"))
 
@@ -72,6 +75,8 @@ class Copying(Keeping):
             self._copy_block(text, place)
 
     def _copy_block(self, text: str, place: int) -> None:
+        from tui_chat.ui.taking import code_blocks
+
         blocks = code_blocks(text)
         if 1 <= place <= len(blocks):
             self.take(blocks[place - 1], place)

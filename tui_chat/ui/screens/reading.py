@@ -10,16 +10,13 @@ from textual import work
 
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.ui.links import NotOpened, open_target, shown
 from tui_chat.ui.rows import foldable
-from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.keeping import Keeping
-from tui_chat.ui.screens.told import Told
-from tui_chat.ui.widgets.finding import Search
 
 if TYPE_CHECKING:
     from tui_chat.ui.rows import Turn
     from tui_chat.ui.rows.links import Link
+    from tui_chat.ui.widgets.finding import Search
 
 _CODE = re.compile("```|~~~|^(?: {4}|\t)", re.MULTILINE)
 """What a text has that holds a code block."""
@@ -70,6 +67,8 @@ class Reading(Keeping):
 
     @work(exclusive=True, group="find", exit_on_error=False)
     async def _find(self, query: str) -> None:
+        from tui_chat.ui.widgets.finding import Search
+
         search, chat = Search(query), self.chat
         # Megabytes that are not ASCII take a second or two to be folded.
         await asyncio.to_thread(search.hits, self.transcript.turns)
@@ -177,6 +176,8 @@ class Reading(Keeping):
     @work(exclusive=True, group="links", exit_on_error=False)
     async def action_links(self) -> None:
         """List the links of the reply that is being read."""
+        from tui_chat.ui.screens.told import Told
+
         if found := await self._links():
             lines = [f"{link.text} → {link.target}" for link in found]
             self.app.push_screen(Told(say("links.title"), lines, numbered=True))
@@ -200,6 +201,9 @@ class Reading(Keeping):
             self._ask_to_open(found[number - 1])
 
     def _ask_to_open(self, link: Link) -> None:
+        from tui_chat.ui.links import NotOpened, shown
+        from tui_chat.ui.screens.confirm import Confirm
+
         target = link.target
         try:
             where = shown(target)
@@ -215,6 +219,8 @@ class Reading(Keeping):
 
     @work(exclusive=True, group="links", exit_on_error=False)
     async def _open(self, target: str) -> None:
+        from tui_chat.ui.links import NotOpened, open_target
+
         try:
             await asyncio.to_thread(open_target, target)
         except NotOpened as error:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 from textual.geometry import Region
@@ -44,8 +44,7 @@ class Heading(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What the pane shows of one reply, under way or ended."""
 
     model: str

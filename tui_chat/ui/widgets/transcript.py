@@ -290,7 +290,7 @@ class Transcript(Marking):
         """True once size and colours are known."""
         if not self.is_attached or self.columns <= 0:
             return False
-        if not self._palette:
+        if not self._palette and self._shelf:
             self._palette = self._colours()
         self._shelf.set_width(self.columns)
         return True
@@ -361,7 +361,8 @@ class Transcript(Marking):
         if self._ready():
             share = offset / max(1, before)
             self._view(self._shelf.top(place) + round(share * self._shelf.turn_height(place)) if self._shelf else 0)
-            self.refresh()
+            if self._shelf:
+                self.refresh()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -369,6 +370,10 @@ class Transcript(Marking):
         self.call_after_refresh(self._recolour)
 
     def _recolour(self) -> None:
+        if not self._shelf:
+            # They are looked up with the first turn.
+            self._palette = {}
+            return
         colours = self._colours()
         if colours != self._palette and self._ready():
             self._palette = colours
