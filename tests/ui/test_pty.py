@@ -211,7 +211,8 @@ def test_a_continue_without_a_stop_changes_nothing(demo: Terminal) -> None:
         demo.process.send_signal(signal.SIGCONT)
     ask(demo, "echo still there")
     demo.wait("done ·")
-    assert len(os.listdir(f"/proc/{demo.process.pid}/task")) <= threads + 1
+    # What comes after the first paint takes a thread or two; each continue would have taken two.
+    assert len(os.listdir(f"/proc/{demo.process.pid}/task")) <= threads + 3
 
 
 def test_bytes_that_are_no_text_are_no_keys(demo: Terminal) -> None:

@@ -60,6 +60,7 @@ class ChatScreen(Copying, Reading):
         self._queue = Static(id="queue", markup=False)
         self._status = Static(id="status", markup=False)
         self._keys = Static(id="keys", markup=False)
+        self._said: dict[Static, Text] = {}
         self._problems = problems
         self._notice = ""
         self._notice_passing = False
@@ -492,7 +493,7 @@ class ChatScreen(Copying, Reading):
         if not transcript.following and transcript.scroll_offset.y < transcript.max_scroll_y:
             parts = [say("status.below"), *parts]
         text = Text(" · ".join(parts), no_wrap=not self._notice, overflow="ellipsis")
-        self._status.update(text, layout=layout)
+        self._say(self._status, text, layout=layout)
 
     def _summary(self) -> list[str]:
         """State, tok/s, cost and elapsed in one line, as the narrow layout needs it."""
@@ -524,4 +525,10 @@ class ChatScreen(Copying, Reading):
         ):
             text.append(f"{action.key} ", "bold")
             text.append(f"{action.label}   ")
-        self._keys.update(text, layout=False)
+        self._say(self._keys, text)
+
+    def _say(self, line: Static, text: Text, *, layout: bool = False) -> None:
+        """Paint a line that says something else than before."""
+        if text != self._said.get(line):
+            self._said[line] = text
+            line.update(text, layout=layout)
