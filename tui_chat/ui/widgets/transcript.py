@@ -7,6 +7,7 @@ moves nothing that is seen. The view follows the tail while it is at the tail; s
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -25,6 +26,7 @@ from tui_chat.ui.widgets.shelf import Shelf
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.style import Style
     from textual.reactive import Reactive
     from textual.timer import Timer
 
@@ -212,9 +214,13 @@ class Transcript(Marking):
     def code_rows(self, rows: TurnRows) -> list[int]:
         """The first rows of a turn's code blocks."""
         block = self._palette["block"]
-        # A label that is no line of the text says so in its style.
-        plain = [[run.style.clear_meta_and_links() for run in rows.row(row) if run.style] for row in range(rows.height)]
-        code = [block in styles for styles in plain]
+
+        @cache
+        def is_block(style: Style) -> bool:
+            # A label that is no line of the text says so in its style.
+            return style.clear_meta_and_links() == block
+
+        code = [any(is_block(run.style) for run in rows.row(row) if run.style) for row in range(rows.height)]
         return [row for row, is_code in enumerate(code) if is_code and not code[row - 1]]
 
     # folds
