@@ -219,11 +219,12 @@ def _profiles(
         if table is None or fault is not None:
             bad[name] = fault or ""
         else:
-            good[name] = Profile(name, table.endpoint, table.model, _settings(table))
+            good[name] = Profile(name, table.endpoint, table.model, settings_of(table))
     return good, bad
 
 
-def _settings(table: ProfileTable) -> Settings:
+def settings_of(table: ProfileTable) -> Settings:
+    """The settings that a profile, or whatever else may have them, gives."""
     return Settings(
         system=table.system,
         temperature=table.temperature,

@@ -1,0 +1,352 @@
+"""Many Asks, a window of them under way: each in a lane of its own, the pace and the money those of the whole.
+
+An item that is not under way costs nothing: jobs are taken from their source as there is room for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from tui_chat.domain.ask import Ask
+from tui_chat.domain.attempts import run_record
+from tui_chat.domain.batch import Totals
+from tui_chat.domain.budget import NOTHING, expected_output, likely_cost
+from tui_chat.domain.draft import Draft, Phase
+from tui_chat.domain.events import Attempt, Ended, Waiting
+from tui_chat.domain.failure import Kind
+from tui_chat.domain.meter import Meter
+from tui_chat.domain.pace import Pace
+from tui_chat.domain.pricing import UNKNOWN, cost
+from tui_chat.domain.spread import Spread
+from tui_chat.engine.lanes import start
+from tui_chat.engine.session import prompt_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tui_chat.domain.batch import Item
+    from tui_chat.domain.events import Stamped
+    from tui_chat.domain.failure import Failure
+    from tui_chat.domain.meter import Stats
+    from tui_chat.domain.pricing import Cost
+    from tui_chat.engine.lanes import Lane
+    from tui_chat.engine.ports import Engine
+    from tui_chat.engine.session import Target
+
+THROTTLED = frozenset({Kind.RATE_LIMIT, Kind.OVERLOADED})
+"""What says that the whole batch is too fast."""
+RETURNS = 5
+"""How often an item that was turned away, also at its last try, is put back into the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An item, with whom it goes to."""
+
+    item: Item
+    target: Target
+    hash: str
+    """Of what decides the request: the same hash, the same question asked in the same way."""
+    returns: int = 0
+    """How often it was put back."""
+
+
+class Work:
+    """A job under way: what listens to its run."""
+
+    def __init__(self, engine: Engine, job: Job, likely: Cost) -> None:
+        self.job = job
+        self.target = job.target
+        self.likely = likely
+        """What it was expected to cost before it began."""
+        target = job.target
+        self.ask = Ask(target.endpoint, target.model, job.item.messages, target.settings, target.stream)
+        self.draft = Draft()
+        self.run = run_record(engine.new_id(), self.ask, engine.clock.wall())
+        ratios = engine.knowledge.ratios(target.endpoint.name, target.model)
+        self.meter = Meter(prompt_tokens(self.ask, ratios), ratios)
+        self.sent = 0.0
+        """When its newest try began, in seconds of the engine's clock."""
+        self.lane: Lane | None = None
+
+    @property
+    def id(self) -> str:
+        return self.job.item.id
+
+    def stats(self) -> Stats:
+        return self.meter.stats(self.lane.run.age if self.lane is not None else 0.0)
+
+    def cost(self) -> Cost:
+        """What it costs so far."""
+        stats = self.stats()
+        return cost(stats.usage, self.target.price, exact=stats.exact, at=self.run.began)
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event of an item's run; the work has folded it already."""
+
+    work: Work
+    stamped: Stamped
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An item has ended, however it did; it is counted in the totals already."""
+
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """The server was too busy for an item: it comes again, and until then the batch is slower."""
+
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class PaceChanged:
+    """So many items may be under way from now on, and none is started for so many seconds."""
+
+    limit: int
+    seconds: float
+    failure: Failure
+
+
+BatchEvent = Began | Heard | Finished | PutBack | PaceChanged
+
+
+class Ending(Enum):
+    """Why no more items are started."""
+
+    DONE = auto()
+    """There are no more."""
+    BUDGET = auto()
+    STOPPED = auto()
+    """By `finish` or `stop`."""
+
+
+class Batch:
+    """Runs the jobs of a source; listeners hear every BatchEvent, in order."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        jobs: AsyncIterator[Job],
+        concurrency: int,
+        cap: Decimal | None = None,
+        spent: Decimal = NOTHING,
+    ) -> None:
+        """`cap` is what may be spent, in USD, with what was `spent` before; jobs then need a price."""
+        self.listeners: list[Callable[[BatchEvent], None]] = []
+        self.running: dict[str, Work] = {}
+        """By the item's id."""
+        self.totals = Totals()
+        self.pace = Pace(concurrency)
+        self.ending: Ending | None = None
+        """None while items are being started."""
+        self._engine = engine
+        self._jobs = jobs
+        self._cap = cap
+        self._spent = spent
+        self._typical: dict[tuple[str, str], Spread] = {}
+        """Tokens of the answers so far, by endpoint and model."""
+        self._again: deque[Job] = deque()
+        self._changed = asyncio.Event()
+        self._feeder: asyncio.Task[None] | None = None
+        self._fault: Exception | None = None
+
+    async def run(self) -> None:
+        """Start every job and wait for their ends; `finish` and `stop` end it sooner.
+
+        What the source raises is raised once the items under way have ended; so is what a listener raises at an end.
+        """
+        self.ending = None
+        self._feeder = asyncio.ensure_future(self._feed())
+        try:
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(asyncio.wait((self._feeder,)))
+            if not self._feeder.done():
+                # The caller was cancelled.
+                self.stop()
+                await asyncio.wait((self._feeder,))
+        finally:
+            if not self._feeder.cancelled() and (trouble := self._feeder.exception()) is not None:
+                self._fault = self._fault or trouble  # pyright: ignore[reportAttributeAccessIssue]
+            await self._drain()
+        if self._fault is not None:
+            raise self._fault
+
+    def finish(self) -> None:
+        """Start nothing more; what is under way comes to its end."""
+        if self.ending is None:
+            self.ending = Ending.STOPPED
+        if self._feeder is not None:
+            self._feeder.cancel()
+
+    def stop(self) -> None:
+        """End everything now, keeping nothing of the items under way but what they cost."""
+        self.finish()
+        for work in list(self.running.values()):
+            if work.lane is not None:
+                work.lane.cancel()
+
+    def cancel(self, id: str) -> bool:
+        """End one item; False when it is not under way."""
+        work = self.running.get(id)
+        if work is None or work.lane is None:
+            return False
+        work.lane.cancel()
+        return True
+
+    def retry(self, job: Job) -> None:
+        """Run a job once more, before those that wait; where `run` has ended, it is called again for that."""
+        self._again.append(job)
+        self._changed.set()
+
+    def cost(self) -> Cost:
+        """What was spent and is being spent in this run; unknown where nothing is known."""
+        known = [usd for work in self.running.values() if (usd := work.cost().usd) is not None]
+        if not known and self.totals.items == self.totals.unpriced:
+            return UNKNOWN
+        return Cost_of(self.totals, sum(known, NOTHING))
+
+    # starting
+
+    async def _feed(self) -> None:
+        async for job in self._jobs:
+            if not await self._start(job):
+                return
+            while self._again:
+                if not await self._start(self._again.popleft()):
+                    return
+        while self._again or self.running:
+            if not self._again:
+                await self._change()
+            elif not await self._start(self._again.popleft()):
+                return
+        self.ending = self.ending or Ending.DONE
+
+    async def _start(self, job: Job) -> bool:
+        """Start a job as soon as there is room and money for it; False when no more are started."""
+        likely = self._likely(job)
+        while self.ending is None:
+            wait = self.pace.until - self._engine.clock.now()
+            if wait > 0:
+                self._engine.clock.call_later(wait, self._changed.set)
+            elif len(self.running) < self.pace.limit and self._affordable(likely):
+                self._begin(Work(self._engine, job, likely))
+                return True
+            elif not self.running:
+                self.ending = Ending.BUDGET
+                return False
+            await self._change()
+        return False
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    def _affordable(self, likely: Cost) -> bool:
+        """True when the cap holds even if all that is under way costs what is expected of it."""
+        if self._cap is None:
+            return True
+        under_way = sum((_at_least(work) for work in self.running.values()), NOTHING)
+        return self._spent + self.totals.usd + under_way + (likely.usd or 0) <= self._cap
+
+    def _likely(self, job: Job) -> Cost:
+        if self._cap is None:
+            return UNKNOWN
+        target = job.target
+        ratios = self._engine.knowledge.ratios(target.endpoint.name, target.model)
+        ask = Ask(target.endpoint, target.model, job.item.messages, target.settings)
+        typical = self._typical.get((target.endpoint.name, target.model))
+        output = expected_output(target.settings.max_tokens, typical.mean if typical is not None else None)
+        return likely_cost(prompt_tokens(ask, ratios), output, target.price, self._engine.clock.wall())
+
+    def _begin(self, work: Work) -> None:
+        self.running[work.id] = work
+        self._tell(Began(work))
+        work.lane = start(self._engine, {work.id: work.ask}, lambda stamped: self._hear(work, stamped))[0]
+
+    async def _drain(self) -> None:
+        while self.running:
+            with suppress(asyncio.CancelledError):
+                await self._change()
+
+    # listening
+
+    def _hear(self, work: Work, stamped: Stamped) -> None:
+        work.draft.fold(stamped)
+        work.meter.fold(stamped)
+        match stamped.event:
+            case Attempt():
+                work.sent = self._engine.clock.now()
+            case Waiting(seconds, failure) if failure.kind in THROTTLED:
+                self._slow_down(work, seconds, failure)
+            case Ended():
+                self._end(work, stamped)
+                return
+            case _:
+                pass
+        self._tell(Heard(work, stamped))
+
+    def _end(self, work: Work, stamped: Stamped) -> None:
+        trouble = work.draft.failure if work.draft.phase is Phase.FAILED else None
+        throttled = trouble is not None and trouble.kind in THROTTLED and trouble.retryable
+        if trouble is not None and throttled:
+            self._slow_down(work, trouble.retry_after or work.target.endpoint.retry.cap, trouble)
+        try:
+            if throttled and self.ending is None and work.job.returns < RETURNS and not work.draft.received:
+                self._put_back(work)
+            else:
+                self._count(work)
+                self._tell(Heard(work, stamped))
+                self._tell(Finished(work))
+        except Exception as error:
+            # A listener that cannot keep the result: going on would only lose more.
+            self._fault = self._fault or error
+            self.finish()
+        finally:
+            self.running.pop(work.id, None)
+            self._changed.set()
+
+    def _count(self, work: Work) -> None:
+        stats = work.stats()
+        self.totals.add(work.draft, stats, work.cost())
+        if work.draft.phase is Phase.COMPLETED:
+            self.pace.answered()
+            key = (work.target.endpoint.name, work.target.model)
+            self._typical.setdefault(key, Spread()).add(stats.usage.output)
+
+    def _put_back(self, work: Work) -> None:
+        job = work.job
+        self.totals.put_back += 1
+        self._again.append(Job(job.item, job.target, job.hash, job.returns + 1))
+        self._tell(PutBack(work))
+
+    def _slow_down(self, work: Work, seconds: float, failure: Failure) -> None:
+        before = (self.pace.limit, self.pace.until)
+        self.pace.throttled(self._engine.clock.now(), work.sent, seconds)
+        if (self.pace.limit, self.pace.until) != before:
+            self._tell(PaceChanged(self.pace.limit, seconds, failure))
+
+    def _tell(self, event: BatchEvent) -> None:
+        for listener in self.listeners:
+            listener(event)
+
+
+def _at_least(work: Work) -> Decimal:
+    """What a work under way counts against a cap: what is expected of it, or what it has cost by now if that is more."""
+    return max(work.likely.usd or NOTHING, work.cost().usd or NOTHING)
