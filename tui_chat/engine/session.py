@@ -24,7 +24,7 @@ from tui_chat.domain.events import (
     Submitted,
 )
 from tui_chat.domain.meter import Meter, added
-from tui_chat.domain.pricing import cost, total
+from tui_chat.domain.pricing import total
 from tui_chat.domain.tokens import count
 from tui_chat.engine.lanes import start
 
@@ -122,9 +122,12 @@ class Reply:
 
     def cost(self) -> Cost:
         """What the reply costs, with what it had cost before it was taken up again."""
-        stats = self.meter.stats(self.age)
-        now = cost(stats.usage, self.target.price, exact=stats.exact, at=self.run.began)
+        now = self.run_cost()
         return now if self._before is None else total((self._before.cost, now))
+
+    def run_cost(self) -> Cost:
+        """What this run costs, each of its tries billed for itself."""
+        return self._attempts.cost()
 
     def result(self, phase: Phase | None = None) -> Result:
         """How the reply has ended, or, with a phase, how it counts as ended."""
@@ -324,8 +327,9 @@ class Session:
 
 
 def prompt_tokens(ask: Ask, ratios: Ratios | None = None) -> float:
-    """What is sent to the model, in estimated tokens."""
-    return sum(count(text, ratios) for text in (ask.settings.system or "", *(m.text for m in ask.messages)))
+    """What is sent to the model, in estimated tokens; with the text that an answer is to be gone on with."""
+    so_far = ask.continuation.text if ask.continuation is not None else ""
+    return sum(count(text, ratios) for text in (ask.settings.system or "", *(m.text for m in ask.messages), so_far))
 
 
 def _rate(then: Stats, now: Stats) -> float | None:
