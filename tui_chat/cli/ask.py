@@ -7,12 +7,11 @@ import os
 import stat
 import sys
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
 
-from tui_chat.cli.common import NEWEST, Common, common, continuing, looks_like_id
+from tui_chat.cli.common import NEWEST, Common, amount, common, continuing, looks_like_id
 from tui_chat.cli.exits import ExitCode, exit_of_kind
 from tui_chat.cli.output import complain, print_json
 from tui_chat.cli.results import unsent_object
@@ -24,6 +23,8 @@ from tui_chat.domain.words import say
 from tui_chat.wiring import Choice, NoEndpoint
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from tui_chat.domain.conversation import Node
     from tui_chat.engine.session import Session
     from tui_chat.wiring import Chat, House
@@ -57,7 +58,7 @@ def command(
     """Ask PROMPT, joined with what is piped in, and print the answer as it streams."""
     settings = Settings(system=system, temperature=temperature, max_tokens=max_tokens)
     choice = Choice(common.endpoint, common.model, common.profile, settings, stream=not no_stream)
-    cap = _amount(max_cost)
+    cap = amount(max_cost)
     if resume is not None:
         if prompt is not None or continued is not None:
             raise UsageError(say("usage.resume_alone"))
@@ -179,15 +180,3 @@ def _piped() -> str | None:
     if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
         return None
     return sys.stdin.buffer.read().decode("utf-8", "replace").removeprefix("\ufeff").strip("\n") or None
-
-
-def _amount(text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        amount = Decimal(text.removeprefix("$"))
-    except ArithmeticError:
-        amount = Decimal(-1)
-    if not amount.is_finite() or amount <= 0:
-        raise UsageError(say("usage.max_cost", text=text))
-    return amount

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tui_chat.domain import figures as show
 from tui_chat.domain.draft import Phase
@@ -10,12 +10,32 @@ from tui_chat.domain.words import say
 from tui_chat.wire.forms import CostForm, ErrorForm, TimingForm, UsageForm
 
 if TYPE_CHECKING:
+    from tui_chat.domain.attempts import RunRecord
+    from tui_chat.domain.draft import Draft
     from tui_chat.domain.failure import Failure
-    from tui_chat.engine.session import Reply
+    from tui_chat.domain.meter import Stats
+    from tui_chat.domain.pricing import Cost
+    from tui_chat.engine.session import Target
 
 
-def ask_object(reply: Reply, *, saved: bool = False) -> dict[str, Any]:
-    """The object `ask --json` prints; unknown is None, never 0. A run that is not saved cannot be named."""
+class Answered(Protocol):
+    """A run as it is reported: the reply of a session, an item of a batch."""
+
+    @property
+    def draft(self) -> Draft: ...
+    @property
+    def target(self) -> Target: ...
+    @property
+    def run(self) -> RunRecord: ...
+    def stats(self) -> Stats: ...
+    def cost(self) -> Cost: ...
+
+
+def ask_object(reply: Answered, *, saved: bool = False) -> dict[str, Any]:
+    """The object that `ask --json` prints, and that a line of a batch holds; unknown is None, never 0.
+
+    A run that is not saved cannot be named.
+    """
     draft, stats = reply.draft, reply.stats()
     return {
         "text": draft.text,
@@ -53,7 +73,7 @@ def unsent_object(failure: Failure | None, endpoint: str | None, model: str | No
     }
 
 
-def figures_line(reply: Reply) -> str:
+def figures_line(reply: Answered) -> str:
     """`demo/demo-fast · done · 3.2 s · TTFT 210 ms · in 12 · out 412 · 88.1 tok/s · $0.0012`."""
     stats, draft = reply.stats(), reply.draft
     usage = stats.usage

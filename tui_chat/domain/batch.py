@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ class Item:
     """`in.jsonl:12`."""
     messages: tuple[Message, ...]
     """Ends with the user's."""
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     endpoint: str | None = None
     model: str | None = None
     named: bool = True

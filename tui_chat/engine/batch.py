@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui_chat.domain.ask import Ask
-from tui_chat.domain.attempts import run_record
+from tui_chat.domain.attempts import AttemptLog, run_record
 from tui_chat.domain.batch import Totals
 from tui_chat.domain.budget import NOTHING, expected_output, likely_cost
 from tui_chat.domain.draft import Draft, Phase
@@ -22,14 +20,16 @@ from tui_chat.domain.events import Attempt, Ended, Waiting
 from tui_chat.domain.failure import Kind
 from tui_chat.domain.meter import Meter
 from tui_chat.domain.pace import Pace
-from tui_chat.domain.pricing import UNKNOWN, cost
+from tui_chat.domain.pricing import UNKNOWN
 from tui_chat.domain.spread import Spread
 from tui_chat.engine.lanes import start
 from tui_chat.engine.session import prompt_tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from decimal import Decimal
 
+    from tui_chat.domain.attempts import RunRecord
     from tui_chat.domain.batch import Item
     from tui_chat.domain.events import Stamped
     from tui_chat.domain.failure import Failure
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 THROTTLED = frozenset({Kind.RATE_LIMIT, Kind.OVERLOADED})
 """What says that the whole batch is too fast."""
+BOOKING_S = 1.0
+LONGEST_HOLD_S = 3600.0
+"""A server that asks for a longer pause has ended the batch for today: its items fail."""
 RETURNS = 5
 """How often an item that was turned away, also at its last try, is put back into the queue."""
 
@@ -70,7 +73,9 @@ class Work:
         self.draft = Draft()
         self.run = run_record(engine.new_id(), self.ask, engine.clock.wall())
         ratios = engine.knowledge.ratios(target.endpoint.name, target.model)
-        self.meter = Meter(prompt_tokens(self.ask, ratios), ratios)
+        size = prompt_tokens(self.ask, ratios)
+        self.meter = Meter(size, ratios)
+        self._attempts = AttemptLog(size, target.price, self.run.began, ratios)
         self.sent = 0.0
         """When its newest try began, in seconds of the engine's clock."""
         self.lane: Lane | None = None
@@ -82,10 +87,18 @@ class Work:
     def stats(self) -> Stats:
         return self.meter.stats(self.lane.run.age if self.lane is not None else 0.0)
 
+    def fold(self, stamped: Stamped) -> None:
+        self.draft.fold(stamped)
+        self.meter.fold(stamped)
+        self._attempts.fold(stamped)
+
     def cost(self) -> Cost:
-        """What it costs so far."""
-        stats = self.stats()
-        return cost(stats.usage, self.target.price, exact=stats.exact, at=self.run.began)
+        """What it costs so far, each try billed for itself."""
+        return self._attempts.cost()
+
+    def record(self) -> RunRecord:
+        """The run with the tries that are over."""
+        return replace(self.run, attempts=self._attempts.records())
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +140,24 @@ class PaceChanged:
 BatchEvent = Began | Heard | Finished | PutBack | PaceChanged
 
 
+class Foreseen(NamedTuple):
+    input: float
+    """Tokens."""
+    output: int
+    cost: Cost
+
+
+def foreseen(engine: Engine, job: Job, typical: float | None = None) -> Foreseen:
+    """What a job is likely to take; `typical` is how many tokens answers of its model have had in this batch."""
+    target, name = job.target, job.target.endpoint.name
+    ask = Ask(target.endpoint, target.model, job.item.messages, target.settings)
+    size = prompt_tokens(ask, engine.knowledge.ratios(name, target.model))
+    if typical is None:
+        typical = engine.ledger.answer_tokens(name, target.model)
+    output = expected_output(target.settings.max_tokens, typical)
+    return Foreseen(size, output, likely_cost(size, output, target.price, engine.clock.wall()))
+
+
 class Ending(Enum):
     """Why no more items are started."""
 
@@ -156,6 +187,8 @@ class Batch:
         self.pace = Pace(concurrency)
         self.ending: Ending | None = None
         """None while items are being started."""
+        self.stopped = False
+        """The items under way were broken off, and are to be run again."""
         self._engine = engine
         self._jobs = jobs
         self._cap = cap
@@ -166,6 +199,9 @@ class Batch:
         self._changed = asyncio.Event()
         self._feeder: asyncio.Task[None] | None = None
         self._fault: Exception | None = None
+        self._owed = NOTHING
+        """Spent and not booked."""
+        self._booked_at = engine.clock.now()
 
     async def run(self) -> None:
         """Start every job and wait for their ends; `finish` and `stop` end it sooner.
@@ -175,18 +211,18 @@ class Batch:
         self.ending = None
         self._feeder = asyncio.ensure_future(self._feed())
         try:
-            with suppress(asyncio.CancelledError):
-                await asyncio.shield(asyncio.wait((self._feeder,)))
-            if not self._feeder.done():
-                # The caller was cancelled.
-                self.stop()
-                await asyncio.wait((self._feeder,))
-        finally:
-            if not self._feeder.cancelled() and (trouble := self._feeder.exception()) is not None:
-                self._fault = self._fault or trouble  # pyright: ignore[reportAttributeAccessIssue]
+            await asyncio.wait((self._feeder,))
             await self._drain()
+        except asyncio.CancelledError:
+            self.stop()
+            await self._drain()
+            raise
+        finally:
+            self._book()
         if self._fault is not None:
             raise self._fault
+        if not self._feeder.cancelled():
+            self._feeder.result()
 
     def finish(self) -> None:
         """Start nothing more; what is under way comes to its end."""
@@ -196,7 +232,8 @@ class Batch:
             self._feeder.cancel()
 
     def stop(self) -> None:
-        """End everything now, keeping nothing of the items under way but what they cost."""
+        """End everything now; items that are under way end as cancelled."""
+        self.stopped = True
         self.finish()
         for work in list(self.running.values()):
             if work.lane is not None:
@@ -215,12 +252,11 @@ class Batch:
         self._again.append(job)
         self._changed.set()
 
-    def cost(self) -> Cost:
-        """What was spent and is being spent in this run; unknown where nothing is known."""
+    def usd(self) -> Decimal | None:
+        """What this run has cost so far, with what is under way; None where nothing is known."""
         known = [usd for work in self.running.values() if (usd := work.cost().usd) is not None]
-        if not known and self.totals.items == self.totals.unpriced:
-            return UNKNOWN
-        return Cost_of(self.totals, sum(known, NOTHING))
+        unknown = not known and self.totals.unpriced and not self.totals.usd
+        return None if unknown else self.totals.usd + sum(known, NOTHING)
 
     # starting
 
@@ -268,12 +304,8 @@ class Batch:
     def _likely(self, job: Job) -> Cost:
         if self._cap is None:
             return UNKNOWN
-        target = job.target
-        ratios = self._engine.knowledge.ratios(target.endpoint.name, target.model)
-        ask = Ask(target.endpoint, target.model, job.item.messages, target.settings)
-        typical = self._typical.get((target.endpoint.name, target.model))
-        output = expected_output(target.settings.max_tokens, typical.mean if typical is not None else None)
-        return likely_cost(prompt_tokens(ask, ratios), output, target.price, self._engine.clock.wall())
+        typical = self._typical.get((job.target.endpoint.name, job.target.model))
+        return foreseen(self._engine, job, typical.mean if typical is not None else None).cost
 
     def _begin(self, work: Work) -> None:
         self.running[work.id] = work
@@ -282,14 +314,12 @@ class Batch:
 
     async def _drain(self) -> None:
         while self.running:
-            with suppress(asyncio.CancelledError):
-                await self._change()
+            await self._change()
 
     # listening
 
     def _hear(self, work: Work, stamped: Stamped) -> None:
-        work.draft.fold(stamped)
-        work.meter.fold(stamped)
+        work.fold(stamped)
         match stamped.event:
             case Attempt():
                 work.sent = self._engine.clock.now()
@@ -304,11 +334,11 @@ class Batch:
 
     def _end(self, work: Work, stamped: Stamped) -> None:
         trouble = work.draft.failure if work.draft.phase is Phase.FAILED else None
-        throttled = trouble is not None and trouble.kind in THROTTLED and trouble.retryable
-        if trouble is not None and throttled:
-            self._slow_down(work, trouble.retry_after or work.target.endpoint.retry.cap, trouble)
+        seconds = _hold(trouble, work.target.endpoint.retry.cap) if trouble is not None else None
+        if trouble is not None and seconds is not None:
+            self._slow_down(work, seconds, trouble)
         try:
-            if throttled and self.ending is None and work.job.returns < RETURNS and not work.draft.received:
+            if seconds is not None and self.ending is None and work.job.returns < RETURNS and not work.draft.received:
                 self._put_back(work)
             else:
                 self._count(work)
@@ -324,11 +354,22 @@ class Batch:
 
     def _count(self, work: Work) -> None:
         stats = work.stats()
-        self.totals.add(work.draft, stats, work.cost())
+        cost = work.cost()
+        self.totals.add(work.draft, stats, cost)
+        self._owed += cost.usd or 0
+        if self._engine.clock.now() - self._booked_at > BOOKING_S:
+            self._book()
         if work.draft.phase is Phase.COMPLETED:
             self.pace.answered()
             key = (work.target.endpoint.name, work.target.model)
             self._typical.setdefault(key, Spread()).add(stats.usage.output)
+
+    def _book(self) -> None:
+        """Count what was spent into its day; many items at once, as each booking is a write to the disk."""
+        owed, self._owed = self._owed, NOTHING
+        self._booked_at = self._engine.clock.now()
+        if owed:
+            self._engine.ledger.book(self._engine.clock.wall(), owed)
 
     def _put_back(self, work: Work) -> None:
         job = work.job
@@ -348,5 +389,13 @@ class Batch:
 
 
 def _at_least(work: Work) -> Decimal:
-    """What a work under way counts against a cap: what is expected of it, or what it has cost by now if that is more."""
+    """What a work under way counts against a cap: what is expected of it, or its cost so far where that is more."""
     return max(work.likely.usd or NOTHING, work.cost().usd or NOTHING)
+
+
+def _hold(trouble: Failure, cap: float) -> float | None:
+    """How long the batch waits after an item was turned away; None where that is not why it failed, or is too long."""
+    if trouble.kind not in THROTTLED or not trouble.retryable:
+        return None
+    seconds = trouble.retry_after or cap
+    return seconds if seconds <= LONGEST_HOLD_S else None

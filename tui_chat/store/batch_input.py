@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, cast
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Protocol, cast
 
 import msgspec
 from msgspec import Meta
 
 from tui_chat.domain.ask import Message, Settings
 from tui_chat.domain.batch import Fault, Item, digest
+from tui_chat.domain.failure import StoreError, UsageError
 from tui_chat.domain.template import MissingField
 from tui_chat.domain.words import say
 from tui_chat.store.config import settings_of
+from tui_chat.store.files import reason
 from tui_chat.store.schema import ProfileTable
 from tui_chat.store.tables import Reader, ended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncGenerator, Iterator, Mapping
+    from pathlib import Path
 
     from tui_chat.domain.template import Template
 
@@ -263,3 +271,73 @@ def _said(forms: list[MessageForm], settings: Settings) -> tuple[tuple[Message, 
     if not messages or messages[-1].role != "user" or not messages[-1].text.strip():
         raise Wrong(say("batch.last_message"))
     return messages, Settings(system=system or None).over(settings)
+
+
+class Source:
+    """The lines of a file, or of stdin where there is no path."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Raises UsageError where there is no such file."""
+        self.name = "stdin" if path is None else str(path)
+        try:
+            self._file: BinaryIO = open(0, "rb", closefd=False) if path is None else path.open("rb")  # noqa: SIM115  # closed later
+            self._waits = not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        except OSError as error:
+            raise UsageError(say("store.read", path=self.name, reason=reason(error))) from error
+
+    async def lines(self) -> AsyncGenerator[tuple[int, bytes], None]:
+        """(number, line) from the beginning on; what is piped in, as it comes. Raises UsageError, StoreError."""
+        if self._waits:
+            async for number, line in self._piped():
+                yield number, line
+            return
+        try:
+            self._file.seek(0)
+            for number, line in enumerate(iter(lambda: self._file.readline(MOST_BYTES + 1), b""), 1):
+                if len(line) > MOST_BYTES:
+                    raise self._too_long(number)
+                yield number, line
+        except OSError as error:
+            raise StoreError(say("store.read", path=self.name, reason=reason(error))) from error
+
+    async def keep(self) -> None:
+        """Take in all that is piped in, so that it can be read twice. Raises as `lines` does."""
+        if self._waits:
+            kept = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  # read later
+            async for _, line in self._piped():
+                kept.write(line)
+            self._file, self._waits = kept, False
+
+    def count(self, format: str) -> int | None:
+        """How many items there are, faulty ones among them; None where that is not known yet. May block."""
+        if self._waits:
+            return None
+        with suppress(OSError):
+            with open(self._file.fileno(), "rb", closefd=False) as file:
+                file.seek(0)
+                if format != "csv":
+                    return sum(not line.isspace() for line in file)
+                return max(
+                    0, sum(bool(row) for row in csv.reader(line.decode("utf-8", "replace") for line in file)) - 1
+                )
+        return None
+
+    def close(self) -> None:
+        self._file.close()
+
+    async def _piped(self) -> AsyncGenerator[tuple[int, bytes], None]:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=MOST_BYTES)
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), self._file)
+        number = 0
+        try:
+            while line := await reader.readline():
+                number += 1
+                yield number, line
+        except ValueError:
+            raise self._too_long(number + 1) from None
+        finally:
+            transport.close()
+
+    def _too_long(self, number: int) -> UsageError:
+        return UsageError(say("batch.long", where=f"{self.name}:{number}", limit=MOST_BYTES // 2**20))

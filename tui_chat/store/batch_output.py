@@ -12,8 +12,7 @@ import time
 from contextlib import suppress
 from decimal import Decimal
 from enum import Enum, auto
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -24,7 +23,8 @@ from tui_chat.store.batch_index import Index
 from tui_chat.store.files import LOCK_SECONDS, LOCK_STEP, reason, replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
 SEEN, DONE, FAILED = 1, 2, 4
 CONTENT_BITS = 29
@@ -58,7 +58,7 @@ class OutputLine(msgspec.Struct, frozen=True):
 _line = msgspec.json.Decoder(OutputLine)
 
 
-class Ledger:
+class Standings:
     """The items that have a line, and those that this run has seen in its input."""
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class BatchOutput:
     def __init__(self, path: Path) -> None:
         """Open, lock, mend and read it. Raises UsageError where another run has it, or it is no output of a batch."""
         self.path = path
-        self.ledger = Ledger()
+        self.standings = Standings()
         self.spent = Decimal(0)
         """USD, by the lines that were there."""
         self.before = 0
@@ -112,7 +112,7 @@ class BatchOutput:
         except BaseException:
             os.close(self._fd)
             raise
-        self.before = len(self.ledger)
+        self.before = len(self.standings)
 
     def append(self, id: str, hash: str, state: str, value: dict[str, Any]) -> None:
         """Write the line of an item. Raises StoreError, and the file is as it was before."""
@@ -124,11 +124,11 @@ class BatchOutput:
                 os.ftruncate(self._fd, self._size)
             raise StoreError(say("batch.unwritten", path=self.path, reason=reason(error))) from error
         self._size += len(line)
-        self.ledger.enter(id, hash, state)
+        self.standings.enter(id, hash, state)
 
     def compact(self) -> int:
         """Leave the newest line of each item, in one step; how many went. Raises StoreError, and all stay."""
-        if not self.ledger.replaced:
+        if not self.standings.replaced:
             return 0
         newest = Index()
         for number, line in enumerate(self._lines(), 1):
@@ -146,7 +146,7 @@ class BatchOutput:
             taken = os.dup(file.fileno())
         os.close(self._fd)
         self._fd = taken
-        self.ledger.replaced = 0
+        self.standings.replaced = 0
         return gone
 
     def close(self) -> None:
@@ -162,30 +162,61 @@ class BatchOutput:
 
     def _read(self) -> int:
         """Enter the lines that are there, mending a torn last one; the size in bytes."""
-        size = number = 0
-        for number, line in enumerate(self._lines(), 1):
-            whole = line.endswith(b"\n")
-            try:
-                known = _line.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                if whole:
-                    raise UsageError(say("batch.foreign", path=self.path, line=number)) from None
-                self._mend(lambda at=size: os.ftruncate(self._fd, at))
-                return size
-            self.ledger.enter(str(known.id), known.hash, known.state)
-            self.spent += known.cost.usd or 0
-            size += len(line)
-            if not whole:
-                self._mend(lambda: _write(self._fd, b"\n"))
-                return size + 1
-        return size
+        found = _enter(self._lines(), self.path, self.standings)
+        self.spent = found.spent
+        if found.torn:
+            self._mend(lambda: os.ftruncate(self._fd, found.size))
+        elif found.unended:
+            self._mend(lambda: _write(self._fd, b"\n"))
+        return found.size + found.unended
 
-    def _mend(self, act: Any) -> None:
+    def _mend(self, act: Callable[[], object]) -> None:
         try:
             act()
         except OSError as error:
             raise StoreError(say("batch.unwritten", path=self.path, reason=reason(error))) from error
         self.mended = True
+
+
+class _Found(NamedTuple):
+    size: int
+    """Bytes of whole lines."""
+    spent: Decimal
+    torn: bool = False
+    """A piece of a line follows."""
+    unended: bool = False
+    """The last line is whole but for its end."""
+
+
+def _enter(lines: Iterable[bytes], path: Path, standings: Standings) -> _Found:
+    """Enter the lines of a file. Raises UsageError where one but the last is none of a batch."""
+    size, spent = 0, Decimal(0)
+    for number, line in enumerate(lines, 1):
+        try:
+            known = _line.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            if line.endswith(b"\n"):
+                raise UsageError(say("batch.foreign", path=path, line=number)) from None
+            return _Found(size, spent, torn=True)
+        standings.enter(str(known.id), known.hash, known.state)
+        spent += known.cost.usd or 0
+        size += len(line)
+        if not line.endswith(b"\n"):
+            return _Found(size, spent, unended=True)
+    return _Found(size, spent)
+
+
+def peek(path: Path) -> Standings:
+    """What an output says, without taking it. Raises FileNotFoundError, StoreError, UsageError."""
+    standings = Standings()
+    try:
+        with path.open("rb") as file:
+            _enter(file, path, standings)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StoreError(say("store.read", path=path, reason=reason(error))) from error
+    return standings
 
 
 def _own(path: Path) -> int:
