@@ -83,7 +83,7 @@ class Report:
         self._expected = expected
         self._before = before
         self._began = time.monotonic()
-        self._recent: deque[tuple[float, int]] = deque()
+        self._recent = deque([(self._began, 0)])
         """(when, tokens of all answers by then)"""
         batch.listeners.append(self._hear)
 
