@@ -306,6 +306,7 @@ class Source:
             kept = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  # read later
             async for _, line in self._piped():
                 kept.write(line)
+            kept.flush()
             self._file, self._waits = kept, False
 
     def count(self, format: str) -> int | None:
