@@ -14,7 +14,7 @@ from tui_chat.domain.ask import Message, Settings
 from tui_chat.domain.batch import Item
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.pricing import Price
-from tui_chat.engine.batch import Batch, Began, Ending, Finished, Job, PaceChanged, PutBack
+from tui_chat.engine.batch import REFUSALS, Batch, Began, Ending, Finished, Job, PaceChanged, PutBack
 from tui_chat.engine.session import Target
 
 if TYPE_CHECKING:
@@ -265,3 +265,23 @@ async def test_a_million_items_make_no_more_tasks_than_run() -> None:
     assert len(play.taken) == 3
     play.batch.stop()
     await play.stage.clock.finish(running)
+
+
+async def test_a_key_that_is_refused_again_and_again_ends_the_batch() -> None:
+    play = Play(*[[Pause(1), *refusal(401)] for _ in range(60)], limit=5)
+    await play.play()
+    assert play.batch.ending is Ending.REFUSED
+    assert REFUSALS <= len(play.ended()) < REFUSALS + 5
+
+
+async def test_refusals_among_answers_end_nothing() -> None:
+    play = Play(*[[Pause(1), *refusal(403)] if n % 10 else answer() for n in range(60)], limit=1)
+    await play.play()
+    assert (len(play.ended()), play.batch.ending) == (60, Ending.DONE)
+
+
+async def test_finish_before_the_run_starts_nothing() -> None:
+    play = Play(answer())
+    play.batch.finish()
+    await play.play()
+    assert (play.ended(), play.batch.ending) == ([], Ending.STOPPED)

@@ -22,25 +22,22 @@ from tui_chat.cli.batch_telling import (
 from tui_chat.cli.common import Common, amount, common
 from tui_chat.cli.exits import ExitCode, exit_of_kind
 from tui_chat.cli.output import complain, print_json, print_line
-from tui_chat.cli.results import ask_object
 from tui_chat.cli.running import opened
 from tui_chat.domain.ask import Settings
-from tui_chat.domain.batch import shard
+from tui_chat.domain.batch import Shard, shard
 from tui_chat.domain.failure import Broken, StoreError, UsageError
 from tui_chat.domain.template import BadTemplate, Template
 from tui_chat.domain.words import say
-from tui_chat.engine.batch import Batch
 from tui_chat.store.batch_input import FORMATS, Source
-from tui_chat.store.batch_output import BatchOutput
 from tui_chat.wiring import Choice, NoEndpoint
-from tui_chat.wiring.batch import Keeper, Plan, Reading, faults, forecast, standings_of
+from tui_chat.wiring.batch import Plan, Reading, faults, forecast, opened_batch, standings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from decimal import Decimal
     from typing import Any
 
-    from tui_chat.engine.batch import Work
+    from tui_chat.engine.batch import Batch
     from tui_chat.wiring import House
 
 STDIN = "-"
@@ -168,10 +165,7 @@ async def _carry_out(common: Common, wish: Wish, signals: Signals, *, estimate: 
                     return ExitCode.USAGE
                 if estimate:
                     return await _estimate(built, wish, source)
-                assert wish.output is not None
-                output = await asyncio.to_thread(BatchOutput, wish.output)
-                stack.callback(output.close)
-                return await _run(built, wish, source, output, signals)
+                return await _run(built, wish, source, signals)
             except NoEndpoint as error:
                 complain(str(error))
                 return ExitCode.NO_KEY
@@ -206,42 +200,26 @@ async def _estimate(built: House, wish: Wish, source: Source) -> ExitCode:
     return ExitCode.FAILED if reading.counts.faults else ExitCode.DONE
 
 
-async def _run(built: House, wish: Wish, source: Source, output: BatchOutput, signals: Signals) -> ExitCode:
-    if output.mended:
-        complain(say("batch.mended", path=output.path))
-    reading = Reading(built, wish.plan, source, output.standings)
-    batch = Batch(built.engine, reading.jobs(), wish.concurrency, wish.cap, output.spent)
-    signals.guard(batch)
-
-    def form(work: Work) -> dict[str, Any]:
-        return ask_object(work)
-
-    keeper = Keeper(batch, output, form, built if wish.save and built.chats.saving else None)
-    batch.listeners.append(keeper.hear)
-    expected = await asyncio.to_thread(source.count, wish.plan.format)
-    report = Report(batch, reading, expected and expected // wish.plan.shard.of, output.before)
-    lost: StoreError | None = None
-    async with told(report) as faulty:
-        reading.fault = faulty.tell
-        try:
-            await batch.run()
-        except StoreError as error:
-            lost = error
-    lost = await asyncio.to_thread(_compacted, output) or lost
-    if lost is not None:
-        complain(str(lost))
-    report.end(as_json=wish.as_json, cap=wish.cap, spent=output.spent)
-    code = exit_code(report)
-    return ExitCode.FAILED if lost is not None and code is ExitCode.DONE else code
-
-
-def _compacted(output: BatchOutput) -> StoreError | None:
-    """Leave one line an item; what kept that from being done."""
-    try:
-        output.compact()
-    except StoreError as error:
-        return error
-    return None
+async def _run(built: House, wish: Wish, source: Source, signals: Signals) -> ExitCode:
+    assert wish.output is not None
+    opening = opened_batch(built, wish.plan, source, wish.output, wish.concurrency, wish.cap, keep=wish.save)
+    async with opening as opened:
+        signals.guard(opened.batch)
+        if opened.output.mended:
+            complain(say("batch.mended", path=wish.output))
+        report = Report(opened)
+        lost: StoreError | None = None
+        async with told(report) as listed:
+            opened.reading.fault = listed.tell
+            try:
+                await opened.run()
+            except StoreError as error:
+                lost = error
+        if lost is not None:
+            complain(str(lost))
+        report.end(as_json=wish.as_json, cap=wish.cap)
+        code = exit_code(report)
+        return ExitCode.FAILED if lost is not None and code is ExitCode.DONE else code
 
 
 def _format(path: Path | None) -> str:
@@ -258,7 +236,7 @@ def _template(text: str | None) -> Template | None:
         raise UsageError(say("batch.template", fault=bad)) from bad
 
 
-def _shard(text: str | None) -> Any:
+def _shard(text: str | None) -> Shard:
     found = shard(text or "1/1")
     if found is None:
         raise UsageError(say("batch.shard", text=text))

@@ -16,16 +16,17 @@ from tui_chat.domain import figures as show
 from tui_chat.domain.failure import Kind
 from tui_chat.domain.pricing import CostSource
 from tui_chat.domain.words import say
-from tui_chat.engine.batch import Ending, PaceChanged
+from tui_chat.engine.batch import REFUSALS, Ending, Finished, PaceChanged
 from tui_chat.wire.forms import CostForm
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from decimal import Decimal
 
+    from tui_chat.domain.failure import Failure
     from tui_chat.domain.spread import Spread
     from tui_chat.engine.batch import Batch, BatchEvent
-    from tui_chat.wiring.batch import Counts, Forecast, Reading
+    from tui_chat.wiring.batch import Counts, Forecast, Opened
 
 LINE_S = 5.0
 """Between two lines of progress where there is no terminal."""
@@ -76,12 +77,12 @@ class Standing:
 class Report:
     """What is told about one batch."""
 
-    def __init__(self, batch: Batch, reading: Reading, expected: int | None, before: int) -> None:
-        """`expected` lines in the input, where that is known; `before` of them had a line in the output."""
-        self.batch = batch
-        self.counts = reading.counts
-        self._expected = expected
-        self._before = before
+    def __init__(self, opened: Opened) -> None:
+        batch = self.batch = opened.batch
+        self.counts = opened.reading.counts
+        self._expected = opened.expected
+        self._before, self._spent = opened.output.before, opened.output.spent
+        self._refusal: Failure | None = None
         self._began = time.monotonic()
         self._recent = deque([(self._began, 0)])
         """(when, tokens of all answers by then)"""
@@ -112,10 +113,12 @@ class Report:
             left_s=elapsed / totals.items * left if totals.items and left is not None else None,
         )
 
-    def end(self, *, as_json: bool, cap: Decimal | None, spent: Decimal) -> None:
+    def end(self, *, as_json: bool, cap: Decimal | None) -> None:
         """Print the totals."""
         if self.batch.ending is Ending.BUDGET and cap is not None:
-            complain(say("batch.budget", spent=show.usd(spent + self.batch.totals.usd), cap=show.usd(cap)))
+            complain(say("batch.budget", spent=show.usd(self._spent + self.batch.totals.usd), cap=show.usd(cap)))
+        if self.batch.ending is Ending.REFUSED and self._refusal is not None:
+            complain(say("batch.refused", count=REFUSALS, failure=self._refusal.line))
         if self.counts.failed_before:
             complain(say("batch.failed_before", count=self.counts.failed_before))
         elapsed = time.monotonic() - self._began
@@ -134,7 +137,9 @@ class Report:
         return max(0, tokens - before) / (now - then) if now - then > FRAME_S / 2 else None
 
     def _hear(self, event: BatchEvent) -> None:
-        if isinstance(event, PaceChanged):
+        if isinstance(event, Finished):
+            self._refusal = event.work.draft.failure
+        elif isinstance(event, PaceChanged):
             seconds = show.seconds(event.seconds)
             complain(say("batch.slower", message=event.failure.message, limit=event.limit, seconds=seconds))
 

@@ -280,6 +280,7 @@ ENGLISH: dict[str, str] = {
     "batch.finishing": "finishing the {count} items under way; Ctrl+C again stops now",
     "batch.slower": "{message} · {limit} at a time from now on, after {seconds}",
     "batch.budget": "Stopped at the cap: {spent} of {cap} are spent, and the next item might cross it.",
+    "batch.refused": "Stopped after {count} refusals in a row, as the next item would fail too. {failure}",
     "batch.failed_before": "{count} items failed before; --retry-failed runs them again.",
     "batch.items": "{ended} of {of} items",
     "batch.failed": "{count} failed",

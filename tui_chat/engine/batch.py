@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 
 THROTTLED = frozenset({Kind.RATE_LIMIT, Kind.OVERLOADED})
 """What says that the whole batch is too fast."""
+HOPELESS = frozenset({Kind.AUTH, Kind.PERMISSION, Kind.QUOTA})
+"""What the next item would fail of as well."""
+REFUSALS = 25
+"""So many in a row end the batch: a key that was revoked must not use up a million lines."""
 BOOKING_S = 1.0
 LONGEST_HOLD_S = 3600.0
 """A server that asks for a longer pause has ended the batch for today: its items fail."""
@@ -166,6 +170,8 @@ class Ending(Enum):
     BUDGET = auto()
     STOPPED = auto()
     """By `finish` or `stop`."""
+    REFUSED = auto()
+    """One item after the other was refused for a reason that holds for all."""
 
 
 class Batch:
@@ -199,6 +205,8 @@ class Batch:
         self._changed = asyncio.Event()
         self._feeder: asyncio.Task[None] | None = None
         self._fault: Exception | None = None
+        self._refused = 0
+        """Items in a row."""
         self._owed = NOTHING
         """Spent and not booked."""
         self._booked_at = engine.clock.now()
@@ -208,7 +216,7 @@ class Batch:
 
         What the source raises is raised once the items under way have ended; so is what a listener raises at an end.
         """
-        self.ending = None
+        self._fault = None
         self._feeder = asyncio.ensure_future(self._feed())
         try:
             await asyncio.wait((self._feeder,))
@@ -249,6 +257,8 @@ class Batch:
 
     def retry(self, job: Job) -> None:
         """Run a job once more, before those that wait; where `run` has ended, it is called again for that."""
+        if self._feeder is not None and self._feeder.done():
+            self.ending, self.stopped = None, False
         self._again.append(job)
         self._changed.set()
 
@@ -359,6 +369,12 @@ class Batch:
         self._owed += cost.usd or 0
         if self._engine.clock.now() - self._booked_at > BOOKING_S:
             self._book()
+        trouble = work.draft.failure
+        hopeless = work.draft.phase is Phase.FAILED and trouble is not None and trouble.kind in HOPELESS
+        self._refused = self._refused + 1 if hopeless else 0
+        if self._refused >= REFUSALS and self.ending is None:
+            self.finish()
+            self.ending = Ending.REFUSED
         if work.draft.phase is Phase.COMPLETED:
             self.pace.answered()
             key = (work.target.endpoint.name, work.target.model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -22,12 +22,12 @@ from tui_chat.store.batch_input import Source, parser
 from tui_chat.store.batch_output import BatchOutput, Standing, Standings, peek
 from tui_chat.wire.forms import SettingsForm
 from tui_chat.wiring.house import Choice, NoEndpoint
+from tui_chat.wiring.results import ask_object
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from decimal import Decimal
     from pathlib import Path
-    from typing import Any
 
     from tui_chat.domain.template import Template
     from tui_chat.engine.batch import BatchEvent, Work
@@ -200,30 +200,62 @@ def content_hash(item: Item, target: Target) -> str:
     return digest(_json.encode(form))
 
 
-class Keeper:
-    """Writes the line of each item as it ends, and with `save` its conversation."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A batch ready to run, with its files."""
 
-    def __init__(
-        self, batch: Batch, output: BatchOutput, form: Callable[[Work], dict[str, Any]], house: House | None
-    ) -> None:
-        """`form` makes the object of a line; `house`: conversations are kept in its store."""
-        self._batch = batch
-        self._output = output
-        self._form = form
-        self._house = house
+    batch: Batch
+    reading: Reading
+    output: BatchOutput
+    expected: int | None
+    """Items in the input, other shards' left out; about, where an input is sharded. None: not known."""
 
-    def hear(self, event: BatchEvent) -> None:
-        """Raises StoreError where the line cannot be written."""
-        if not isinstance(event, Finished):
-            return
-        work = event.work
-        if self._batch.stopped and work.draft.phase is Phase.CANCELLED:
-            # Without a line it is run again.
-            return
-        line = {"id": work.job.item.given, "hash": work.job.hash, **self._form(work)}
-        self._output.append(work.id, work.job.hash, work.draft.phase.value, line)
-        if self._house is not None:
-            save(self._house, work)
+    async def run(self) -> None:
+        """Run it and leave one line an item. Raises StoreError for what the output does not take."""
+        try:
+            await self.batch.run()
+        finally:
+            await asyncio.to_thread(self.output.compact)
+
+
+@asynccontextmanager
+async def opened_batch(
+    house: House,
+    plan: Plan,
+    source: Source,
+    output: Path,
+    concurrency: int,
+    cap: Decimal | None = None,
+    *,
+    keep: bool = False,
+) -> AsyncGenerator[Opened]:
+    """The output is taken for as long as this is open; with `keep`, items become conversations of the store.
+
+    Raises UsageError where the output is in use, or none.
+    """
+    taken = await asyncio.to_thread(BatchOutput, output)
+    try:
+        expected = await asyncio.to_thread(source.count, plan.format)
+        reading = Reading(house, plan, source, taken.standings)
+        batch = Batch(house.engine, reading.jobs(), concurrency, cap, taken.spent)
+        keep = keep and house.chats.saving
+
+        def hear(event: BatchEvent) -> None:
+            # What was stopped has no line, and is run again.
+            if isinstance(event, Finished) and not (batch.stopped and event.work.draft.phase is Phase.CANCELLED):
+                _put_down(taken, event.work, saved=keep)
+                if keep:
+                    save(house, event.work)
+
+        batch.listeners.append(hear)
+        yield Opened(batch, reading, taken, expected and expected // plan.shard.of)
+    finally:
+        await asyncio.to_thread(taken.close)
+
+
+def _put_down(output: BatchOutput, work: Work, *, saved: bool) -> None:
+    line = {"id": work.job.item.given, "hash": work.job.hash, **ask_object(work, saved=saved)}
+    output.append(work.id, work.job.hash, work.draft.phase.value, line)
 
 
 def save(house: House, work: Work) -> None:
