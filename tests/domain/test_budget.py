@@ -124,7 +124,13 @@ def test_an_estimate_says_what_it_would_cross() -> None:
     found = judged(estimate, Budget(per_conversation=D("0.50"), per_day=D(1)), Spent(day=D("0.99")))
     assert found.crossings == (Crossing(Limit.DAY, D(1), D("1.0212")),)
     assert found.line == "likely ~$0.0312 for 12,400 tokens in and about 800 out"
-    assert found.over == "today $1.02 of $1.00 (per_day)"
+    assert found.over == "$1.02 of $1.00 for today (per_day)"
+
+
+@pytest.mark.parametrize(("least", "found"), [("0.01", []), ("0.06", [Limit.COMMAND])])
+def test_the_cap_of_a_command_is_crossed_before_the_answer_by_the_input_alone(least: str, found: list[Limit]) -> None:
+    estimate = Estimate(1, 1, Cost(D("0.09"), CostSource.ESTIMATED), Cost(D(least), CostSource.ESTIMATED))
+    assert [c.limit for c in judged(estimate, ALL, Spent()).crossings] == found
 
 
 @pytest.mark.parametrize("cost", [UNKNOWN, Cost(D(0), CostSource.ESTIMATED)], ids=["unknown", "free"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from tests.kit import DONE, HANG, Pause, Script, Stage, refusal, said, stopped, 
 from tests.kit.desk import eventually
 from tui_chat.domain.ask import Message, Settings
 from tui_chat.domain.batch import Item
+from tui_chat.domain.budget import Budget, Limit
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.pricing import Price
 from tui_chat.engine.batch import REFUSALS, Batch, Began, Ending, Finished, Job, PaceChanged, PutBack
@@ -48,10 +50,10 @@ class Play:
         count = len(scripts) if items is None else items
         target = Target(self.stage.endpoint, "m", settings or Settings(max_tokens=2), PRICE)
         self.jobs = [Job(Item(f"i{n}", f"in:{n}", (Message("user", f"p{n}"),)), target, f"{n}") for n in range(count)]
-        self.batch = Batch(self.stage.engine, self._source(), limit, cap, spent)
+        self.batch = Batch(self.stage.engine, self.source(), limit, cap, spent)
         self.batch.listeners.append(self.told.append)
 
-    async def _source(self) -> AsyncIterator[Job]:
+    async def source(self) -> AsyncIterator[Job]:
         for job in self.jobs:
             self.taken.append(job.item.id)
             yield job
@@ -285,3 +287,15 @@ async def test_finish_before_the_run_starts_nothing() -> None:
     play.batch.finish()
     await play.play()
     assert (play.ended(), play.batch.ending) == ([], Ending.STOPPED)
+
+
+async def test_the_budget_of_the_day_holds_too() -> None:
+    play = Play(*[answer() for _ in range(6)])
+    engine = replace(play.stage.engine, budget=Budget(per_day=Decimal(9)))
+    engine.ledger.book(engine.clock.wall(), Decimal(4))
+    play.batch = Batch(engine, play.source(), 2)
+    play.batch.listeners.append(play.told.append)
+    await play.play()
+    assert len(play.ended()) == 2
+    assert play.batch.ending is Ending.BUDGET
+    assert [crossing.limit for crossing in play.batch.crossings] == [Limit.DAY]

@@ -57,7 +57,8 @@ def test_what_was_spent_lately_is_taken_over(tmp_path: Path) -> None:
         c.execute("INSERT INTO conversations (id, uid, created, updated) VALUES (1, 'aaaa', 1, 1)")
         for number, (age, cost) in enumerate([(5, "0.25"), (4, "0.0000001"), (3, None), (400_000, "7")]):
             c.execute(
-                "INSERT INTO nodes (id, uid, conversation, role, text, created, cost) VALUES (?, ?, 1, 'user', '', 1, ?)",
+                "INSERT INTO nodes (id, uid, conversation, role, text, created, cost)"
+                " VALUES (?, ?, 1, 'user', '', 1, ?)",
                 (round((now - age) * 10), f"n{number}", cost),
             )
         c.commit()

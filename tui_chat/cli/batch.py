@@ -217,7 +217,7 @@ async def _run(built: House, wish: Wish, source: Source, signals: Signals) -> Ex
                 lost = error
         if lost is not None:
             complain(str(lost))
-        report.end(as_json=wish.as_json, cap=wish.cap)
+        report.end(as_json=wish.as_json)
         code = exit_code(report)
         return ExitCode.FAILED if lost is not None and code is ExitCode.DONE else code
 

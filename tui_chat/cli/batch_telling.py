@@ -81,7 +81,7 @@ class Report:
         batch = self.batch = opened.batch
         self.counts = opened.reading.counts
         self._expected = opened.expected
-        self._before, self._spent = opened.output.before, opened.output.spent
+        self._before = opened.output.before
         self._refusal: Failure | None = None
         self._began = time.monotonic()
         self._recent = deque([(self._began, 0)])
@@ -113,10 +113,10 @@ class Report:
             left_s=elapsed / totals.items * left if totals.items and left is not None else None,
         )
 
-    def end(self, *, as_json: bool, cap: Decimal | None) -> None:
+    def end(self, *, as_json: bool) -> None:
         """Print the totals."""
-        if self.batch.ending is Ending.BUDGET and cap is not None:
-            complain(say("batch.budget", spent=show.usd(self._spent + self.batch.totals.usd), cap=show.usd(cap)))
+        if self.batch.ending is Ending.BUDGET:
+            complain(say("batch.budget", over=" · ".join(crossing.line for crossing in self.batch.crossings)))
         if self.batch.ending is Ending.REFUSED and self._refusal is not None:
             complain(say("batch.refused", count=REFUSALS, failure=self._refusal.line))
         if self.counts.failed_before:

@@ -85,7 +85,7 @@ class Crossing:
 
     @property
     def line(self) -> str:
-        """`today $1.02 of $1.00 (per_day)`."""
+        """`$1.02 of $1.00 for today (per_day)`."""
         return say(f"budget.over.{self.limit}", usd=usd(self.usd), cap=usd(self.cap))
 
 
@@ -105,6 +105,8 @@ class Estimate:
     input: int
     output: int
     cost: Cost
+    least: Cost = UNKNOWN
+    """What its input alone costs."""
     crossings: tuple[Crossing, ...] = ()
 
     @property
@@ -149,6 +151,11 @@ def left(budget: Budget, spent: Spent) -> tuple[Left, ...]:
 
 
 def judged(estimate: Estimate, budget: Budget, spent: Spent) -> Estimate:
-    """The estimate with the limits that it would cross; a request that costs nothing crosses none."""
-    more = estimate.cost.usd
-    return replace(estimate, crossings=crossed(budget, spent, more) if more else ())
+    """The estimate with the limits that it would cross; a request that costs nothing crosses none.
+
+    What one command may spend is a cap, under which an answer may end where it must: only an input that is too dear
+    for it keeps a request from being sent.
+    """
+    certain = crossed(Budget(per_command=budget.per_command), spent, estimate.least.usd or NOTHING)
+    likely = crossed(replace(budget, per_command=None), spent, estimate.cost.usd or NOTHING)
+    return replace(estimate, crossings=(*certain, *likely) if estimate.cost.usd else ())

@@ -9,21 +9,20 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tui_chat.domain.ask import Ask
 from tui_chat.domain.attempts import AttemptLog, run_record
 from tui_chat.domain.batch import Totals
-from tui_chat.domain.budget import NOTHING, expected_output, likely_cost
+from tui_chat.domain.budget import NOTHING, Budget, Spent, crossed
 from tui_chat.domain.draft import Draft, Phase
 from tui_chat.domain.events import Attempt, Ended, Waiting
 from tui_chat.domain.failure import Kind
 from tui_chat.domain.meter import Meter
 from tui_chat.domain.pace import Pace
 from tui_chat.domain.pricing import UNKNOWN
-from tui_chat.domain.spread import Spread
+from tui_chat.engine.budget import foreseen, prompt_tokens, spent_today
 from tui_chat.engine.lanes import start
-from tui_chat.engine.session import prompt_tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.attempts import RunRecord
     from tui_chat.domain.batch import Item
+    from tui_chat.domain.budget import Crossing
     from tui_chat.domain.events import Stamped
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.meter import Stats
@@ -144,24 +144,6 @@ class PaceChanged:
 BatchEvent = Began | Heard | Finished | PutBack | PaceChanged
 
 
-class Foreseen(NamedTuple):
-    input: float
-    """Tokens."""
-    output: int
-    cost: Cost
-
-
-def foreseen(engine: Engine, job: Job, typical: float | None = None) -> Foreseen:
-    """What a job is likely to take; `typical` is how many tokens answers of its model have had in this batch."""
-    target, name = job.target, job.target.endpoint.name
-    ask = Ask(target.endpoint, target.model, job.item.messages, target.settings)
-    size = prompt_tokens(ask, engine.knowledge.ratios(name, target.model))
-    if typical is None:
-        typical = engine.ledger.answer_tokens(name, target.model)
-    output = expected_output(target.settings.max_tokens, typical)
-    return Foreseen(size, output, likely_cost(size, output, target.price, engine.clock.wall()))
-
-
 class Ending(Enum):
     """Why no more items are started."""
 
@@ -185,7 +167,10 @@ class Batch:
         cap: Decimal | None = None,
         spent: Decimal = NOTHING,
     ) -> None:
-        """`cap` is what may be spent, in USD, with what was `spent` before; jobs then need a price."""
+        """`cap` is what may be spent, in USD, with what was `spent` before; jobs then need a price.
+
+        The day's budget of the engine holds as well.
+        """
         self.listeners: list[Callable[[BatchEvent], None]] = []
         self.running: dict[str, Work] = {}
         """By the item's id."""
@@ -197,10 +182,12 @@ class Batch:
         """The items under way were broken off, and are to be run again."""
         self._engine = engine
         self._jobs = jobs
-        self._cap = cap
+        self.crossings: tuple[Crossing, ...] = ()
+        """The limits that the next item might cross, where that is why it is not started."""
+        self._budget = Budget(per_day=engine.budget.per_day, per_command=cap)
         self._spent = spent
-        self._typical: dict[tuple[str, str], Spread] = {}
-        """Tokens of the answers so far, by endpoint and model."""
+        self._today = NOTHING
+        """USD spent today by every program, as of the last booking."""
         self._again: deque[Job] = deque()
         self._changed = asyncio.Event()
         self._feeder: asyncio.Task[None] | None = None
@@ -217,6 +204,7 @@ class Batch:
         What the source raises is raised once the items under way have ended; so is what a listener raises at an end.
         """
         self._fault = None
+        self._book()
         self._feeder = asyncio.ensure_future(self._feed())
         try:
             await asyncio.wait((self._feeder,))
@@ -291,12 +279,14 @@ class Batch:
             wait = self.pace.until - self._engine.clock.now()
             if wait > 0:
                 self._engine.clock.call_later(wait, self._changed.set)
-            elif len(self.running) < self.pace.limit and self._affordable(likely):
-                self._begin(Work(self._engine, job, likely))
-                return True
-            elif not self.running:
-                self.ending = Ending.BUDGET
-                return False
+            elif len(self.running) < self.pace.limit:
+                self.crossings = self._too_dear(likely)
+                if not self.crossings:
+                    self._begin(Work(self._engine, job, likely))
+                    return True
+                if not self.running:
+                    self.ending = Ending.BUDGET
+                    return False
             await self._change()
         return False
 
@@ -304,18 +294,20 @@ class Batch:
         self._changed.clear()
         await self._changed.wait()
 
-    def _affordable(self, likely: Cost) -> bool:
-        """True when the cap holds even if all that is under way costs what is expected of it."""
-        if self._cap is None:
-            return True
-        under_way = sum((_at_least(work) for work in self.running.values()), NOTHING)
-        return self._spent + self.totals.usd + under_way + (likely.usd or 0) <= self._cap
+    def _too_dear(self, likely: Cost) -> tuple[Crossing, ...]:
+        """The limits that might be crossed if all that is under way costs what is expected of it, and this too."""
+        if self._budget.empty:
+            return ()
+        under_way = sum((_at_least(work) for work in self.running.values()), self._owed)
+        spent = Spent(day=self._today, command=self._spent + self.totals.usd - self._owed)
+        return crossed(self._budget, spent.and_then(under_way), likely.usd or NOTHING)
 
     def _likely(self, job: Job) -> Cost:
-        if self._cap is None:
+        if self._budget.empty:
             return UNKNOWN
-        typical = self._typical.get((job.target.endpoint.name, job.target.model))
-        return foreseen(self._engine, job, typical.mean if typical is not None else None).cost
+        target = job.target
+        ask = Ask(target.endpoint, target.model, job.item.messages, target.settings)
+        return foreseen(self._engine, ask, target.price).cost
 
     def _begin(self, work: Work) -> None:
         self.running[work.id] = work
@@ -377,8 +369,8 @@ class Batch:
             self.ending = Ending.REFUSED
         if work.draft.phase is Phase.COMPLETED:
             self.pace.answered()
-            key = (work.target.endpoint.name, work.target.model)
-            self._typical.setdefault(key, Spread()).add(stats.usage.output)
+            if not self._budget.empty and stats.usage.output is not None:
+                self._engine.ledger.answered(work.target.endpoint.name, work.target.model, stats.usage.output)
 
     def _book(self) -> None:
         """Count what was spent into its day; many items at once, as each booking is a write to the disk."""
@@ -386,6 +378,8 @@ class Batch:
         self._booked_at = self._engine.clock.now()
         if owed:
             self._engine.ledger.book(self._engine.clock.wall(), owed)
+        if self._budget.per_day is not None:
+            self._today = spent_today(self._engine)
 
     def _put_back(self, work: Work) -> None:
         job = work.job

@@ -1,6 +1,7 @@
 """One conversation being held: what was said, the reply under way, and the messages waiting their turn.
 
-Every face calls the same `submit`. Two replies never run at once in one conversation.
+Every face calls the same `submit`. Two replies never run at once in one conversation. What would likely cross a limit
+of the budget is not sent: it waits, as `asked`, until a face says `agree` or `decline`.
 """
 
 from __future__ import annotations
@@ -8,41 +9,57 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tui_chat.domain.ask import Ask, Continuation
+from tui_chat.domain.ask import Ask, Continuation, Message
 from tui_chat.domain.attempts import AttemptLog, run_record
+from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Draft, Phase
 from tui_chat.domain.events import (
+    Attempt,
+    BudgetAsked,
     Decided,
     Ended,
     Failed,
     Finished,
+    Notice,
     QueueChanged,
     Returned,
     RunHeard,
     Selected,
+    Stopped,
     Submitted,
+    Text,
+    Thinking,
 )
 from tui_chat.domain.meter import Meter, added
-from tui_chat.domain.pricing import total
-from tui_chat.domain.tokens import count
+from tui_chat.domain.pricing import Cost, CostSource, total
+from tui_chat.domain.words import say
+from tui_chat.engine.budget import prompt_tokens, stopped
 from tui_chat.engine.lanes import start
+from tui_chat.engine.purse import Purse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
-    from tui_chat.domain.ask import Message, Role, Settings
+    from tui_chat.domain.ask import Role, Settings
     from tui_chat.domain.attempts import RunRecord
+    from tui_chat.domain.budget import Estimate, Left, Limit
     from tui_chat.domain.conversation import Node
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import SessionEvent, Stamped
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.meter import Stats
-    from tui_chat.domain.pricing import Cost, Price
+    from tui_chat.domain.pricing import Price
     from tui_chat.domain.tokens import Ratios
     from tui_chat.engine.lanes import Lane
     from tui_chat.engine.ports import Engine
     from tui_chat.engine.run import Ready
+
+WATCH_S = 0.02
+"""How often the cost of a reply is held against the budget: it takes longer to compute than to fold a chunk."""
+FEW = 64
+"""Characters of a chunk that may wait for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,23 @@ class Target:
     settings: Settings
     price: Price | None = None
     stream: bool = True
+
+    def ask(self, messages: tuple[Message, ...], rest: Continuation | None = None) -> Ask:
+        return Ask(self.endpoint, self.model, messages, self.settings, self.stream, rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What waits for the user's word, because it would likely cross a limit."""
+
+    estimate: Estimate
+    go: Callable[[], None]
+    text: str = ""
+    """What was written for it."""
+    queued: bool = False
+    """It stands first in the queue."""
+    told: bool = True
+    """The listeners know that it does."""
 
 
 class Reply:
@@ -75,8 +109,7 @@ class Reply:
         self.target = target
         self._before = before
         """How a reply that is taken up again had ended."""
-        rest = Continuation(node.text, node.reasoning, before.place) if before is not None else None
-        self.ask = Ask(target.endpoint, target.model, messages, target.settings, target.stream, rest)
+        self.ask = target.ask(messages, _rest(node, before))
         self.draft = Draft(node.text, node.reasoning)
         if before is not None:
             self.draft.seams += before.seams
@@ -85,11 +118,16 @@ class Reply:
         self.run = run_record(run, self.ask, began)
         self._attempts = AttemptLog(size, target.price, began, ratios)
         self.lane: Lane | None = None
+        self.whole = False
+        """All of the answer is here, if not the end of the run."""
+        self.watched = 0.0
+        """When, in seconds of the run, its cost was last held against the budget."""
 
     def fold(self, stamped: Stamped) -> None:
         self.draft.fold(stamped)
         self.meter.fold(stamped)
         self._attempts.fold(stamped)
+        self.whole = isinstance(stamped.event, Stopped) or (self.whole and not isinstance(stamped.event, Attempt))
 
     def runs(self) -> tuple[RunRecord, ...]:
         """What the reply took: its runs before, and this one with the tries that are over."""
@@ -158,7 +196,13 @@ class Session:
         """The newest reply, under way or ended."""
         self.queue: list[str] = []
         self.ready = ready
+        self.purse = Purse(engine, lambda: self._ended().usd or NOTHING)
+        self.asked: Asked | None = None
+        self.beside = NOTHING
+        """USD that the conversation took beside its replies, such as for its title."""
         self._engine = engine
+        self._let_go: frozenset[Limit] = frozenset()
+        self._unwatched: set[str] = set()
         self._closing = self._interrupted = False
 
     @property
@@ -167,13 +211,32 @@ class Session:
 
     def submit(self, text: str) -> None:
         """Ask `text` in the conversation: at once, or when the reply under way and the messages before it are done."""
-        if self.running or self.queue:
-            self.queue.append(text)
+        waits = self.running or bool(self.queue) or self.asked is not None
+        self.queue.append(text)
+        if waits:
             self._tell(QueueChanged(tuple(self.queue)))
-            if not self.running:
-                self._next()
+        self._next(told=waits)
+
+    def agree(self) -> None:
+        """Send what waits for the user's word, once; its reply is not stopped at the limits that were named."""
+        asked, self.asked = self.asked, None
+        if asked is None:
             return
-        self._ask(text)
+        self._let_go = frozenset(crossing.limit for crossing in asked.estimate.crossings)
+        asked.go()
+        if asked.queued:
+            self._tell(QueueChanged(tuple(self.queue)))
+
+    def decline(self) -> str:
+        """Leave unsent what waits for the user's word; the text that was written for it. What is queued waits on."""
+        asked, self.asked = self.asked, None
+        if asked is None:
+            return ""
+        if asked.queued:
+            self.queue.pop(0)
+            if asked.told:
+                self._tell(QueueChanged(tuple(self.queue)))
+        return asked.text
 
     def cancel(self, cause: Failure | None = None) -> bool:
         """End the reply under way, keeping what came; False when there is none."""
@@ -185,9 +248,9 @@ class Session:
     def retry(self) -> bool:
         """Ask the newest question in chat again; the new reply is a sibling. False when there is nothing to retry."""
         question = next((n for n in reversed(self.conversation.path()) if n.role == "user"), None)
-        if self.running or question is None:
+        if self.running or self.asked is not None or question is None:
             return False
-        self._start(question)
+        self._if_allowed(self.conversation.messages(question.id), lambda: self._start(question))
         return True
 
     @property
@@ -200,9 +263,10 @@ class Session:
     def resume(self) -> bool:
         """Go on with the newest reply from where it broke off, by any way there is; False when it is whole."""
         node = self.resumable
-        if node is None or node.parent is None:
+        if node is None or node.parent is None or self.asked is not None:
             return False
-        self._run(self.conversation.nodes[node.parent], self.conversation.reopen(node.id), node.result)
+        question = self.conversation.nodes[node.parent]
+        self._if_allowed(self.conversation.messages(question.id), lambda: self._run(question, node, node.result), node)
         return True
 
     def select(self, node_id: str) -> bool:
@@ -215,9 +279,10 @@ class Session:
 
     def revise(self, node_id: str, text: str) -> bool:
         """Ask a question again in other words: a branch beside it. False while a reply is under way."""
-        if self.running:
+        if self.running or self.asked is not None:
             return False
-        self._start(self._add(self.conversation.nodes[node_id].parent, "user", text))
+        parent = self.conversation.nodes[node_id].parent
+        self._if_allowed(self._messages(parent, text), lambda: self._start(self._add(parent, "user", text)), text=text)
         return True
 
     @property
@@ -249,18 +314,27 @@ class Session:
 
     def take_back(self) -> str | None:
         """Remove the message that was queued last, and return it."""
-        if not self.queue:
+        if not self.queue or (self.asked is not None and self.asked.queued and len(self.queue) == 1):
             return None
         text = self.queue.pop()
         self._tell(QueueChanged(tuple(self.queue)))
         return text
 
     def spent(self) -> Cost:
-        """What all replies of this conversation cost so far, failed and cancelled ones too."""
+        """What this conversation cost so far: all replies, failed and cancelled ones too, and what was asked beside."""
+        under_way = [self.reply.cost()] if self.reply is not None and self.running else []
+        return total([self._ended(), *under_way])
+
+    def _ended(self) -> Cost:
+        """What this conversation cost without the reply under way."""
         costs = [n.result.cost for n in self.conversation.nodes.values() if n.result is not None]
+        return total([*costs, Cost(self.beside, CostSource.COMPUTED)] if self.beside else costs)
+
+    def budget_left(self) -> Left | None:
+        """The limit that is nearest, and how much is left under it; None where there is none. Cheap at every frame."""
         if self.reply is not None and self.running:
-            costs.append(self.reply.cost())
-        return total(costs)
+            self.purse.note(self.reply.run.id, self.reply.run_cost().usd)
+        return self.purse.left()
 
     async def close(self, *, interrupted: bool = True) -> None:
         """End the reply under way, as interrupted or as cancelled, and wait until its connection is closed."""
@@ -271,6 +345,40 @@ class Session:
     def _tell(self, event: SessionEvent) -> None:
         for listener in self.listeners:
             listener(event)
+
+    def _if_allowed(
+        self, messages: tuple[Message, ...], go: Callable[[], None], again: Node | None = None, *, text: str = ""
+    ) -> None:
+        """Have it done, unless it would likely cross a limit; `again` is a reply that is to be taken up again."""
+        estimate = self._foreseen(messages, again)
+        if estimate is None:
+            go()
+        else:
+            self._ask_first(Asked(estimate, go, text))
+
+    def _foreseen(self, messages: tuple[Message, ...], again: Node | None = None) -> Estimate | None:
+        """The estimate of a request that would likely cross a limit; None for any other."""
+        self._let_go = frozenset()
+        self._tell_unwatched()
+        before = None if again is None else again.result
+        ask = self.target.ask(messages, None if again is None else _rest(again, before))
+        return self.purse.weigh(ask, self.target.price, _cost_of(before))
+
+    def _ask_first(self, asked: Asked) -> None:
+        """Wait for the user's word; a listener may give it at once."""
+        self.asked = asked
+        self._tell(BudgetAsked(asked.estimate))
+        if self.asked is asked and not asked.told:
+            self.asked = replace(asked, told=True)
+            self._tell(QueueChanged(tuple(self.queue)))
+
+    def _tell_unwatched(self) -> None:
+        """Say, once, that the budget is blind to a model: an unknown price counts nothing."""
+        target = self.target
+        known = target.price is not None or target.endpoint.local or target.model in self._unwatched
+        if not known and not self.purse.budget.empty:
+            self._unwatched.add(target.model)
+            self._tell(Notice(say("budget.unwatched", model=target.model)))
 
     def _ask(self, text: str) -> None:
         self._start(self._add(self._anchor(), "user", text))
@@ -291,10 +399,13 @@ class Session:
         self._run(question, self._add(question.id, "assistant", endpoint=target.endpoint.name, model=target.model))
 
     def _run(self, question: Node, node: Node, before: Result | None = None) -> None:
+        if before is not None:
+            node = self.conversation.reopen(node.id)
         messages = self.conversation.messages(question.id)
         run, began = self._engine.new_id(), self._engine.clock.wall()
         ratios = self._engine.knowledge.ratios(self.target.endpoint.name, self.target.model)
         reply = self.reply = Reply(node, question, self.target, messages, before, run, began, ratios)
+        self.purse.begin(run, _cost_of(before), self._let_go)
         asks = {"main": reply.ask}
         reply.lane = start(self._engine, asks, lambda stamped: self._hear(reply, stamped), ready=self.ready)[0]
         self._tell(Submitted(question, node, reply.run))
@@ -303,6 +414,7 @@ class Session:
         reply.fold(stamped)
         if not isinstance(stamped.event, Ended):
             self._tell(RunHeard(reply.node.id, stamped))
+            self._watch(reply, stamped)
             return
         if (lesson := reply.meter.lesson()) is not None:
             self._engine.knowledge.learn_ratio(reply.target.endpoint.name, reply.target.model, lesson)
@@ -310,6 +422,10 @@ class Session:
         cut_short = self._interrupted and draft.phase is Phase.CANCELLED
         result = reply.result(Phase.INTERRUPTED if cut_short else None)
         reply.node = self.conversation.finish(reply.node.id, draft.text, draft.reasoning, result, reply.runs())
+        self.purse.end(reply.runs()[-1])
+        output = reply.meter.counted()[0].output
+        if draft.phase is Phase.COMPLETED and output:
+            self._engine.ledger.answered(reply.target.endpoint.name, reply.target.model, output)
         self._tell(Finished(reply.node))
         self._tell(RunHeard(reply.node.id, stamped))
         failed = isinstance(stamped.event.outcome, Failed)
@@ -318,18 +434,52 @@ class Session:
         if not failed and not self._closing:
             self._next()
 
-    def _next(self) -> None:
-        """Ask what is queued first; a listener may have asked something by now, and then it waits on."""
-        if self.queue and not self.running:
-            text = self.queue.pop(0)
+    def _watch(self, reply: Reply, stamped: Stamped) -> None:
+        """Stop a reply that has crossed a limit, unless all of it is here; a few words more do not matter at once."""
+        if reply.whole or self.purse.budget.empty or reply.lane is None:
+            return
+        few = isinstance(stamped.event, Text | Thinking) and len(stamped.event.text) < FEW
+        if few and stamped.at - reply.watched < WATCH_S:
+            return
+        reply.watched = stamped.at
+        if over := self.purse.over(reply.run.id, reply.run_cost().usd):
+            reply.lane.cancel(stopped(over))
+
+    def _next(self, *, told: bool = True) -> None:
+        """Ask what is queued first; a listener may have asked something by now, and then it waits on.
+
+        `told`: the listeners know that it stands in the queue.
+        """
+        if not self.queue or self.running or self.asked is not None:
+            return
+        text = self.queue[0]
+
+        def go() -> None:
+            self.queue.pop(0)
             self._ask(text)
+
+        estimate = self._foreseen(self._messages(self._anchor(), text))
+        if estimate is not None:
+            self._ask_first(Asked(estimate, go, text, queued=True, told=told))
+            return
+        go()
+        if told:
             self._tell(QueueChanged(tuple(self.queue)))
 
+    def _messages(self, parent: str | None, text: str) -> tuple[Message, ...]:
+        """What the model is told when `text` is asked under `parent`."""
+        before = () if parent is None else self.conversation.messages(parent)
+        return (*before, Message("user", text))
 
-def prompt_tokens(ask: Ask, ratios: Ratios | None = None) -> float:
-    """What is sent to the model, in estimated tokens; with the text that an answer is to be gone on with."""
-    so_far = ask.continuation.text if ask.continuation is not None else ""
-    return sum(count(text, ratios) for text in (ask.settings.system or "", *(m.text for m in ask.messages), so_far))
+
+def _cost_of(result: Result | None) -> Decimal:
+    """What is known of what a reply has cost."""
+    return (result.cost.usd if result is not None else None) or NOTHING
+
+
+def _rest(node: Node, before: Result | None) -> Continuation | None:
+    """What a reply that had ended like `before` goes on from."""
+    return None if before is None else Continuation(node.text, node.reasoning, before.place)
 
 
 def _rate(then: Stats, now: Stats) -> float | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tui_chat.domain.ask import Settings
+from tui_chat.domain.ask import Ask, Settings
 from tui_chat.domain.batch import Fault, Item, Shard, digest, free_name
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Phase
@@ -17,7 +17,8 @@ from tui_chat.domain.events import Finished as ReplyFinished
 from tui_chat.domain.events import Submitted
 from tui_chat.domain.failure import Broken, ConfigError, UsageError
 from tui_chat.domain.words import say
-from tui_chat.engine.batch import Batch, Finished, Job, foreseen
+from tui_chat.engine.batch import Batch, Finished, Job
+from tui_chat.engine.budget import foreseen
 from tui_chat.store.batch_input import Source, parser
 from tui_chat.store.batch_output import BatchOutput, Standing, Standings, peek
 from tui_chat.wire.forms import SettingsForm
@@ -295,7 +296,9 @@ async def forecast(house: House, reading: Reading) -> Forecast:
     """Add up what the jobs are likely to take; nothing is sent."""
     found = Forecast()
     async for job in reading.jobs():
-        likely = foreseen(house.engine, job)
+        target = job.target
+        ask = Ask(target.endpoint, target.model, job.item.messages, target.settings)
+        likely = foreseen(house.engine, ask, target.price)
         found.items += 1
         found.input += likely.input
         found.output += likely.output
