@@ -120,6 +120,8 @@ def test_csv_that_is_wrong() -> None:
     assert "1 cells for 2 columns" in faults[0]
     assert "top_p" in faults[1]
     assert "quote" in faults[3]
+    long = "x" * 200_000
+    assert one(f"prompt\n{long}\n", "csv").messages[0].text == long
     assert "no column is called prompt" in wrong("a,b\n1,2\n", "csv")
     assert "UTF-8" in wrong(b"prompt\n\xff\n", "csv")
 
@@ -198,3 +200,12 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         Source(tmp_path / "gone")
     with pytest.raises(UsageError, match="directory"):
         Source(tmp_path)
+
+
+def test_a_quote_that_is_never_closed_takes_no_more_than_a_line_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_input, "MOST_BYTES", 1000)
+    found = read('prompt\n"open\n' + "line\n" * 500 + "last\n", "csv")
+    assert isinstance(found[0], Fault)
+    assert "in:2: a quote is not closed" in found[0].line
+    assert isinstance(found[-1], Item)
+    assert found[-1].messages[0].text == "last"

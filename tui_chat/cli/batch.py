@@ -176,14 +176,12 @@ async def _carry_out(common: Common, wish: Wish, signals: Signals, *, estimate: 
 
 async def _refused(built: House, wish: Wish, source: Source) -> bool:
     """True, and told, when a line is wrong."""
-    found = await faults(built, wish.plan, source)
     listed = Faults()
-    for line in found:
-        listed.tell(line)
+    found = await faults(built, wish.plan, source, listed.tell)
     listed.close()
     if found:
-        complain(say("batch.strict", count=len(found)))
-    return bool(found)
+        complain(say("batch.strict", count=f"{found:,}"))
+    return found > 0
 
 
 async def _estimate(built: House, wish: Wish, source: Source) -> ExitCode:

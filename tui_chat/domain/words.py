@@ -262,6 +262,7 @@ ENGLISH: dict[str, str] = {
     "batch.line": "{where}: {fault}",
     "batch.utf8": "the line is not UTF-8",
     "batch.quotes": "a quote is not closed",
+    "batch.no_csv": "no CSV: {fault}",
     "batch.cells": "{found} cells for {wanted} columns",
     "batch.no_column": "no column is called prompt, and there is no --template; columns: {columns}",
     "batch.no_json": "no JSON object: {fault}",

@@ -46,6 +46,7 @@ HOPELESS = frozenset({Kind.AUTH, Kind.PERMISSION, Kind.QUOTA})
 REFUSALS = 25
 """So many in a row end the batch: a key that was revoked must not use up a million lines."""
 BOOKING_S = 1.0
+NEWS_S = 1.0
 LONGEST_HOLD_S = 3600.0
 """A server that asks for a longer pause has ended the batch for today: its items fail."""
 RETURNS = 5
@@ -388,9 +389,10 @@ class Batch:
         self._tell(PutBack(work))
 
     def _slow_down(self, work: Work, seconds: float, failure: Failure) -> None:
-        before = (self.pace.limit, self.pace.until)
+        limit, until = self.pace.limit, self.pace.until
         self.pace.throttled(self._engine.clock.now(), work.sent, seconds)
-        if (self.pace.limit, self.pace.until) != before:
+        # Each refusal of a burst puts the end of the pause off by a moment: that is no news.
+        if self.pace.limit < limit or self.pace.until > until + NEWS_S:
             self._tell(PaceChanged(self.pace.limit, seconds, failure))
 
     def _tell(self, event: BatchEvent) -> None:

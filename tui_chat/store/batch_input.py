@@ -33,6 +33,8 @@ FORMATS = ("jsonl", "csv", "text")
 MOST_BYTES = 32 * 2**20
 """Of one line of input."""
 MOST_ID = 512
+BREATH = 200
+"""Lines of a file between two chances for others to run."""
 
 
 class MessageForm(msgspec.Struct, frozen=True):
@@ -141,11 +143,14 @@ class Table:
         self._columns: list[str] | None = None
         self._open: list[str] = []
         """Lines of a row whose quotes are not closed."""
+        self._quotes = self._size = 0
+        """Of those lines: quotes and characters."""
         self._first = 1
+        csv.field_size_limit(MOST_BYTES)
 
     def feed(self, number: int, line: bytes) -> Iterator[Item | Fault]:
         if not self._open:
-            self._first = number
+            self._first, self._quotes, self._size = number, 0, 0
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
@@ -153,8 +158,13 @@ class Table:
             yield self._fault(say("batch.utf8"))
             return
         self._open.append(text)
-        if sum(part.count('"') for part in self._open) % 2 == 0:
+        self._quotes += text.count('"')
+        self._size += len(text)
+        if self._quotes % 2 == 0:
             yield from self._row()
+        elif self._size > MOST_BYTES:
+            self._open.clear()
+            yield self._fault(say("batch.quotes"))
 
     def finish(self) -> Iterator[Item | Fault]:
         if self._open:
@@ -162,8 +172,12 @@ class Table:
 
     def _row(self) -> Iterator[Item | Fault]:
         source = "".join(self._open)
-        rows = [row for row in csv.reader(self._open) if row]
-        self._open.clear()
+        lines, self._open = self._open, []
+        try:
+            rows = [row for row in csv.reader(lines) if row]
+        except csv.Error as error:
+            yield self._fault(say("batch.no_csv", fault=error))
+            return
         for cells in rows:
             if self._columns is None:
                 self._columns = [cell.strip() for cell in cells]
@@ -297,6 +311,9 @@ class Source:
                 if len(line) > MOST_BYTES:
                     raise self._too_long(number)
                 yield number, line
+                if number % BREATH == 0:
+                    # What has a line is passed over without a wait: signals and the progress need one.
+                    await asyncio.sleep(0)
         except OSError as error:
             raise StoreError(say("store.read", path=self.name, reason=reason(error))) from error
 
@@ -313,7 +330,7 @@ class Source:
         """How many items there are, faulty ones among them; None where that is not known yet. May block."""
         if self._waits:
             return None
-        with suppress(OSError):
+        with suppress(OSError, csv.Error):
             with open(self._file.fileno(), "rb", closefd=False) as file:
                 file.seek(0)
                 if format != "csv":

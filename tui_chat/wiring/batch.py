@@ -309,15 +309,14 @@ async def forecast(house: House, reading: Reading) -> Forecast:
     return found
 
 
-async def faults(house: House, plan: Plan, source: Source) -> list[str]:
-    """Every line that cannot be run, found without sending anything."""
-    found: list[str] = []
+async def faults(house: House, plan: Plan, source: Source, tell: Callable[[str], None]) -> int:
+    """Tell of every line that cannot be run, without sending anything; how many there are."""
     await source.keep()
     reading = Reading(house, plan, source, Standings())
-    reading.fault = found.append
+    reading.fault = tell
     async for _ in reading.jobs():
         pass
-    return found
+    return reading.counts.faults
 
 
 def standings_of(path: Path | None) -> Standings:
