@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -473,6 +477,36 @@ def test_progress_without_a_terminal_is_lines(bench: Bench) -> None:
     (line,) = done.err.splitlines()
     assert line.startswith("tui-chat: 2 of 4 items · 2 running")
     assert line.endswith("left")
+
+
+@pytest.mark.parametrize("columns", [60, 140])
+def test_progress_on_a_terminal_is_one_live_line(bench: Bench, columns: int) -> None:
+    bench.prompts(6)
+    bench.source.write_text(bench.source.read_text() + '{"id": "\\u001b]0;title\\u0007", "prompt": 1}\n')
+    bench.answering.wait = 0.7
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(
+        [*COMMAND, *bench.command, "--concurrency", "2"],
+        env=bench.program.env | {"TERM": "xterm-256color"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    # At the end of the program the terminal is closed, which Linux tells as an error.
+    with suppress(OSError):
+        while piece := os.read(ours, 65536):
+            shown += piece
+    os.close(ours)
+    assert process.communicate(timeout=20)[0].startswith(b"requests  6 ")
+    text = shown.decode()
+    assert "of 7 items" in text
+    assert "2 running" in text
+    assert ("━" in text) == (columns == 140)
+    assert "in.jsonl:7" in text.replace("\r\n", "")
+    assert "\x1b]" not in text
 
 
 SHARDS = 3
