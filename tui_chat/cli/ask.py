@@ -63,13 +63,13 @@ def command(
         if prompt is not None or continued is not None:
             raise UsageError(say("usage.resume_alone"))
         return run_until_signal(lambda: _ask(common, choice, Resumed(resume), cap, as_json=as_json, stats=stats))
-    piped = _piped()
-    if continued and prompt is None and (piped is None or not looks_like_id(continued)):
+    given = piped()
+    if continued and prompt is None and (given is None or not looks_like_id(continued)):
         # `ask -c "And then?"`: what follows -c is the question; with a question piped in, it is an id.
-        question = Asked(_question(continued, piped), NEWEST)
+        what = Asked(question(continued, given), NEWEST)
     else:
-        question = Asked(_question(prompt, piped), continued)
-    return run_until_signal(lambda: _ask(common, choice, question, cap, as_json=as_json, stats=stats))
+        what = Asked(question(prompt, given), continued)
+    return run_until_signal(lambda: _ask(common, choice, what, cap, as_json=as_json, stats=stats))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def _unsent(trouble: Failure | None, choice: Choice, *, as_json: bool) -> ExitCo
     return exit_of_kind(trouble.kind)
 
 
-def _question(prompt: str | None, piped: str | None) -> str:
+def question(prompt: str | None, piped: str | None) -> str:
     """PROMPT and what is piped in, joined by a blank line."""
     parts = [part for part in (prompt, piped) if part is not None and part.strip()]
     if not parts:
@@ -172,7 +172,7 @@ def _question(prompt: str | None, piped: str | None) -> str:
     return "\n\n".join(parts)
 
 
-def _piped() -> str | None:
+def piped() -> str | None:
     """stdin, when it is a pipe or a regular file that holds anything."""
     try:
         mode = os.fstat(0).st_mode

@@ -1,12 +1,14 @@
 """One conversation being held: what was said, the reply under way, and the messages waiting their turn.
 
-Every face calls the same `submit`. Two replies never run at once in one conversation. What would likely cross a limit
-of the budget is not sent: it waits, as `asked`, until a face says `agree` or `decline`.
+Every face calls the same `submit`. Two replies of the chat never run at once in one conversation; those of a
+comparison (`engine.comparison`) run aside, many at once. What would likely cross a limit of the budget is not sent: it
+waits, as `asked`, until a face says `agree` or `decline`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.ask import Ask, Continuation, Message
@@ -15,12 +17,14 @@ from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Draft, Phase
 from tui_chat.domain.events import (
+    CHAT,
     Attempt,
     BudgetAsked,
     Decided,
     Ended,
     Failed,
     Finished,
+    Kept,
     Notice,
     QueueChanged,
     Returned,
@@ -39,6 +43,7 @@ from tui_chat.engine.lanes import start
 from tui_chat.engine.purse import Purse
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
     from decimal import Decimal
 
@@ -103,7 +108,10 @@ class Reply:
         run: str = "",
         began: float = 0.0,
         ratios: Ratios | None = None,
+        lane: str = "",
+        repeat: int = 0,
     ) -> None:
+        """`lane` and `repeat` as a RunRecord has them."""
         self.node = node
         self.question = question
         self.target = target
@@ -115,7 +123,7 @@ class Reply:
             self.draft.seams += before.seams
         size = prompt_tokens(self.ask, ratios)
         self.meter = Meter(size, ratios)
-        self.run = run_record(run, self.ask, began)
+        self.run = run_record(run, self.ask, began, lane, repeat)
         self._attempts = AttemptLog(size, target.price, began, ratios)
         self.lane: Lane | None = None
         self.whole = False
@@ -194,6 +202,8 @@ class Session:
         self.listeners: list[Callable[[SessionEvent], None]] = []
         self.reply: Reply | None = None
         """The newest reply, under way or ended."""
+        self.aside: dict[str, Reply] = {}
+        """Replies under way that are not the chat's own but those of a comparison, by their turns."""
         self.queue: list[str] = []
         self.ready = ready
         self.purse = Purse(engine, lambda: self._ended().usd or NOTHING)
@@ -209,9 +219,20 @@ class Session:
     def running(self) -> bool:
         return self.reply is not None and not self.reply.draft.phase.ended
 
+    @property
+    def busy(self) -> bool:
+        """A reply is under way, the chat's own or one of a comparison: what is sent now waits."""
+        return self.running or bool(self.aside)
+
+    def under_way(self, node_id: str) -> Reply | None:
+        """The reply that is becoming this turn."""
+        if self.running and self.reply is not None and self.reply.node.id == node_id:
+            return self.reply
+        return self.aside.get(node_id)
+
     def submit(self, text: str) -> None:
         """Ask `text` in the conversation: at once, or when the reply under way and the messages before it are done."""
-        waits = self.running or bool(self.queue) or self.asked is not None
+        waits = self.busy or bool(self.queue) or self.asked is not None
         self.queue.append(text)
         if waits:
             self._tell(QueueChanged(tuple(self.queue)))
@@ -248,7 +269,7 @@ class Session:
     def retry(self) -> bool:
         """Ask the newest question in chat again; the new reply is a sibling. False when there is nothing to retry."""
         question = next((n for n in reversed(self.conversation.path()) if n.role == "user"), None)
-        if self.running or self.asked is not None or question is None:
+        if self.busy or self.asked is not None or question is None:
             return False
         self._if_allowed(self.conversation.messages(question.id), lambda: self._start(question))
         return True
@@ -257,7 +278,7 @@ class Session:
     def resumable(self) -> Node | None:
         """The newest reply in chat, if it broke off with some text and can be taken up again."""
         path = self.conversation.path()
-        node = path[-1] if path and not self.running else None
+        node = path[-1] if path and not self.busy else None
         return node if node is not None and node.text and node.result is not None and node.result.broken_off else None
 
     def resume(self) -> bool:
@@ -271,7 +292,7 @@ class Session:
 
     def select(self, node_id: str) -> bool:
         """Put a turn in chat, with what was last in chat below it; False while a reply is under way."""
-        if self.running:
+        if self.busy:
             return False
         self.conversation.select(node_id)
         self._tell(Selected(self.conversation.head))
@@ -279,7 +300,7 @@ class Session:
 
     def revise(self, node_id: str, text: str) -> bool:
         """Ask a question again in other words: a branch beside it. False while a reply is under way."""
-        if self.running or self.asked is not None:
+        if self.busy or self.asked is not None:
             return False
         parent = self.conversation.nodes[node_id].parent
         self._if_allowed(self._messages(parent, text), lambda: self._start(self._add(parent, "user", text)), text=text)
@@ -289,7 +310,7 @@ class Session:
     def undecided(self) -> Node | None:
         """The newest reply in chat, if the program ended before it did and nothing was said about it since."""
         path = self.conversation.path()
-        node = path[-1] if path and not self.running else None
+        node = path[-1] if path and not self.busy else None
         return node if node is not None and node.result is not None and node.result.undecided else None
 
     def keep(self) -> bool:
@@ -308,9 +329,67 @@ class Session:
     def _decide(self) -> Node | None:
         node = self.undecided
         if node is not None:
-            node = self.conversation.keep(node.id)
-            self._tell(Decided(node))
+            # What a comparison had under way beside it would else wait for a decision for ever.
+            beside = [n.id for n in self.conversation.nodes.values() if n.result is not None and n.result.undecided]
+            for id in beside:
+                self._tell(Decided(self.conversation.keep(id)))
         return node
+
+    # a comparison within the conversation
+
+    def anchor(self, head: str | None) -> str | None:
+        """The turn that a new message under `head` follows: a question that nothing answered is not one."""
+        while head is not None:
+            node = self.conversation.nodes[head]
+            if node.role != "user" and node.sendable:
+                break
+            head = node.parent
+        return head
+
+    def ask_aside(self, parent: str | None, text: str, *, in_chat: bool) -> Node:
+        """Put a question under `parent` without asking it of anybody yet."""
+        return self._add(parent, "user", text, in_chat=in_chat)
+
+    def begin_aside(
+        self,
+        question: Node,
+        target: Target,
+        lane: str,
+        repeat: int,
+        *,
+        in_chat: bool = False,
+        slots: asyncio.Semaphore | None = None,
+    ) -> Reply:
+        """Begin a reply beside all others; `lane` and `repeat` as a RunRecord has them."""
+        names = {"endpoint": target.endpoint.name, "model": target.model}
+        node = self._add(question.id, "assistant", in_chat=in_chat, **names)
+        return self._begin(question, node, target, None, lane, repeat, slots)
+
+    def resume_aside(self, node_id: str, target: Target, lane: str, repeat: int) -> Reply | None:
+        """Go on with a reply of a comparison from where it broke off; None when it is whole or nothing came."""
+        node = self.conversation.nodes[node_id]
+        if node.parent is None or not node.text or node.result is None or not node.result.broken_off:
+            return None
+        question = self.conversation.nodes[node.parent]
+        return self._begin(question, node, target, node.result, lane, repeat)
+
+    def adopt(self, node_id: str, target: Target, reply: Reply | None = None) -> bool:
+        """Make an ended reply of a comparison the conversation's; the chat goes on from it, with its target.
+
+        False while the chat's own reply, or this one, is under way.
+        """
+        if self.running or node_id in self.aside:
+            return False
+        self.conversation.select(node_id)
+        self.target, self.reply = target, reply
+        node = self.conversation.nodes[node_id]
+        self._tell(Kept(node, target.endpoint.name, target.model, target.settings))
+        self._tell(Selected(self.conversation.head))
+        return True
+
+    def tell(self, event: SessionEvent) -> None:
+        """Have the listeners hear what a comparison in this conversation has to say."""
+        self._tell(event)
 
     def take_back(self) -> str | None:
         """Remove the message that was queued last, and return it."""
@@ -323,10 +402,10 @@ class Session:
     def spent(self) -> Cost:
         """What this conversation cost so far: all replies, failed and cancelled ones too, and what was asked beside."""
         under_way = [self.reply.cost()] if self.reply is not None and self.running else []
-        return total([self._ended(), *under_way])
+        return total([self._ended(), *under_way, *(reply.cost() for reply in self.aside.values())])
 
     def _ended(self) -> Cost:
-        """What this conversation cost without the reply under way."""
+        """What this conversation cost without the replies under way."""
         costs = [n.result.cost for n in self.conversation.nodes.values() if n.result is not None]
         return total([*costs, Cost(self.beside, CostSource.COMPUTED)] if self.beside else costs)
 
@@ -334,13 +413,19 @@ class Session:
         """The limit that is nearest, and how much is left under it; None where there is none. Cheap at every frame."""
         if self.reply is not None and self.running:
             self.purse.note(self.reply.run.id, self.reply.run_cost().usd)
+        for reply in self.aside.values():
+            self.purse.note(reply.run.id, reply.run_cost().usd)
         return self.purse.left()
 
     async def close(self, *, interrupted: bool = True) -> None:
-        """End the reply under way, as interrupted or as cancelled, and wait until its connection is closed."""
+        """End what is under way, as interrupted or as cancelled, and wait until its connections are closed."""
         self._closing, self._interrupted = True, interrupted
-        if self.cancel() and self.reply is not None and self.reply.lane is not None:
-            await self.reply.lane.outcome()
+        replies = [*self.aside.values(), *([self.reply] if self.reply is not None and self.running else [])]
+        lanes = [reply.lane for reply in replies if reply.lane is not None]
+        for lane in lanes:
+            lane.cancel()
+        for lane in lanes:
+            await lane.outcome()
 
     def _tell(self, event: SessionEvent) -> None:
         for listener in self.listeners:
@@ -381,34 +466,55 @@ class Session:
             self._tell(Notice(say("budget.unwatched", model=target.model)))
 
     def _ask(self, text: str) -> None:
-        self._start(self._add(self._anchor(), "user", text))
+        self._start(self._add(self.anchor(self.conversation.head), "user", text))
 
-    def _add(self, parent: str | None, role: Role, text: str = "", *, endpoint: str = "", model: str = "") -> Node:
+    def _add(
+        self,
+        parent: str | None,
+        role: Role,
+        text: str = "",
+        *,
+        endpoint: str = "",
+        model: str = "",
+        in_chat: bool = True,
+    ) -> Node:
         id, now = self._engine.new_id(), self._engine.clock.wall()
-        return self.conversation.add(parent, role, text, endpoint=endpoint, model=model, id=id, created=now)
-
-    def _anchor(self) -> str | None:
-        """The turn that a new message follows: a question that nothing answered is not one."""
-        path = self.conversation.path()
-        while path and (path[-1].role == "user" or not path[-1].sendable):
-            path.pop()
-        return path[-1].id if path else None
+        names = {"endpoint": endpoint, "model": model, "id": id}
+        return self.conversation.add(parent, role, text, created=now, in_chat=in_chat, **names)
 
     def _start(self, question: Node) -> None:
         target = self.target
         self._run(question, self._add(question.id, "assistant", endpoint=target.endpoint.name, model=target.model))
 
     def _run(self, question: Node, node: Node, before: Result | None = None) -> None:
+        self._begin(question, node, self.target, before)
+
+    def _begin(
+        self,
+        question: Node,
+        node: Node,
+        target: Target,
+        before: Result | None = None,
+        lane: str = "",
+        repeat: int = 0,
+        slots: asyncio.Semaphore | None = None,
+    ) -> Reply:
         if before is not None:
             node = self.conversation.reopen(node.id)
         messages = self.conversation.messages(question.id)
         run, began = self._engine.new_id(), self._engine.clock.wall()
-        ratios = self._engine.knowledge.ratios(self.target.endpoint.name, self.target.model)
-        reply = self.reply = Reply(node, question, self.target, messages, before, run, began, ratios)
-        self.purse.begin(run, _cost_of(before), self._let_go)
-        asks = {"main": reply.ask}
-        reply.lane = start(self._engine, asks, lambda stamped: self._hear(reply, stamped), ready=self.ready)[0]
+        ratios = self._engine.knowledge.ratios(target.endpoint.name, target.model)
+        reply = Reply(node, question, target, messages, before, run, began, ratios, lane, repeat)
+        if lane:
+            self.aside[node.id] = reply
+        else:
+            self.reply = reply
+        self.purse.begin(run, _cost_of(before), frozenset() if lane else self._let_go)
+        asks = {lane or CHAT: reply.ask}
+        listener = partial(self._hear, reply)
+        reply.lane = start(self._engine, asks, listener, ready=self.ready, slots=slots)[0]
         self._tell(Submitted(question, node, reply.run))
+        return reply
 
     def _hear(self, reply: Reply, stamped: Stamped) -> None:
         reply.fold(stamped)
@@ -427,9 +533,10 @@ class Session:
         if draft.phase is Phase.COMPLETED and output:
             self._engine.ledger.answered(reply.target.endpoint.name, reply.target.model, output)
         self._tell(Finished(reply.node))
+        aside = self.aside.pop(reply.node.id, None) is not None
         self._tell(RunHeard(reply.node.id, stamped))
-        failed = isinstance(stamped.event.outcome, Failed)
-        if not draft.received and draft.phase is not Phase.COMPLETED:
+        failed = isinstance(stamped.event.outcome, Failed) and not aside
+        if not draft.received and draft.phase is not Phase.COMPLETED and not aside:
             self._tell(Returned(reply.question.text))
         if not failed and not self._closing:
             self._next()
@@ -450,7 +557,7 @@ class Session:
 
         `told`: the listeners know that it stands in the queue.
         """
-        if not self.queue or self.running or self.asked is not None:
+        if not self.queue or self.busy or self.asked is not None:
             return
         text = self.queue[0]
 
@@ -458,7 +565,7 @@ class Session:
             self.queue.pop(0)
             self._ask(text)
 
-        estimate = self._foreseen(self._messages(self._anchor(), text))
+        estimate = self._foreseen(self._messages(self.anchor(self.conversation.head), text))
         if estimate is not None:
             self._ask_first(Asked(estimate, go, text, queued=True, told=told))
             return

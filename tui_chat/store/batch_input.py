@@ -18,8 +18,8 @@ from tui_chat.domain.batch import Fault, Item, digest
 from tui_chat.domain.failure import StoreError, UsageError
 from tui_chat.domain.template import MissingField
 from tui_chat.domain.words import say
-from tui_chat.store.config import settings_of
 from tui_chat.store.files import reason
+from tui_chat.store.lanes import settings_in
 from tui_chat.store.schema import ProfileTable
 from tui_chat.store.tables import Reader, ended
 
@@ -264,7 +264,7 @@ def _rendered(template: Template, fields: Mapping[str, Any]) -> str:
 
 def _made(form: ItemForm, where: str, source: bytes, prompt: str | None) -> Item:
     """Raises Wrong."""
-    settings = settings_of(form)
+    settings = settings_in(form)
     if (prompt is None) == (form.messages is None):
         raise Wrong(say("batch.no_prompt"))
     if form.messages is None:

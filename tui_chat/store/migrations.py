@@ -137,11 +137,46 @@ STEPS = (
         "CREATE INDEX nodes_conversation ON nodes (conversation, role, state, cost, estimated, model)",
     ),
     (
-        # What was spent, by quarters of an hour: midnight is the end of one in every time zone. It stays when a
-        # conversation goes. What was spent lately is taken over; the id of a node is the tenth of a second.
-        "CREATE TABLE spending (quarter INTEGER PRIMARY KEY, usd TEXT NOT NULL)",
-        "INSERT INTO spending SELECT id / 9000, printf('%.12f', sum(CAST(cost AS REAL))) FROM nodes"
+        # What each program has spent, by quarters of an hour: midnight is the end of one in every time zone. It stays
+        # when a conversation goes. What was spent lately is taken over; the id of a node is the tenth of a second.
+        "CREATE TABLE spending (quarter INTEGER, program TEXT, usd TEXT NOT NULL, PRIMARY KEY (quarter, program))"
+        " WITHOUT ROWID",
+        "INSERT INTO spending SELECT id / 9000, '', printf('%.12f', sum(CAST(cost AS REAL))) FROM nodes"
         " WHERE id > (strftime('%s', 'now') - 172800) * 10 AND cost IS NOT NULL GROUP BY id / 9000",
+    ),
+    (
+        # Comparisons. A run belongs to a lane, and is one of its repeats; those of the chat belong to none.
+        "ALTER TABLE runs ADD COLUMN lane TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN repeat INTEGER NOT NULL DEFAULT 0",
+        """
+        CREATE TABLE lanes (
+            conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
+            uid TEXT NOT NULL,
+            place INTEGER NOT NULL,
+            label TEXT NOT NULL,
+            endpoint TEXT NOT NULL,
+            model TEXT NOT NULL,
+            settings TEXT NOT NULL,
+            head TEXT,
+            synced INTEGER NOT NULL,
+            note TEXT NOT NULL,
+            PRIMARY KEY (conversation, uid)
+        ) WITHOUT ROWID
+        """,
+        # The settings are those of the round, whatever becomes of the lane's.
+        """
+        CREATE TABLE votes (
+            conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
+            round TEXT NOT NULL,
+            lane TEXT NOT NULL,
+            verdict TEXT NOT NULL,
+            at REAL NOT NULL,
+            endpoint TEXT NOT NULL,
+            model TEXT NOT NULL,
+            settings TEXT NOT NULL,
+            PRIMARY KEY (conversation, round, lane)
+        ) WITHOUT ROWID
+        """,
     ),
 )
 VERSION = len(STEPS)

@@ -157,6 +157,8 @@ class ChatScreen(Copying, Reading):
     # what the session says
 
     def hear(self, event: events.SessionEvent) -> None:
+        if events.lane_of(event):
+            return
         match event:
             case events.Submitted(question, reply):
                 if not self.chat.title:
@@ -188,8 +190,10 @@ class ChatScreen(Copying, Reading):
                 self._ask_about_budget()
             case events.Notice(text):
                 self.notice(text)
-            case events.Finished():
+            case events.Finished() | events.LanesChanged() | events.Voted():
                 pass
+            case events.Kept():
+                self.retarget()
 
     def _end(self) -> None:
         if self._notice_passing:
