@@ -517,24 +517,27 @@ def test_shards_are_merged_by_cat(bench: Bench, runner: str) -> None:
     if shutil.which(runner) is None:
         pytest.skip(f"{runner} is not installed")
     bench.prompts(40)
+    with bench.source.open("a") as file:
+        file.write("{broken\n")
     each = f"{' '.join(COMMAND)} -m m batch in.jsonl -o out.{{}}.jsonl --shard {{}}/{SHARDS}"
     spread = {
         "xargs": f"seq {SHARDS} | xargs -P {SHARDS} -I{{}} sh -c '{each}'",
         "parallel": f"parallel -j {SHARDS} {each} ::: $(seq {SHARDS})",
     }[runner]
     done = subprocess.run(
-        ["sh", "-c", f"{spread} && cat out.*.jsonl > out.jsonl"],
+        ["sh", "-c", f"{spread}; cat out.*.jsonl > out.jsonl"],
         env=bench.program.env,
         cwd=bench.program.home,
         capture_output=True,
         timeout=90,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(b"in.jsonl:41: ") == 1
     assert sorted(line["id"] for line in bench.lines) == sorted(f"i{n}" for n in range(40))
     parts = [len((bench.program.home / f"out.{n}.jsonl").read_text().splitlines()) for n in range(1, SHARDS + 1)]
     assert all(parts)
     assert len(bench.asked) == 40
+    bench.prompts(40)
     assert bench.run().code == 0
     assert bench.asked == []
 

@@ -89,8 +89,10 @@ class Reading:
         counts = self.counts
         async for found in self._items():
             if isinstance(found, Fault):
-                counts.read += 1
-                self._wrong(found.line)
+                # Of several shards one tells.
+                if self._plan.shard.holds(found.line):
+                    counts.read += 1
+                    self._wrong(found.line)
                 continue
             item = self._named(found)
             if not self._plan.shard.holds(item.id):
