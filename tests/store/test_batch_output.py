@@ -69,6 +69,24 @@ def test_the_later_line_stands_and_compaction_leaves_it(path: Path) -> None:
     BatchOutput(path).close()
 
 
+def test_writing_goes_on_after_a_compaction(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = BatchOutput(path)
+    for id in "aab":
+        write(output, id)
+    output.compact()
+    write(output, "c")
+    monkeypatch.setattr(os, "write", _full)
+    with pytest.raises(StoreError):
+        write(output, "d")
+    monkeypatch.undo()
+    assert ids(path) == ["a", "b", "c"]
+    write(output, "c", text="new")
+    assert ids(path) == ["a", "b", "c", "c"]
+    assert output.compact() == 1
+    assert ids(path) == ["a", "b", "c"]
+    output.close()
+
+
 def test_merged_outputs_are_compacted_by_the_next_run(path: Path) -> None:
     lines = [json.dumps(line(id, text=text)) for id, text in [("a", "1"), ("b", "2"), ("a", "3")]]
     path.write_text("\n".join(lines) + "\n")

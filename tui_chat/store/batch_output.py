@@ -145,7 +145,8 @@ class BatchOutput:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             taken = os.dup(file.fileno())
         os.close(self._fd)
-        self._fd = taken
+        fcntl.fcntl(taken, fcntl.F_SETFL, os.O_APPEND)
+        self._fd, self._size = taken, os.fstat(taken).st_size
         self.standings.replaced = 0
         return gone
 
