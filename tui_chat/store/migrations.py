@@ -137,11 +137,10 @@ STEPS = (
         "CREATE INDEX nodes_conversation ON nodes (conversation, role, state, cost, estimated, model)",
     ),
     (
-        # What each program has spent, by quarters of an hour: midnight is the end of one in every time zone. It stays
-        # when a conversation goes. What was spent lately is taken over; the id of a node is the tenth of a second.
-        "CREATE TABLE spending (quarter INTEGER, program TEXT, usd TEXT NOT NULL, PRIMARY KEY (quarter, program))"
-        " WITHOUT ROWID",
-        "INSERT INTO spending SELECT id / 9000, '', printf('%.12f', sum(CAST(cost AS REAL))) FROM nodes"
+        # What was spent, by quarters of an hour: midnight is the end of one in every time zone. It stays when a
+        # conversation goes. What was spent lately is taken over; the id of a node is the tenth of a second.
+        "CREATE TABLE spending (quarter INTEGER PRIMARY KEY, usd TEXT NOT NULL)",
+        "INSERT INTO spending SELECT id / 9000, printf('%.12f', sum(CAST(cost AS REAL))) FROM nodes"
         " WHERE id > (strftime('%s', 'now') - 172800) * 10 AND cost IS NOT NULL GROUP BY id / 9000",
     ),
     (
@@ -177,6 +176,14 @@ STEPS = (
             PRIMARY KEY (conversation, round, lane)
         ) WITHOUT ROWID
         """,
+    ),
+    (
+        # Each program writes its own sums, so that what it reads are those of the others; '' stands for all before.
+        "ALTER TABLE spending RENAME TO spending_of_all",
+        "CREATE TABLE spending (quarter INTEGER, program TEXT, usd TEXT NOT NULL, PRIMARY KEY (quarter, program))"
+        " WITHOUT ROWID",
+        "INSERT INTO spending SELECT quarter, '', usd FROM spending_of_all",
+        "DROP TABLE spending_of_all",
     ),
 )
 VERSION = len(STEPS)

@@ -22,6 +22,7 @@ from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
 from tui_chat.ui.feed import Feed
+from tui_chat.ui.frames import frames_of
 from tui_chat.ui.screens.budget import BudgetQuestion
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
@@ -388,6 +389,10 @@ class ChatScreen(Copying, Reading):
         self.transcript.to_tail()
         self._tick()
 
+    def action_redraw(self) -> None:
+        if (frames := frames_of(self)) is not None:
+            frames.redraw()
+
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen())
 
@@ -454,7 +459,6 @@ class ChatScreen(Copying, Reading):
         return None if reply is None else of_reply(reply)
 
     def _show_turns(self) -> None:
-        self.forget_links()
         self.transcript.show(turns(self.session.conversation, self.session.reply))
         self._number_code()
         self._tick()
