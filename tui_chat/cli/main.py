@@ -22,6 +22,7 @@ from tui_chat.domain.words import say
 COMMANDS = {
     "ask": "Ask one question and print the answer as it streams.",
     "compare": "Ask several models or settings side by side.",
+    "batch": "Ask many prompts from a file, several at a time, and resume where it ended.",
     "history": "List, search, show, export, import and delete conversations.",
     "models": "List the models that endpoints offer; this also tests the key.",
     "cost": "Compare what the same tokens cost at different models, or import a price list.",

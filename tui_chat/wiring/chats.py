@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from tui_chat.domain.ask import Settings
+    from tui_chat.domain.conversation import Conversation
     from tui_chat.domain.endpoint import Secret
     from tui_chat.domain.pricing import Price
     from tui_chat.engine.ports import Engine
@@ -135,10 +136,14 @@ class Chats:
             session.beside = (stored.cost or NOTHING) - (session.spent().usd or NOTHING)
         return chat
 
+    def journal(self, uid: str, tree: Conversation) -> Journal:
+        """What puts a conversation down that no session holds."""
+        return Journal(self.database, self.instance, uid, tree, self._clean)
+
     def _chat(self, uid: str, session: Session, *, temporary: bool = False, held: bool = False) -> Chat:
         journal = None
         if self.saving and not temporary:
-            journal = Journal(self.database, self.instance, uid, session.conversation, self._clean)
+            journal = self.journal(uid, session.conversation)
             if not held:
                 session.ready = journal.settled
                 session.listeners.insert(0, journal.hear)
