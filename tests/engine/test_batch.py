@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit import DONE, HANG, Pause, Script, Stage, refusal, said, stopped, used
 from tests.kit.desk import eventually

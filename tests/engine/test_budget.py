@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit import DONE, HANG, Held, Pause, Script, Stage, cut, refusal, said, stopped, used
 from tests.kit.clock import WALL

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tests.kit import DONE, Stage, refusal, said, stopped, used
 from tui_chat.domain.ask import Settings

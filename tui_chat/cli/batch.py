@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from tui_chat.cli.batch_telling import (
     Faults,
@@ -96,8 +96,7 @@ def command(
     return Signals().run(lambda signals: _carry_out(common, wish, signals, estimate=estimate))
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What the command line asks for."""
 
     plan: Plan

@@ -7,8 +7,9 @@ import sys
 import time
 from collections import deque
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from tui_chat.cli.exits import ExitCode, exit_of_kind, worst
 from tui_chat.cli.output import complain, print_json, print_line
@@ -37,8 +38,7 @@ FAULTS_SHOWN = 20
 PERCENTS = (50, 95, 99)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """Where a batch is."""
 
     ended: int

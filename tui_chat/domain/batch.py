@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.draft import Phase
@@ -27,8 +28,7 @@ DIGITS = 16
 _SHARD = re.compile(r"(\d{1,9})/(\d{1,9})")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One line of the input; None leaves a choice to the command."""
 
     id: str
@@ -51,8 +51,7 @@ class Item:
         return self.id if self.number is None else self.number
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """A line that cannot be run."""
 
     line: str
@@ -64,8 +63,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:DIGITS]
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
+class Shard(Struct, frozen=True):
     """One of `of` parts of an input; an item belongs to one by its id, wherever it stands."""
 
     n: int = 1

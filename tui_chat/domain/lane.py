@@ -15,7 +15,7 @@ from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct, field
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.words import say
@@ -156,7 +156,7 @@ def settings_text(settings: Settings) -> str:
 
 def settings_words(settings: Settings) -> list[str]:
     """The same, word by word, before they are quoted for a shell."""
-    said = [(f.name, getattr(settings, f.name)) for f in fields(Settings)]
+    said = [(name, getattr(settings, name)) for name in Settings.__struct_fields__]
     return [f"{name}={_written(name, value)}" for name, value in said if value != getattr(_LEFT, name)]
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Ask
 from tui_chat.domain.attempts import AttemptLog, run_record
@@ -53,8 +55,7 @@ RETURNS = 5
 """How often an item that was turned away, also at its last try, is put back into the queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """An item, with whom it goes to."""
 
     item: Item
@@ -106,35 +107,30 @@ class Work:
         return replace(self.run, attempts=self._attempts.records())
 
 
-@dataclass(frozen=True, slots=True)
-class Began:
+class Began(Struct, frozen=True):
     work: Work
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """An event of an item's run; the work has folded it already."""
 
     work: Work
     stamped: Stamped
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """An item has ended, however it did; it is counted in the totals already."""
 
     work: Work
 
 
-@dataclass(frozen=True, slots=True)
-class PutBack:
+class PutBack(Struct, frozen=True):
     """The server was too busy for an item: it comes again, and until then the batch is slower."""
 
     work: Work
 
 
-@dataclass(frozen=True, slots=True)
-class PaceChanged:
+class PaceChanged(Struct, frozen=True):
     """So many items may be under way from now on, and none is started for so many seconds."""
 
     limit: int

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Ask, Settings
 from tui_chat.domain.batch import Fault, Item, Shard, digest, free_name
@@ -38,8 +39,7 @@ if TYPE_CHECKING:
 _json = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a batch is to do."""
 
     input: Path | None
@@ -203,8 +203,7 @@ def content_hash(item: Item, target: Target) -> str:
     return digest(_json.encode(form))
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """A batch ready to run, with its files."""
 
     batch: Batch
@@ -282,8 +281,7 @@ def save(house: House, work: Work) -> None:
     journal.hear(ReplyFinished(tree.finish(reply.id, draft.text, draft.reasoning, result, (work.record(),))))
 
 
-@dataclass(slots=True)
-class Forecast:
+class Forecast(Struct):
     """What a batch would take if it were run now."""
 
     items: int = 0
