@@ -48,7 +48,7 @@ class Play:
         self.taken: list[str] = []
         self.told: list[BatchEvent] = []
         count = len(scripts) if items is None else items
-        target = Target(self.stage.endpoint, "m", settings or Settings(max_tokens=2), PRICE)
+        target = Target(self.stage.endpoint, "m", settings or Settings(max_tokens=2), lambda *_: PRICE)
         self.jobs = [Job(Item(f"i{n}", f"in:{n}", (Message("user", f"p{n}"),)), target, f"{n}") for n in range(count)]
         self.batch = Batch(self.stage.engine, self.source(), limit, cap, spent)
         self.batch.listeners.append(self.told.append)
