@@ -239,16 +239,18 @@ def _print_csv(rows: list[Row], config: Config) -> None:
     for row in rows:
         fields = _fields(row, config)
         fields[local] = fields["usd"] if local == USD.lower() else fields["amount"]
-        writer.writerow(_cell(fields[name]) for name in columns)
+        writer.writerow(spreadsheet_cell(fields[name]) for name in columns)
     print_line(out.getvalue().removesuffix("\n"))
 
 
-def _cell(value: object) -> str:
+def spreadsheet_cell(value: object) -> str:
     """Amounts without exponents; text that a spreadsheet would take for a formula stands behind an apostrophe."""
     if value is None:
         return ""
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, bool):
+        return str(value).lower()
     text = str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 

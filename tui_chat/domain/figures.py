@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Protocol
 from tui_chat.domain.pricing import CostSource
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tui_chat.domain.pricing import Cost
 
 NONE = "–"
 USD = "USD"
+ALMOST_THOUSAND = Decimal("999.5")
+UNITS = ("k", "M", "G", "T")
+EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
+HEIGHTS = " ▁▂▃▄▅▆▇█"
 ALMOST_ONE = Decimal("0.99995")
 """From here on four decimals would show a whole unit."""
 
@@ -43,6 +49,32 @@ def seconds(value: float | None) -> str:
 def tokens(value: int | None, *, exact: bool = True) -> str:
     """`1,234`, or `~1,234` for an estimate."""
     return NONE if value is None else f"{'' if exact else '~'}{value:,}"
+
+
+def short_count(value: int | None, *, exact: bool = True) -> str:
+    """`987`, `12.3k`, `4.56M`: three digits."""
+    if value is None:
+        return NONE
+    mark = "" if exact else "~"
+    if value < 1000:
+        return f"{mark}{value}"
+    size, unit = Decimal(value), -1
+    while size >= ALMOST_THOUSAND and unit < len(UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    places = 0 if size >= Decimal("99.95") else 1 if size >= Decimal("9.995") else 2
+    return f"{mark}{size:,.{places}f}{UNITS[unit]}"
+
+
+def bar(share: float, width: int) -> str:
+    """`share` of `width` columns as blocks, in eighths; more than nothing is never shown as nothing."""
+    eighths = min(width * 8, max(round(share * width * 8), 1 if share > 0 else 0))
+    return "█" * (eighths // 8) + EIGHTHS[eighths % 8]
+
+
+def spark(values: Sequence[float]) -> str:
+    """A column for each value, its height against the largest; one of nothing is a space."""
+    most = max(values, default=0.0)
+    return "".join(HEIGHTS[max(1, round(value / most * 8))] if value > 0 else " " for value in values)
 
 
 def rate(value: float | None, *, exact: bool = True) -> str:

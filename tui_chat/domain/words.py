@@ -655,6 +655,17 @@ ENGLISH: dict[str, str] = {
     "history.elsewhere": "This conversation is open in another tui-chat too; what is said there appears on reopening.",
     "history.endpoint_gone": "This conversation was held with {gone}, which is not set up now; name another with -e.",
     "history.other_endpoint": "The endpoint {gone} is not set up any more; the next message goes to {endpoint}.",
+    # what the history came to
+    "usage.by.model": "model",
+    "usage.by.endpoint": "endpoint",
+    "usage.by.day": "day",
+    "usage.columns": "cost | replies | in | out | tok/s | TTFT",
+    "usage.total": "all",
+    "usage.more": "+?",
+    "usage.unpriced": "+?: no price is known for {count} requests, which are not in the sum.",
+    "usage.medians": "tok/s and TTFT are medians; ~ marks estimates.",
+    "usage.none": "No request has been made.",
+    "usage.none_then": "No such request has been made in that time.",
     # the screens of the history and of the tree
     "history.title": "History",
     "history.search": "Search everything that was said",
