@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tui_chat.domain.usage import Line
     from tui_chat.wiring import House
 
+WHOLE = 10_000
+"""Columns of a line that is not cut."""
 COLUMNS = (
     "replies", "requests", "failed", "input", "cached", "cache_write", "reasoning", "output", "exact",
     "usd", "cost_source", "unpriced", "ttft_s", "tok_per_s",
@@ -132,12 +134,11 @@ def _print_table(found: Report, currency: Currency) -> None:
         *(shown.cells(line, currency) for line in found.lines),
         shown.cells(found.total, currency),
     ]
-    widths, room = shown.layout(rows, terminal or 0)
-    if terminal is None:
-        widths[0], room = max(len(row[0]) for row in rows), 0
+    widths, room = shown.layout(rows, WHOLE if terminal is None else terminal)
+    room = 0 if terminal is None else room
     for row, share in zip(rows, [0.0, *found.shares(), 0.0], strict=True):
         cells = [padded(row[0], widths[0]), *([f"{bar(share, room):<{room}}"] if room else [])]
-        cells += [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
+        cells += [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=False)]
         print_line((" " * shown.GAP).join(cells).rstrip())
     for note in shown.notes(found):
         print_line(note)

@@ -43,8 +43,13 @@ def money(line: Line, currency: Currency | None = None) -> str:
 
 
 def layout(rows: list[list[str]], width: int) -> tuple[list[int], int]:
-    """(columns of each cell, of the bar after the first) so that lines fit `width`; a bar of 0 finds no room."""
+    """(columns of each cell, of the bar after the first) so that lines fit `width`; a bar of 0 finds no room.
+
+    Cells at the right for which there is none are left out.
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    while len(widths) > 2 and width - sum(widths[1:]) - GAP * len(widths) < min(widths[0], LEAST_KEY):
+        widths.pop()
     room = width - sum(widths[1:]) - GAP * len(widths)
     bar = min(MOST_BAR, max(0, room - widths[0]))
     if bar < LEAST_BAR:

@@ -25,6 +25,7 @@ from tui_chat.ui.feed import Feed
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.help import HelpScreen
+from tui_chat.ui.screens.measuring import Measuring
 from tui_chat.ui.screens.models import ModelPicker, Picked
 from tui_chat.ui.screens.reading import Reading
 from tui_chat.ui.screens.told import Told
@@ -46,7 +47,7 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Copying, Reading):
+class ChatScreen(Copying, Reading, Measuring):
     BINDINGS: ClassVar = bindings()
 
     def __init__(self, house: House, chat: Chat, problems: tuple[str, ...] = ()) -> None:
