@@ -23,7 +23,7 @@ from tui_chat.domain.events import (
     Waiting,
 )
 from tui_chat.domain.failure import Kind, failure
-from tui_chat.domain.pricing import CostSource, Price
+from tui_chat.domain.pricing import UNKNOWN, Cost, CostSource, Price, Tier
 
 PRICE = Price(input=Decimal(1), output=Decimal(2))
 BUSY = failure(Kind.OVERLOADED, "busy", status=503)
@@ -117,3 +117,65 @@ def test_a_run_that_ends_before_its_first_try_has_none():
 def test_an_unknown_price_is_unknown():
     (one,) = log_of((0, Attempt(1)), (1, Text("x")), (2, Ended(Completed(None))), price=None).records()
     assert (one.cost.usd, one.cost.source) == (None, CostSource.UNKNOWN)
+
+
+TIERED = Price(Decimal(1), Decimal(2), checked="2026-11-20", tiers=(Tier(Decimal(10), Decimal(20), above=1000),))
+
+
+def test_each_try_is_billed_for_itself():
+    """Two requests of 800 tokens are none of 1600: no tier is reached."""
+    log = log_of(
+        (0, Attempt(1)),
+        (1, Connected(200, "a", None, None)),
+        (1, Text("x")),
+        (2, Usage(input=800, output=100)),
+        (2, Waiting(1, RESET)),
+        (3, Attempt(2, 1)),
+        (4, Seam(0)),
+        (4, Text("y")),
+        (5, Usage(input=800, output=50)),
+        price=TIERED,
+    )
+    expected = Decimal("0.0019")
+    assert log.cost() == Cost(expected, CostSource.COMPUTED, "2026-11-20"), "one is under way"
+    log.fold(Stamped("main", 6, Ended(Completed("stop"))))
+    assert log.cost() == Cost(expected, CostSource.COMPUTED, "2026-11-20")
+    assert sum(record.cost.usd or 0 for record in log.records()) == expected
+
+
+def test_a_try_that_took_nothing_leaves_the_cost_exact():
+    log = log_of(
+        (0, Attempt(1)),
+        (1, Waiting(1, BUSY)),
+        (2, Attempt(2)),
+        (3, Connected(200, "a", None, None)),
+        (3, Text("x")),
+        (4, Usage(input=1_000_000, output=0)),
+        (4, Ended(Completed("stop"))),
+    )
+    assert log.cost() == Cost(Decimal(1), CostSource.COMPUTED)
+
+
+def test_a_try_that_failed_after_it_was_accepted_counts():
+    log = log_of(
+        (0, Attempt(1)),
+        (1, Connected(200, "a", None, None)),
+        (1, Waiting(1, RESET)),
+        (2, Attempt(2)),
+        (3, Connected(200, "b", None, None)),
+        (3, Ended(Failed(RESET))),
+    )
+    assert log.cost() == Cost(Decimal("0.0008"), CostSource.ESTIMATED), "400 tokens were read twice"
+
+
+def test_before_anything_was_taken_the_cost_is_nothing_or_unknown():
+    assert log_of((0, Attempt(1))).cost() == Cost(Decimal(0), CostSource.ESTIMATED)
+    assert log_of((0, Attempt(1)), price=None).cost() == UNKNOWN
+
+
+def test_what_came_is_sent_along_with_the_next_try():
+    log = log_of(
+        (0, Attempt(1)), (1, Text("x" * 400)), (2, Waiting(1, RESET)), (3, Attempt(2, 1)), (4, Text("y")), price=None
+    )
+    log.fold(Stamped("main", 5, Ended(Cancelled())))
+    assert [record.stats.usage.input for record in log.records()] == [400, 500]

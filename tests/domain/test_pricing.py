@@ -200,11 +200,12 @@ COMPUTED, ESTIMATED, REPORTED = (
 TOTALS: dict[str, tuple[list[Cost], Cost]] = {
     "nothing": ([], UNKNOWN),
     "only unknown": ([UNKNOWN, UNKNOWN], UNKNOWN),
-    "one": ([COMPUTED], Cost(D("0.1"), CostSource.COMPUTED)),
+    "one": ([COMPUTED], COMPUTED),
+    "of one date": ([COMPUTED, COMPUTED], Cost(D("0.2"), CostSource.COMPUTED, "2026-11-22")),
     "reported": ([REPORTED, REPORTED], Cost(D("0.8"), CostSource.REPORTED)),
     "computed among reported": ([REPORTED, COMPUTED], Cost(D("0.5"), CostSource.COMPUTED)),
     "estimated among others": ([REPORTED, ESTIMATED, COMPUTED], Cost(D("0.7"), CostSource.ESTIMATED)),
-    "unknown beside known": ([UNKNOWN, COMPUTED], Cost(D("0.1"), CostSource.COMPUTED)),
+    "unknown beside known": ([UNKNOWN, COMPUTED], COMPUTED),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tui_chat.domain.pricing import CostSource
 from tui_chat.store.database import Database
+from tui_chat.store.ledger import Ledger
 from tui_chat.store.library import Library
 from tui_chat.store.migrations import STEPS, VERSION
 from tui_chat.store.nodes import encode
@@ -43,4 +45,24 @@ def test_the_first_schema_goes_on_with_its_conversations(tmp_path: Path, source:
     assert [node.text for node in Library(database).load("aaaa").conversation.nodes.values()] == ["a", "b"]
     with database.reading() as c:
         assert c.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    database.close()
+
+
+def test_what_was_spent_lately_is_taken_over(tmp_path: Path) -> None:
+    path, now = tmp_path / "tui-chat.db", time.time()
+    with closing(sqlite3.connect(path)) as c:
+        for statement in (*STEPS[0], *STEPS[1]):
+            c.execute(statement)
+        c.execute("PRAGMA user_version = 2")
+        c.execute("INSERT INTO conversations (id, uid, created, updated) VALUES (1, 'aaaa', 1, 1)")
+        for number, (age, cost) in enumerate([(5, "0.25"), (4, "0.0000001"), (3, None), (400_000, "7")]):
+            c.execute(
+                "INSERT INTO nodes (id, uid, conversation, role, text, created, cost)"
+                " VALUES (?, ?, 1, 'user', '', 1, ?)",
+                (round((now - age) * 10), f"n{number}", cost),
+            )
+        c.commit()
+    database = Database(path)
+    assert Ledger(database).spent_since(now - 3600) == Decimal("0.2500001")
+    assert Ledger(database).spent_since(now - 900_000) == Decimal("0.2500001"), "long ago is no day's business"
     database.close()

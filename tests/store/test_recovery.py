@@ -17,6 +17,7 @@ from tui_chat.domain.failure import Kind
 from tui_chat.domain.pricing import CostSource, Price
 from tui_chat.engine.session import Session, Target
 from tui_chat.store.ids import new_id
+from tui_chat.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +92,7 @@ async def test_what_it_cost_is_estimated_and_counted(gone, desk):
     assert (run.settings, run.model, len(run.attempts)) == (settings, "m", 1)
     assert (run.attempts[0].phase, run.attempts[0].cost) == (Phase.INTERRUPTED, cost)
     assert desk.library.list()[0].cost == cost.usd
+    assert Ledger(desk.database).spent_since(session.reply.run.began - 900) == cost.usd, "it counts into the day"
     await session.close()
 
 

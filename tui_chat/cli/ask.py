@@ -6,7 +6,7 @@ import asyncio
 import os
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -106,7 +106,8 @@ async def _ask(
         if cap is not None and target.price is None:
             raise UsageError(say("usage.cap_without_price", model=target.model))
         session = chat.session
-        teller = Teller(session, cap, quiet=as_json, saved=chat.journal is not None)
+        session.budget = replace(session.budget, per_command=cap)
+        teller = Teller(session, quiet=as_json, saved=chat.journal is not None)
         await teller.tell(lambda: _begin(session, what))
         return teller.report(as_json=as_json, stats=stats)
 

@@ -58,7 +58,7 @@ async def _tell_all(player: Player, *, quiet: bool) -> tuple[list[dict[str, Any]
     objects: list[dict[str, Any]] = []
     codes: list[ExitCode] = []
     while player.left:
-        teller = Teller(player.session, None, quiet=quiet)
+        teller = Teller(player.session, quiet=quiet)
         await teller.tell(player.play_next)
         codes.append(teller.report(as_json=False, stats=False))
         reply = player.session.reply

@@ -5,31 +5,32 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tui_chat.cli.exits import ExitCode, exit_of
+from tui_chat.cli.exits import ExitCode, exit_of, exit_of_kind
 from tui_chat.cli.output import Answer, OutputLost, complain, print_json
-from tui_chat.cli.results import ask_object, figures_line
+from tui_chat.cli.results import ask_object, figures_line, unsent_object
 from tui_chat.domain import events
 from tui_chat.domain.draft import Phase
-from tui_chat.domain.failure import Kind, failure
-from tui_chat.domain.figures import seconds, usd
+from tui_chat.domain.figures import seconds
 from tui_chat.domain.words import say
+from tui_chat.engine.budget import unsent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from decimal import Decimal
 
+    from tui_chat.domain.failure import Failure
     from tui_chat.engine.session import Session
 
 
 class Teller:
     """Listens to a session and tells what it hears: the answer to stdout, everything else to stderr."""
 
-    def __init__(self, session: Session, cap: Decimal | None, *, quiet: bool, saved: bool = False) -> None:
+    def __init__(self, session: Session, *, quiet: bool, saved: bool = False) -> None:
         """`saved`: the run can be named later, to go on with it."""
         self.interrupted = False
         self._saved = saved
         self._session = session
-        self._cap = cap
+        self._unsent: Failure | None = None
+        """Why the question was not sent at all."""
         self._answer = None if quiet else Answer()
         self._ended = asyncio.Event()
         self._lost: OutputLost | None = None
@@ -54,6 +55,8 @@ class Teller:
         """Print what comes after the answer; the exit code. Raises OutputLost, also for what was lost before."""
         if self._lost is not None:
             raise self._lost
+        if self._unsent is not None:
+            return self._report_unsent(self._unsent, as_json=as_json)
         reply = self._session.reply
         assert reply is not None
         if self._answer is not None:
@@ -69,10 +72,29 @@ class Teller:
             complain(figures_line(reply))
         return exit_of(reply.draft)
 
+    def _report_unsent(self, trouble: Failure, *, as_json: bool) -> ExitCode:
+        if as_json:
+            target = self._session.target
+            print_json(unsent_object(trouble, target.endpoint.name, target.model))
+        complain(trouble.line)
+        return exit_of_kind(trouble.kind)
+
     def _hear(self, event: events.SessionEvent) -> None:
-        if not isinstance(event, events.RunHeard):
-            return
-        match event.stamped.event:
+        match event:
+            case events.RunHeard(_, stamped):
+                self._hear_run(stamped.event)
+            case events.BudgetAsked(estimate):
+                # Nobody is there to be asked.
+                self._unsent = unsent(estimate)
+                self._session.decline()
+                self._ended.set()
+            case events.Notice(text):
+                complain(text)
+            case _:
+                pass
+
+    def _hear_run(self, event: events.RunEvent) -> None:
+        match event:
             case events.Text(text):
                 self._tell(text)
             case events.Waiting(wait, trouble):
@@ -84,10 +106,8 @@ class Teller:
                 complain(say("ask.learned", parameter=refused))
             case events.Ended():
                 self._ended.set()
-                return
             case _:
                 pass
-        self._watch_cost()
 
     @property
     def _begun(self) -> bool:
@@ -103,12 +123,3 @@ class Teller:
         except OutputLost as lost:
             self._lost = lost
             self._session.cancel()
-
-    def _watch_cost(self) -> None:
-        reply = self._session.reply
-        if self._cap is None or reply is None:
-            return
-        cost = reply.cost()
-        if cost.usd is not None and cost.usd > self._cap:
-            message = say("fail.budget", cost=usd(cost.usd), cap=usd(self._cap))
-            self._session.cancel(failure(Kind.BUDGET, message))

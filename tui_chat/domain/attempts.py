@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.draft import Phase
-from tui_chat.domain.events import Attempt, Cancelled, Completed, Connected, Ended, Failed, Stamped, Waiting
+from tui_chat.domain.events import Attempt, Cancelled, Completed, Connected, Ended, Failed, Stamped, Usage, Waiting
 from tui_chat.domain.meter import Meter
-from tui_chat.domain.pricing import cost
+from tui_chat.domain.pricing import cost, total
 
 if TYPE_CHECKING:
     from tui_chat.domain.ask import Ask, Settings
@@ -92,13 +92,24 @@ class AttemptLog:
         """The tries that are over."""
         return tuple(self._done)
 
+    def cost(self) -> Cost:
+        """What the tries cost, each billed for itself; one that took nothing says nothing about the sum."""
+        billed = [record.cost for record in self._done if record.stats.usage != Usage()]
+        if self._meter is not None:
+            usage, exact = self._meter.counted()
+            billed += [self._cost(usage, exact=exact)] if usage != Usage() else []
+        return total(billed) if billed else self._cost(Usage(), exact=False)
+
+    def _cost(self, usage: Usage, *, exact: bool) -> Cost:
+        sent = None if self._run_began is None else self._run_began + self._began
+        return cost(usage, self._price, exact=exact, at=sent)
+
     def _close(self, at: float, outcome: Outcome | None) -> None:
         """The try under way is over; None: the next one simply follows, as after a refused parameter."""
         if self._meter is None:
             return
         self._meter.fold(Stamped("", at - self._began, Ended(outcome or Cancelled())))
         stats = self._meter.stats(at - self._began)
-        sent = None if self._run_began is None else self._run_began + self._began
         self._done.append(
             AttemptRecord(
                 n=self._attempt.n,
@@ -106,13 +117,15 @@ class AttemptLog:
                 at=self._began,
                 phase=_PHASES.get(type(outcome), Phase.FAILED),
                 stats=stats,
-                cost=cost(stats.usage, self._price, exact=stats.exact, at=sent),
+                cost=self._cost(stats.usage, exact=stats.exact),
                 finish_reason=outcome.finish_reason if isinstance(outcome, Completed) else None,
                 failure=outcome.failure if isinstance(outcome, Failed) else None,
                 status=self._status,
                 request_id=self._request_id,
             )
         )
+        # What came is sent along when the answer is gone on with.
+        self._prompt_tokens += self._meter.answer_tokens
         self._meter = None
 
 

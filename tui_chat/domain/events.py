@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tui_chat.domain.attempts import RunRecord
+    from tui_chat.domain.budget import Estimate
     from tui_chat.domain.conversation import Node
     from tui_chat.domain.failure import Failure
 
@@ -227,4 +228,18 @@ class Decided:
     reply: Node
 
 
-SessionEvent = Submitted | QueueChanged | RunHeard | Returned | Finished | Selected | Decided
+@dataclass(frozen=True, slots=True)
+class BudgetAsked:
+    """A message waits for the user's word: sent now, it would likely cross a limit."""
+
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the user should know, in a line."""
+
+    text: str
+
+
+SessionEvent = Submitted | QueueChanged | RunHeard | Returned | Finished | Selected | Decided | BudgetAsked | Notice

@@ -143,7 +143,7 @@ class Meter:
     def stats(self, at: float) -> Stats:
         """The figures at `at` seconds of the run; frozen at its end once it ended."""
         end = at if self._ended is None else self._ended
-        usage, exact = self._counted()
+        usage, exact = self.counted()
         output = usage.output or 0
         sent = output if self._thinks else output - (usage.reasoning or 0)
         span = self._span + (self._last or 0.0) - (self._first or 0.0)
@@ -168,6 +168,16 @@ class Meter:
             decode_s=max(0.0, span),
             estimate=self._estimate(),
         )
+
+    def counted(self) -> tuple[Usage, bool]:
+        """The usage of all parts, and whether the provider counted all of it."""
+        usage, exact = self._counted_part()
+        return added(self._past, usage), exact and self._past_exact
+
+    @property
+    def answer_tokens(self) -> float:
+        """What the part of the answer under way is estimated to have, without its reasoning."""
+        return self._answer.tokens
 
     def lesson(self) -> Lesson | None:
         """What a reply that came in one piece teaches about the tokens of its model; None when that is nothing."""
@@ -209,17 +219,12 @@ class Meter:
         """Put what came so far behind: the next attempt goes on from it, and is billed for itself."""
         if self._first is None or self._last is None:
             return
-        self._past, self._past_exact = self._counted()
+        self._past, self._past_exact = self.counted()
         self._span += self._last - self._first
         self._prompt_tokens += self._answer.tokens
         self._first = self._last = self._usage = None
         self._answer, self._thoughts, self._usage_at = TokenCounter(self._ratios), TokenCounter(self._ratios), 0.0
         self._accepted = False
-
-    def _counted(self) -> tuple[Usage, bool]:
-        """The usage of all parts, and whether the provider counted all of it."""
-        usage, exact = self._counted_part()
-        return added(self._past, usage), exact and self._past_exact
 
     def _counted_part(self) -> tuple[Usage, bool]:
         """What the provider counted, estimates where it did not, and whether there are none of these."""

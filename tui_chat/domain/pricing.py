@@ -197,16 +197,23 @@ def _input_at(usage: Usage, rates: Rates) -> Decimal:
 
 
 def total(costs: Iterable[Cost]) -> Cost:
-    """The sum of the known costs; estimated as soon as one is, unknown when none is known."""
+    """The sum of the known costs; estimated as soon as one is, unknown when none is known.
+
+    What all of them say beside the amount is said of the sum.
+    """
     known = [c for c in costs if c.usd is not None]
     if not known:
         return UNKNOWN
     usd = sum((c.usd for c in known if c.usd is not None), Decimal(0))
     sources = {c.source for c in known}
-    for source in (CostSource.ESTIMATED, CostSource.COMPUTED):
-        if source in sources:
-            return Cost(usd, source)
-    return Cost(usd, CostSource.REPORTED)
+    ranked = (CostSource.ESTIMATED, CostSource.COMPUTED, CostSource.REPORTED)
+    checked, notes = {c.price_checked for c in known}, {c.note for c in known}
+    return Cost(
+        usd,
+        next(source for source in ranked if source in sources),
+        checked.pop() if len(checked) == 1 else None,
+        notes.pop() if len(notes) == 1 else "",
+    )
 
 
 ANY_MODEL = "*"

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
+from tui_chat.domain.budget import Budget
+from tui_chat.engine.ledger import Tally
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
+    from decimal import Decimal
 
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import Learned
@@ -61,6 +65,26 @@ class Knowledge(Protocol):
     def learn_ratio(self, endpoint: str, model: str, lesson: Lesson) -> None: ...
 
 
+class Ledger(Protocol):
+    """What was spent, here and by the other programs on the same data; and how long the answers of a model are."""
+
+    def book(self, at: float, usd: Decimal) -> None:
+        """A request that left `at` epoch seconds has cost `usd`."""
+        ...
+
+    def spent_since(self, at: float) -> Decimal:
+        """USD spent since `at` epoch seconds, a moment at which a day begins somewhere."""
+        ...
+
+    def answered(self, endpoint: str, model: str, tokens: int) -> None:
+        """An answer that was completed had so many tokens."""
+        ...
+
+    def answer_tokens(self, endpoint: str, model: str) -> float | None:
+        """What completed answers of this model had on average; None before the first."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """The engine's tools, put together once by the composition root."""
@@ -71,3 +95,5 @@ class Engine:
     knowledge: Knowledge
     new_id: Callable[[], str] = field(default_factory=lambda: map("n{}".format, count(1)).__next__)
     """Names for turns and runs, each unlike any before."""
+    budget: Budget = field(default_factory=Budget)
+    ledger: Ledger = field(default_factory=Tally)

@@ -49,5 +49,7 @@ class Registry:
 
     def _let_go(self, uid: str) -> None:
         session = self._sessions.get(uid)
-        if session is not None and uid not in self._shown and not session.running and not session.queue:
+        if session is None or uid in self._shown:
+            return
+        if not session.running and not session.queue and session.asked is None:
             del self._sessions[uid]

@@ -1,6 +1,7 @@
 """One conversation being held: what was said, the reply under way, and the messages waiting their turn.
 
-Every face calls the same `submit`. Two replies never run at once in one conversation.
+Every face calls the same `submit`. Two replies never run at once in one conversation. What would likely cross a limit
+of the budget is not sent: it waits, as `asked`, until a face says `agree` or `decline`.
 """
 
 from __future__ import annotations
@@ -8,37 +9,45 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tui_chat.domain.ask import Ask, Continuation
+from tui_chat.domain.ask import Ask, Continuation, Message
 from tui_chat.domain.attempts import AttemptLog, run_record
+from tui_chat.domain.budget import NOTHING, Limit, Spent, crossed, left
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Draft, Phase
 from tui_chat.domain.events import (
+    Attempt,
+    BudgetAsked,
     Decided,
     Ended,
     Failed,
     Finished,
+    Notice,
     QueueChanged,
     Returned,
     RunHeard,
     Selected,
+    Stopped,
     Submitted,
 )
 from tui_chat.domain.meter import Meter, added
-from tui_chat.domain.pricing import cost, total
-from tui_chat.domain.tokens import count
+from tui_chat.domain.pricing import Cost, CostSource, total
+from tui_chat.domain.words import say
+from tui_chat.engine.budget import book, midnight, prompt_tokens, stopped, weighed
 from tui_chat.engine.lanes import start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
-    from tui_chat.domain.ask import Message, Role, Settings
+    from tui_chat.domain.ask import Role, Settings
     from tui_chat.domain.attempts import RunRecord
+    from tui_chat.domain.budget import Budget, Crossing, Estimate, Left
     from tui_chat.domain.conversation import Node
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import SessionEvent, Stamped
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.meter import Stats
-    from tui_chat.domain.pricing import Cost, Price
+    from tui_chat.domain.pricing import Price
     from tui_chat.domain.tokens import Ratios
     from tui_chat.engine.lanes import Lane
     from tui_chat.engine.ports import Engine
@@ -55,6 +64,23 @@ class Target:
     price: Price | None = None
     stream: bool = True
 
+    def ask(self, messages: tuple[Message, ...], rest: Continuation | None = None) -> Ask:
+        return Ask(self.endpoint, self.model, messages, self.settings, self.stream, rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What waits for the user's word, because it would likely cross a limit."""
+
+    estimate: Estimate
+    go: Callable[[], None]
+    text: str = ""
+    """What was written for it."""
+    queued: bool = False
+    """It stands first in the queue."""
+    told: bool = True
+    """The listeners know that it does."""
+
 
 class Reply:
     """One assistant turn with its run: the draft and the meter that listen to it."""
@@ -69,14 +95,16 @@ class Reply:
         run: str = "",
         began: float = 0.0,
         ratios: Ratios | None = None,
+        base: Spent | None = None,
+        let_go: frozenset[Limit] = frozenset(),
     ) -> None:
+        """`base` is what was spent before this run, `let_go` the limits that the user has agreed to cross."""
         self.node = node
         self.question = question
         self.target = target
         self._before = before
         """How a reply that is taken up again had ended."""
-        rest = Continuation(node.text, node.reasoning, before.place) if before is not None else None
-        self.ask = Ask(target.endpoint, target.model, messages, target.settings, target.stream, rest)
+        self.ask = target.ask(messages, _rest(node, before))
         self.draft = Draft(node.text, node.reasoning)
         if before is not None:
             self.draft.seams += before.seams
@@ -85,11 +113,22 @@ class Reply:
         self.run = run_record(run, self.ask, began)
         self._attempts = AttemptLog(size, target.price, began, ratios)
         self.lane: Lane | None = None
+        self.base = base or Spent()
+        self.let_go = let_go
+        self._whole = False
 
     def fold(self, stamped: Stamped) -> None:
         self.draft.fold(stamped)
         self.meter.fold(stamped)
         self._attempts.fold(stamped)
+        self._whole = isinstance(stamped.event, Stopped) or (self._whole and not isinstance(stamped.event, Attempt))
+
+    def over(self, budget: Budget) -> tuple[Crossing, ...]:
+        """The limits that the reply under way has crossed; none once all of it is here."""
+        if budget.empty or self._whole:
+            return ()
+        usd = self.run_cost().usd
+        return crossed(budget, self.base, usd, self.let_go) if usd else ()
 
     def runs(self) -> tuple[RunRecord, ...]:
         """What the reply took: its runs before, and this one with the tries that are over."""
@@ -122,9 +161,12 @@ class Reply:
 
     def cost(self) -> Cost:
         """What the reply costs, with what it had cost before it was taken up again."""
-        stats = self.meter.stats(self.age)
-        now = cost(stats.usage, self.target.price, exact=stats.exact, at=self.run.began)
+        now = self.run_cost()
         return now if self._before is None else total((self._before.cost, now))
+
+    def run_cost(self) -> Cost:
+        """What this run costs, each of its tries billed for itself."""
+        return self._attempts.cost()
 
     def result(self, phase: Phase | None = None) -> Result:
         """How the reply has ended, or, with a phase, how it counts as ended."""
@@ -155,7 +197,15 @@ class Session:
         """The newest reply, under way or ended."""
         self.queue: list[str] = []
         self.ready = ready
+        self.budget = engine.budget
+        self.asked: Asked | None = None
+        self.beside = NOTHING
+        """USD that the conversation took beside its replies, such as for its title."""
         self._engine = engine
+        self._let_go: frozenset[Limit] = frozenset()
+        self._today = (0.0, NOTHING)
+        """When the day began, and what was spent on it when that was last looked up."""
+        self._unwatched: set[str] = set()
         self._closing = self._interrupted = False
 
     @property
@@ -164,13 +214,32 @@ class Session:
 
     def submit(self, text: str) -> None:
         """Ask `text` in the conversation: at once, or when the reply under way and the messages before it are done."""
-        if self.running or self.queue:
-            self.queue.append(text)
+        waits = self.running or bool(self.queue) or self.asked is not None
+        self.queue.append(text)
+        if waits:
             self._tell(QueueChanged(tuple(self.queue)))
-            if not self.running:
-                self._next()
+        self._next(told=waits)
+
+    def agree(self) -> None:
+        """Send what waits for the user's word, once; its reply is not stopped at the limits that were named."""
+        asked, self.asked = self.asked, None
+        if asked is None:
             return
-        self._ask(text)
+        self._let_go = frozenset(crossing.limit for crossing in asked.estimate.crossings)
+        asked.go()
+        if asked.queued:
+            self._tell(QueueChanged(tuple(self.queue)))
+
+    def decline(self) -> str:
+        """Leave unsent what waits for the user's word; the text that was written for it. What is queued waits on."""
+        asked, self.asked = self.asked, None
+        if asked is None:
+            return ""
+        if asked.queued:
+            self.queue.pop(0)
+            if asked.told:
+                self._tell(QueueChanged(tuple(self.queue)))
+        return asked.text
 
     def cancel(self, cause: Failure | None = None) -> bool:
         """End the reply under way, keeping what came; False when there is none."""
@@ -182,9 +251,9 @@ class Session:
     def retry(self) -> bool:
         """Ask the newest question in chat again; the new reply is a sibling. False when there is nothing to retry."""
         question = next((n for n in reversed(self.conversation.path()) if n.role == "user"), None)
-        if self.running or question is None:
+        if self.running or self.asked is not None or question is None:
             return False
-        self._start(question)
+        self._if_allowed(self.conversation.messages(question.id), lambda: self._start(question))
         return True
 
     @property
@@ -197,9 +266,10 @@ class Session:
     def resume(self) -> bool:
         """Go on with the newest reply from where it broke off, by any way there is; False when it is whole."""
         node = self.resumable
-        if node is None or node.parent is None:
+        if node is None or node.parent is None or self.asked is not None:
             return False
-        self._run(self.conversation.nodes[node.parent], self.conversation.reopen(node.id), node.result)
+        question = self.conversation.nodes[node.parent]
+        self._if_allowed(self.conversation.messages(question.id), lambda: self._run(question, node, node.result), node)
         return True
 
     def select(self, node_id: str) -> bool:
@@ -212,9 +282,10 @@ class Session:
 
     def revise(self, node_id: str, text: str) -> bool:
         """Ask a question again in other words: a branch beside it. False while a reply is under way."""
-        if self.running:
+        if self.running or self.asked is not None:
             return False
-        self._start(self._add(self.conversation.nodes[node_id].parent, "user", text))
+        parent = self.conversation.nodes[node_id].parent
+        self._if_allowed(self._messages(parent, text), lambda: self._start(self._add(parent, "user", text)), text=text)
         return True
 
     @property
@@ -246,18 +317,32 @@ class Session:
 
     def take_back(self) -> str | None:
         """Remove the message that was queued last, and return it."""
-        if not self.queue:
+        if not self.queue or (self.asked is not None and self.asked.queued and len(self.queue) == 1):
             return None
         text = self.queue.pop()
         self._tell(QueueChanged(tuple(self.queue)))
         return text
 
     def spent(self) -> Cost:
-        """What all replies of this conversation cost so far, failed and cancelled ones too."""
+        """What this conversation cost so far: all replies, failed and cancelled ones too, and what was asked beside."""
         costs = [n.result.cost for n in self.conversation.nodes.values() if n.result is not None]
+        if self.beside:
+            costs.append(Cost(self.beside, CostSource.COMPUTED))
         if self.reply is not None and self.running:
             costs.append(self.reply.cost())
         return total(costs)
+
+    def budget_left(self) -> Left | None:
+        """The limit that is nearest, and how much is left under it; None where there is none. Cheap at every frame."""
+        if self.budget.empty:
+            return None
+        if self.reply is not None and self.running:
+            spent, budget = self.reply.base.and_then(self.reply.run_cost().usd or NOTHING), self.budget
+        else:
+            # A reply yet to come has all of its own limit left.
+            budget = replace(self.budget, per_reply=None, per_command=None)
+            spent = Spent(conversation=self.spent().usd or NOTHING, day=self._spent_today())
+        return next(iter(left(budget, spent)), None)
 
     async def close(self, *, interrupted: bool = True) -> None:
         """End the reply under way, as interrupted or as cancelled, and wait until its connection is closed."""
@@ -268,6 +353,66 @@ class Session:
     def _tell(self, event: SessionEvent) -> None:
         for listener in self.listeners:
             listener(event)
+
+    def _if_allowed(
+        self, messages: tuple[Message, ...], go: Callable[[], None], again: Node | None = None, *, text: str = ""
+    ) -> None:
+        """Have it done, unless it would likely cross a limit; `again` is a reply that is to be taken up again."""
+        estimate = self._foreseen(messages, again)
+        if estimate is None:
+            go()
+        else:
+            self._ask_first(Asked(estimate, go, text))
+
+    def _foreseen(self, messages: tuple[Message, ...], again: Node | None = None) -> Estimate | None:
+        """The estimate of a request that would likely cross a limit; None for any other."""
+        self._let_go = frozenset()
+        if self.budget.empty:
+            return None
+        target, before = self.target, again.result if again is not None else None
+        self._tell_unwatched()
+        ask = target.ask(messages, None if again is None else _rest(again, before))
+        estimate = weighed(self._engine, ask, target.price, self.budget, self._spent(before))
+        return estimate if estimate.crossings else None
+
+    def _ask_first(self, asked: Asked) -> None:
+        """Wait for the user's word; a listener may give it at once."""
+        self.asked = asked
+        self._tell(BudgetAsked(asked.estimate))
+        if self.asked is asked and not asked.told:
+            self.asked = replace(asked, told=True)
+            self._tell(QueueChanged(tuple(self.queue)))
+
+    def _tell_unwatched(self) -> None:
+        """Say, once, that the budget is blind to a model: an unknown price counts nothing."""
+        target = self.target
+        if target.price is None and not target.endpoint.local and target.model not in self._unwatched:
+            self._unwatched.add(target.model)
+            self._tell(Notice(say("budget.unwatched", model=target.model)))
+
+    def _spent(self, before: Result | None = None) -> Spent:
+        """What was spent before a request that is to be sent now; `before`: by the reply that it goes on with."""
+        if self.budget.empty:
+            return Spent()
+        reply = (before.cost.usd if before is not None else None) or NOTHING
+        return Spent(reply, self.spent().usd or NOTHING, self._spent_today(anew=True), reply)
+
+    def _spent_today(self, *, anew: bool = False) -> Decimal:
+        """What was spent today as it was last looked up, or `anew`; by others on the same data too."""
+        if self.budget.per_day is None:
+            return NOTHING
+        began = midnight(self._engine.clock.wall())
+        if anew or began != self._today[0]:
+            self._today = began, self._engine.ledger.spent_since(began)
+        return self._today[1]
+
+    def _count(self, reply: Reply) -> None:
+        """Count what a run took, now that it has ended."""
+        book(self._engine, reply.runs()[-1])
+        self._spent_today(anew=True)
+        draft, output = reply.draft, reply.meter.counted()[0].output
+        if draft.phase is Phase.COMPLETED and output:
+            self._engine.ledger.answered(reply.target.endpoint.name, reply.target.model, output)
 
     def _ask(self, text: str) -> None:
         self._start(self._add(self._anchor(), "user", text))
@@ -288,10 +433,13 @@ class Session:
         self._run(question, self._add(question.id, "assistant", endpoint=target.endpoint.name, model=target.model))
 
     def _run(self, question: Node, node: Node, before: Result | None = None) -> None:
+        base, let_go = self._spent(before), self._let_go
+        if before is not None:
+            node = self.conversation.reopen(node.id)
         messages = self.conversation.messages(question.id)
         run, began = self._engine.new_id(), self._engine.clock.wall()
         ratios = self._engine.knowledge.ratios(self.target.endpoint.name, self.target.model)
-        reply = self.reply = Reply(node, question, self.target, messages, before, run, began, ratios)
+        reply = self.reply = Reply(node, question, self.target, messages, before, run, began, ratios, base, let_go)
         asks = {"main": reply.ask}
         reply.lane = start(self._engine, asks, lambda stamped: self._hear(reply, stamped), ready=self.ready)[0]
         self._tell(Submitted(question, node, reply.run))
@@ -300,6 +448,8 @@ class Session:
         reply.fold(stamped)
         if not isinstance(stamped.event, Ended):
             self._tell(RunHeard(reply.node.id, stamped))
+            if over := reply.over(self.budget):
+                self.cancel(stopped(over))
             return
         if (lesson := reply.meter.lesson()) is not None:
             self._engine.knowledge.learn_ratio(reply.target.endpoint.name, reply.target.model, lesson)
@@ -307,6 +457,7 @@ class Session:
         cut_short = self._interrupted and draft.phase is Phase.CANCELLED
         result = reply.result(Phase.INTERRUPTED if cut_short else None)
         reply.node = self.conversation.finish(reply.node.id, draft.text, draft.reasoning, result, reply.runs())
+        self._count(reply)
         self._tell(Finished(reply.node))
         self._tell(RunHeard(reply.node.id, stamped))
         failed = isinstance(stamped.event.outcome, Failed)
@@ -315,17 +466,36 @@ class Session:
         if not failed and not self._closing:
             self._next()
 
-    def _next(self) -> None:
-        """Ask what is queued first; a listener may have asked something by now, and then it waits on."""
-        if self.queue and not self.running:
-            text = self.queue.pop(0)
+    def _next(self, *, told: bool = True) -> None:
+        """Ask what is queued first; a listener may have asked something by now, and then it waits on.
+
+        `told`: the listeners know that it stands in the queue.
+        """
+        if not self.queue or self.running or self.asked is not None:
+            return
+        text = self.queue[0]
+
+        def go() -> None:
+            self.queue.pop(0)
             self._ask(text)
+
+        estimate = self._foreseen(self._messages(self._anchor(), text))
+        if estimate is not None:
+            self._ask_first(Asked(estimate, go, text, queued=True, told=told))
+            return
+        go()
+        if told:
             self._tell(QueueChanged(tuple(self.queue)))
 
+    def _messages(self, parent: str | None, text: str) -> tuple[Message, ...]:
+        """What the model is told when `text` is asked under `parent`."""
+        before = () if parent is None else self.conversation.messages(parent)
+        return (*before, Message("user", text))
 
-def prompt_tokens(ask: Ask, ratios: Ratios | None = None) -> float:
-    """What is sent to the model, in estimated tokens."""
-    return sum(count(text, ratios) for text in (ask.settings.system or "", *(m.text for m in ask.messages)))
+
+def _rest(node: Node, before: Result | None) -> Continuation | None:
+    """What a reply that had ended like `before` goes on from."""
+    return None if before is None else Continuation(node.text, node.reasoning, before.place)
 
 
 def _rate(then: Stats, now: Stats) -> float | None:

@@ -12,8 +12,8 @@ from tui_chat.domain.meter import Meter
 from tui_chat.domain.pricing import cost
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
+from tui_chat.engine.budget import prompt_tokens
 from tui_chat.engine.lanes import start
-from tui_chat.engine.session import prompt_tokens
 
 if TYPE_CHECKING:
     from tui_chat.domain.conversation import Node

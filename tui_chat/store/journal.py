@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.events import (
+    BudgetAsked,
     Decided,
     Finished,
+    Notice,
     QueueChanged,
     Returned,
     RunHeard,
@@ -115,7 +117,7 @@ class Journal:
                 self._decided(reply)
             case QueueChanged(texts):
                 self._put(self._setting("queue", nodes.encode(list(map(well_formed, texts)))))
-            case Returned():
+            case Returned() | BudgetAsked() | Notice():
                 pass
 
     def draft(self, text: str) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 REFUSED = "refused"
 RATIO = "bytes a token of "
 """Before the class of the text; the value is `BYTES TOKENS`."""
+ANSWERS = "tokens of answers"
+"""The value is `ANSWERS TOKENS`."""
 
 
 class LearnedFacts:
@@ -94,6 +96,33 @@ def _write_ratio(c: sqlite3.Connection, endpoint: str, model: str, lesson: Lesso
     total = lesson.after(_lesson(place[2], found[0]) if found else None)
     c.execute("DELETE FROM learned WHERE endpoint = ? AND model = ? AND fact = ?", place)
     c.execute("INSERT INTO learned VALUES (?, ?, ?, ?, ?)", (*place, f"{total.size} {total.tokens}", time.time()))
+
+
+def answers(connection: sqlite3.Connection) -> dict[tuple[str, str], tuple[int, int]]:
+    """(completed answers, their tokens) by endpoint and model."""
+    query = "SELECT endpoint, model, value FROM learned WHERE fact = ?"
+    rows = connection.execute(query, (ANSWERS,)).fetchall()
+    return {(endpoint, model): _answers(value) for endpoint, model, value in rows}
+
+
+def count_answer(connection: sqlite3.Connection, endpoint: str, model: str, tokens: int) -> None:
+    """Add a completed answer to what is there, which another instance may have written."""
+    place = (well_formed(endpoint), well_formed(model), ANSWERS)
+    query = "SELECT value FROM learned WHERE endpoint = ? AND model = ? AND fact = ?"
+    found = connection.execute(query, place).fetchone()
+    count, total = _answers(found[0]) if found else (0, 0)
+    connection.execute("DELETE FROM learned WHERE endpoint = ? AND model = ? AND fact = ?", place)
+    value = f"{count + 1} {total + tokens}"
+    connection.execute("INSERT INTO learned VALUES (?, ?, ?, ?, ?)", (*place, value, time.time()))
+
+
+def _answers(value: str) -> tuple[int, int]:
+    """What a row says about the answers of a model; nothing when it makes no sense."""
+    try:
+        count, tokens = map(int, value.split())
+    except ValueError:
+        return 0, 0
+    return count, tokens
 
 
 def take_over(connection: sqlite3.Connection, refused: Mapping[tuple[str, str], frozenset[str]]) -> None:

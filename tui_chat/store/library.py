@@ -77,6 +77,8 @@ class Stored:
     settings: Settings
     draft: str
     queue: tuple[str, ...]
+    cost: Decimal | None = None
+    """What is counted as its cost: what was asked beside its replies too, and no reply that was copied into it."""
 
 
 LISTED = "uid, title, created, updated, turns, models, cost, estimated, pinned, state"
@@ -177,12 +179,12 @@ class Library:
     def load(self, uid: str) -> Stored:
         """A conversation by its full id; empty where nothing has been stored under it yet."""
         self._catch_up()
-        query = "SELECT id, title, endpoint, model, settings, draft, queue FROM conversations WHERE uid = ?"
+        query = "SELECT id, title, endpoint, model, settings, draft, queue, cost FROM conversations WHERE uid = ?"
         with self._database.reading() as c:
             row = c.execute(query, (uid,)).fetchone()
             if row is None:
                 return Stored(uid, "", Conversation(), None, None, Settings(), "", ())
-            id_, title, endpoint, model, settings, draft, queue = row
+            id_, title, endpoint, model, settings, draft, queue, cost = row
             tree = nodes.load(c, id_)
         return Stored(
             id=uid,
@@ -193,6 +195,7 @@ class Library:
             settings=settings_of(settings),
             draft=draft,
             queue=tuple(msgspec.json.decode(queue, type=list[str])),
+            cost=None if cost is None else Decimal(cost),
         )
 
     def form(self, uid: str) -> ConversationForm:

@@ -137,6 +137,13 @@ STEPS = (
         "CREATE INDEX nodes_conversation ON nodes (conversation, role, state, cost, estimated, model)",
     ),
     (
+        # What was spent, by quarters of an hour: midnight is the end of one in every time zone. It stays when a
+        # conversation goes. What was spent lately is taken over; the id of a node is the tenth of a second.
+        "CREATE TABLE spending (quarter INTEGER PRIMARY KEY, usd TEXT NOT NULL)",
+        "INSERT INTO spending SELECT id / 9000, printf('%.12f', sum(CAST(cost AS REAL))) FROM nodes"
+        " WHERE id > (strftime('%s', 'now') - 172800) * 10 AND cost IS NOT NULL GROUP BY id / 9000",
+    ),
+    (
         # What the tries have used, for sums: `store.usage` fills it from them. Costs are millionths of a millionth of a
         # dollar; one that these cannot hold is in `odd_usd`.
         """

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.attempts import AttemptRecord, RunRecord
+from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.events import Usage
 from tui_chat.domain.meter import Meter, added
 from tui_chat.domain.pricing import cost, total
 from tui_chat.domain.tokens import count
 from tui_chat.store import nodes
+from tui_chat.store.ledger import book
 from tui_chat.wire.forms import ResultForm, settings_of
 
 if TYPE_CHECKING:
@@ -84,7 +86,10 @@ def _close(connection: sqlite3.Connection, left: _Left, price_of: PriceOf) -> No
         text, reasoning = text + more, reasoning + thought
     now = replace(node, text=text, reasoning=reasoning)
     prompt = _prompt(connection, left.row) + count(left.run.settings.system or "")
-    nodes.finish(connection, _interrupted(now, node, left, tuple(seams), prompt, price_of))
+    ended = _interrupted(now, node, left, tuple(seams), prompt, price_of)
+    nodes.finish(connection, ended)
+    for attempt in ended.runs[-1].attempts:
+        book(connection, left.run.began, attempt.cost.usd or NOTHING)
     connection.execute("UPDATE runs SET owner = NULL WHERE uid = ?", (left.run.id,))
     connection.execute("DELETE FROM pieces WHERE run = ?", (left.run.id,))
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Row = tuple[object, ...]
 
-TABLES = ("conversations", "nodes", "runs", "attempts", "pieces", "learned", "facts")
+TABLES = ("conversations", "nodes", "runs", "attempts", "pieces", "learned", "facts", "spending")
 """In the order of their references."""
 INDEXES = {
     "conversations": {"sqlite_autoindex_conversations_1": "uid", "conversations_updated": "updated"},
@@ -34,7 +34,7 @@ INDEXES = {
     "attempts": {"attempts_node": "node"},
 }
 """Where else the ids of rows stand, for the rows beyond a page that cannot be read."""
-ENDS = {"runs": "uid", "pieces": "run DESC, seq", "learned": "endpoint", "facts": "name"}
+ENDS = {"runs": "uid", "pieces": "run DESC, seq", "learned": "endpoint", "facts": "name", "spending": "quarter"}
 """By what a table without ids is read backwards."""
 COMPANIONS = ("-wal", "-shm")
 PAGE = 4096

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.pricing import find_price
 from tui_chat.domain.words import say
@@ -130,6 +131,7 @@ class Chats:
         chat.title, chat.draft, chat.notices = stored.title, stored.draft, notices
         if live is None:
             session.queue += stored.queue
+            session.beside = (stored.cost or NOTHING) - (session.spent().usd or NOTHING)
         return chat
 
     def _chat(self, uid: str, session: Session, *, temporary: bool = False, held: bool = False) -> Chat:

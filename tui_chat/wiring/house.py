@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.ask import Settings
+from tui_chat.domain.budget import Budget
 from tui_chat.domain.endpoint import Endpoint, Secret, Timeouts
 from tui_chat.domain.failure import ConfigError, RecordingError, StoreError, UsageError
 from tui_chat.domain.hostile import visible_line
@@ -25,6 +26,7 @@ from tui_chat.store import recordings
 from tui_chat.store.config import Profile
 from tui_chat.store.ids import new_id
 from tui_chat.store.learned import LearnedFacts, take_over
+from tui_chat.store.ledger import Ledger
 from tui_chat.store.logfile import start_log
 from tui_chat.store.paths import log_file, shipped_themes, user_themes
 from tui_chat.store.secrets import clean_key, save_key
@@ -146,7 +148,10 @@ class House:
         self._tape = Tape(clock, facts)
         self.recordings = Recordings(self._tape)
         recording = RecordingTransport(self.transport, self._tape, clock)
-        self.engine = Engine(recording, DIALECTS.__getitem__, RecordingClock(clock, self._tape), facts, new_id)
+        limits, ledger = self.config.budget, Ledger(self.chats.database, keep=save)
+        budget = Budget(limits.per_reply, limits.per_conversation, limits.per_day)
+        recorded = RecordingClock(clock, self._tape)
+        self.engine = Engine(recording, DIALECTS.__getitem__, recorded, facts, new_id, budget, ledger)
         self._demo: DemoServer | None = None
         self._checked: set[tuple[str, Secret | None]] = set()
         """Origins, and the keys that they are known to take."""

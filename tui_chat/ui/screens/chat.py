@@ -22,6 +22,7 @@ from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
 from tui_chat.ui.feed import Feed
+from tui_chat.ui.screens.budget import BudgetQuestion
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.help import HelpScreen
@@ -121,6 +122,7 @@ class ChatScreen(Copying, Reading, Measuring):
         if not self.session.target.model:
             self._find_model()
         self._check_endpoint()
+        self._ask_about_budget()
 
     def _tell_problems(self) -> None:
         """One mistake fits the status line; several are listed, for they would push each other out."""
@@ -183,6 +185,10 @@ class ChatScreen(Copying, Reading, Measuring):
                     self.notice(say("status.returned"))
             case events.Selected() | events.Decided():
                 self._show_turns()
+            case events.BudgetAsked():
+                self._ask_about_budget()
+            case events.Notice(text):
+                self.notice(text)
             case events.Finished():
                 pass
 
@@ -250,6 +256,26 @@ class ChatScreen(Copying, Reading, Measuring):
         consequence = say("fail.key_open", endpoint=target.endpoint.name, host=target.endpoint.host)
         self.app.push_screen(Confirm(say("confirm.open"), consequence, say("confirm.keys")), answered)
 
+    def _ask_about_budget(self) -> None:
+        """What would likely cross a limit is sent only once the user has agreed."""
+        session, asked = self.session, self.session.asked
+        if asked is None:
+            return
+
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                session.agree()
+            elif text := session.decline():
+                self._give_back(text)
+
+        # A message from the queue comes up by itself, maybe in the middle of a word.
+        self.app.push_screen(BudgetQuestion(asked.estimate, sudden=asked.told), answered)
+
+    def _give_back(self, text: str) -> None:
+        """Put a text that was not sent in front of what is written."""
+        written = self.composer.text
+        self.composer.put(f"{text}\n{written}" if written.strip() else text)
+
     def action_cancel(self) -> None:
         if self.leave_mark() or self.leave_find():
             return
@@ -297,8 +323,7 @@ class ChatScreen(Copying, Reading, Measuring):
         if text is None:
             self.notice(say("status.no_queue"))
         else:
-            written = self.composer.text
-            self.composer.put(f"{text}\n{written}" if written.strip() else text)
+            self._give_back(text)
 
     def action_model(self, argument: str = "") -> None:
         if argument:
