@@ -132,13 +132,6 @@ def test_what_is_deleted_for_good_is_in_no_sum(desk: Desk) -> None:
     assert usage.report(desk.database, Asked()).total.usd == 5
 
 
-def test_spent_since(desk: Desk) -> None:
-    desk.library.add(spending("c", [tried(NOON, "m", "1", output=1)], [tried(NOON + DAY, "m", "2", output=1)]))
-    assert usage.spent_since(desk.database, NOON + 1).usd == 2
-    nothing = usage.spent_since(desk.database, NOON + 2 * DAY)
-    assert (nothing.usd, nothing.requests, nothing.unpriced) == (None, 0, 0)
-
-
 def test_a_store_of_before_has_sums_too(tmp_path: Path) -> None:
     path = tmp_path / "tui-chat.db"
     with closing(sqlite3.connect(path)) as c:

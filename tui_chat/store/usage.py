@@ -104,13 +104,6 @@ def report(database: Database, asked: Asked) -> Report:
     return Report(asked, sorted_lines(asked.by, lines), total, min(times, default=None), max(times, default=None))
 
 
-def spent_since(database: Database, at: float) -> Line:
-    """What the requests sent since `at` epoch seconds came to; may block. Raises StoreError."""
-    with _table(database) as c:
-        _Medians(c)
-        return _line(c.execute(f"SELECT '', {SUMS} FROM usage WHERE at >= ?", (at,)).fetchone())
-
-
 def traffic(database: Database, asked: Asked, conversation: str | None = None) -> Iterator[tuple[Request, Line]]:
     """Each request that used tokens, with its own figures; those of one conversation where it is named.
 
