@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_chat.domain import figures as show
+from tui_chat.domain.budget import Limit
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import UNKNOWN
@@ -38,9 +39,21 @@ OTHER_LINES = 4
 BAND_LINES = 3
 BAND_GAP = 3
 """Columns between the columns of the band."""
-BAND_FIGURE = 9
+BAND_FIGURE = 10
 """Columns that a figure of the band has at least, so that its neighbours stay where they are."""
 GAUGE = 14
+LEFT = tuple(f"stats.left.{limit}" for limit in Limit)
+GAPS = ("stats.gap_p50", "stats.gap_p95", "stats.gap_max")
+BAND = (
+    ("stats.elapsed", "stats.ttft", "stats.attempt"),
+    ("stats.now", "stats.decode", "stats.silence"),
+    ("stats.input", "stats.output", "stats.context"),
+    ("stats.reply_cost", "stats.session_cost", "stats.today"),
+    (*LEFT, "stats.cached", "stats.reasoning"),
+    GAPS,
+    ("stats.ttft_answer", "stats.connect", "stats.wait"),
+)
+"""The columns of the band, by the keys of their labels."""
 
 
 _console = Console(width=10_000, color_system=None, legacy_windows=False)
@@ -152,7 +165,7 @@ class Figures(Widget):
         # The height of the window, not of the pane: a message that grows must not move the figures.
         return (
             out[1:]
-            if len(out) - 1 <= self.app.size.height - OTHER_LINES
+            if len(out) - 1 <= self.screen.size.height - OTHER_LINES
             else [drawn for _, texts in lines for drawn in texts]
         )
 
@@ -207,20 +220,14 @@ class Figures(Widget):
 
 
 def columns(rows: list[Row]) -> Iterator[list[Figure]]:
-    """The figures in columns of a few lines, the cost of them first after how it goes; sentences are left out."""
-    sections: dict[str, list[Figure]] = {"": []}
-    heading = ""
-    for row in rows:
-        if isinstance(row, Heading):
-            heading = row if len(sections) > 1 or sections[""] else ""
-            sections[heading] = sections.get(heading, [])
-        elif isinstance(row, Figure) and row.label:
-            named = heading in (say("stats.tokens"), say("stats.gaps")) and row.label != say("stats.context")
-            sections[heading].append(Figure(f"{heading} {row.label}" if named else row.label, row.number, row.unit))
-    order = dict.fromkeys(("", say("stats.cost"), *sections))
-    for section in (sections[name] for name in order if name in sections):
-        for start in range(0, len(section), BAND_LINES):
-            yield section[start : start + BAND_LINES]
+    """The figures in columns of a few lines, those first that one wants to see in a narrow window too."""
+    named = {row.label: row for row in rows if isinstance(row, Figure) and row.label}
+    gaps = say("stats.gaps")
+    for keys in BAND:
+        labels = [say(key) for key in keys]
+        found = [named[label] for label in labels if label in named]
+        if found:
+            yield [replace(figure, label=f"{gaps} {figure.label}") for figure in found] if keys is GAPS else found
 
 
 def rows(shown: Shown, spending: Spending) -> Iterator[Row]:
