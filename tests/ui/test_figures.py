@@ -206,6 +206,6 @@ async def test_over_a_slow_line_it_is_a_band_of_full_width() -> None:
         assert "TTFT" in " ".join(before)
         figures.show(replace(SHOWN, stats=replace(STATS, elapsed_s=1.0, ttft_s=1.5, now_per_s=9.0)), SPENDING)
         after = lines(figures)
-        for label in ("this reply", "TTFT answer", "today"):
+        for label in ("this reply", "average", "today"):
             place = next(y for y, line in enumerate(before) if label in line)
             assert before[place].index(label) == after[place].index(label)

@@ -244,6 +244,8 @@ class AttemptForm(Struct, frozen=True, kw_only=True):
     error: ErrorForm | None = None
     status: int | None = None
     request_id: str | None = None
+    via: str | None = None
+    refused: str | None = None
     figures: FiguresForm = FiguresForm()
 
     @classmethod
@@ -267,6 +269,8 @@ class AttemptForm(Struct, frozen=True, kw_only=True):
             error=None if attempt.failure is None else ErrorForm.of(attempt.failure),
             status=attempt.status,
             request_id=attempt.request_id,
+            via=attempt.via,
+            refused=attempt.refused,
             # How it went in time is kept once, for the whole reply.
             figures=FiguresForm.of(replace(attempt.stats, pace=()), attempt.cost),
         )
@@ -283,6 +287,8 @@ class AttemptForm(Struct, frozen=True, kw_only=True):
             failure=None if self.error is None else self.error.failure(),
             status=self.status,
             request_id=self.request_id,
+            via=self.via,
+            refused=self.refused,
         )
 
 

@@ -28,7 +28,6 @@ from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.help import HelpScreen
 from tui_chat.ui.screens.measuring import Measuring
 from tui_chat.ui.screens.models import ModelPicker, Picked
-from tui_chat.ui.screens.reading import Reading
 from tui_chat.ui.screens.told import Told
 from tui_chat.ui.turns import head, live_state, notes, turns
 from tui_chat.ui.widgets.composer import Composer
@@ -53,7 +52,7 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Copying, Reading, Measuring):
+class ChatScreen(Copying, Measuring):
     BINDINGS: ClassVar = bindings()
 
     def __init__(self, house: House, chat: Chat, problems: tuple[str, ...] = ()) -> None:

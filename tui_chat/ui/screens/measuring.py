@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.pricing import Cost, CostSource, total
+from tui_chat.domain.words import say
 from tui_chat.engine.budget import spent_today
-from tui_chat.ui.screens.keeping import Keeping
+from tui_chat.ui.screens.details import DetailsScreen
+from tui_chat.ui.screens.reading import Reading
 from tui_chat.ui.screens.usage import UsageScreen
 from tui_chat.ui.widgets.figures import Spending
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.conversation import Node
 
 
-class Measuring(Keeping):
+class Measuring(Reading):
     """Base of the chat screen."""
 
     _today = Decimal(0)
@@ -34,6 +37,21 @@ class Measuring(Keeping):
     def window(self, node: Node) -> int | None:
         """Tokens that the model of a turn can take in, where that is known."""
         return self.app.house.window(node.endpoint, node.model)
+
+    def in_question(self) -> Node | None:
+        """The reply that is being read, or the one to the question that is; the newest where none is in view."""
+        tree = self.session.conversation
+        replies = [turn for turn in self.transcript.turns if turn.role == "assistant"]
+        return tree.nodes[self._read_of(replies).id] if replies else None
+
+    def action_details(self) -> None:
+        node, reply = self.in_question(), self.session.reply
+        if node is None:
+            self.notice(say("status.no_details"))
+            return
+        if reply is not None and reply.node.id == node.id and self.session.running:
+            node = replace(node, runs=reply.runs())
+        self.app.push_screen(DetailsScreen(self.app.house, node))
 
     def action_usage(self) -> None:
         self.app.push_screen(UsageScreen(self.app.house))
