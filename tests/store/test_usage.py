@@ -158,7 +158,7 @@ def test_a_disk_that_takes_nothing_is_read_all_the_same(desk: Desk, monkeypatch:
     desk.do(lambda c: c.execute("DELETE FROM usage"))
     monkeypatch.setattr(usage, "_brought_up", lambda _: False)
     assert usage.report(desk.database, Asked()) == before
-    assert len(list(usage.traffic(desk.database, Asked(), "c"))) == 1
+    assert len(list(usage.traffic(desk.database, Asked(conversation="c")))) == 1
     assert desk.rows("SELECT count(*) FROM usage") == [(0,)]
     with desk.database.reading() as c, pytest.raises(sqlite3.OperationalError, match="readonly"):
         c.execute("DELETE FROM usage")
@@ -173,13 +173,16 @@ def test_the_traffic_is_each_request_with_tokens(desk: Desk) -> None:
         )
     )
     desk.library.add(spending("d", [tried(NOON + 2, "m", "1", output=7)]))
-    found = list(usage.traffic(desk.database, Asked(), "c"))
+    found = list(usage.traffic(desk.database, Asked(conversation="c")))
     assert [request for request, _ in found] == [
         Request(Usage(output=3), NOON + 1),
         Request(Usage(input=9, cached=4, output=2), NOON + 5),
     ]
     assert [(own.key, own.usd, own.unpriced) for _, own in found] == [("n", None, True), ("m", 1, False)]
     assert len(list(usage.traffic(desk.database, Asked()))) == 3
+    assert [own.key for _, own in usage.traffic(desk.database, Asked(turn="ca1"))] == ["n"]
+    assert usage.models(desk.database, Asked()) == ["work/m", "work/n"]
+    assert usage.models(desk.database, Asked(turn="ca1")) == ["work/n"]
 
 
 def test_the_tries_of_a_reply(desk: Desk) -> None:

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui_chat.cli.common import Common, common
-from tui_chat.cli.cost import spreadsheet_cell
+from tui_chat.cli.cost_output import spreadsheet_cell
 from tui_chat.cli.history_list import terminal_width
 from tui_chat.cli.looking import looked_into
 from tui_chat.cli.output import print_json, print_line
+from tui_chat.cli.spans import span
 from tui_chat.domain import report as shown
 from tui_chat.domain.dates import iso
-from tui_chat.domain.failure import UsageError
 from tui_chat.domain.figures import bar
-from tui_chat.domain.finding import wanted
 from tui_chat.domain.usage import Asked, By, Report
 from tui_chat.domain.words import say
 from tui_chat.store.usage import report
@@ -25,8 +24,6 @@ from tui_chat.ui.cells import padded
 from tui_chat.wiring import Choice
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from tui_chat.domain.figures import Currency
     from tui_chat.domain.usage import Line
     from tui_chat.wiring import House
@@ -66,16 +63,6 @@ def _asked(built: House, common: Common, by: By, since: str | None, until: str |
     endpoint, model = built.flagged(Choice(common.endpoint, common.model))
     first, last = span(since, until)
     return Asked(by, first, last, model, endpoint)
-
-
-def span(since: str | None, until: str | None) -> tuple[date | None, date | None]:
-    """(first day, first day that is not wanted any more) of what `--since` and `--until` say. Raises UsageError."""
-    given = {name: text for name, text in (("since", since), ("until", until)) if text is not None}
-    asked = {name: wanted(f'{name}:"{text}"') for name, text in given.items()}
-    if faults := [f"--{name} {given[name]}" for name, one in asked.items() if one.faults or one.words]:
-        raise UsageError(say("usage.filter", filters=", ".join(faults)))
-    first, last = asked.get("since"), asked.get("until")
-    return first and first.since, last and last.until
 
 
 def report_object(found: Report) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class Asked:
     """The first day that is not wanted any more."""
     model: str | None = None
     endpoint: str | None = None
+    conversation: str | None = None
+    turn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

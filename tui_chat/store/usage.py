@@ -61,6 +61,9 @@ PICO = Decimal(10) ** 12
 """Of a dollar in the column `usd`."""
 MOST_PICO = 10**15
 """More than this goes to `odd_usd`, for the sum of a million of them must find room."""
+USED = "coalesce(input, output) IS NOT NULL"
+OF_CONVERSATION = "node IN (SELECT n.id FROM nodes n JOIN conversations c ON c.id = n.conversation WHERE c.uid = ?)"
+MOST_MODELS = 12
 MOST = 10**12
 """A count of an imported file that is larger means nothing, and would leave SQLite no room for a sum."""
 
@@ -104,15 +107,20 @@ def report(database: Database, asked: Asked) -> Report:
     return Report(asked, sorted_lines(asked.by, lines), total, min(times, default=None), max(times, default=None))
 
 
-def traffic(database: Database, asked: Asked, conversation: str | None = None) -> Iterator[tuple[Request, Line]]:
-    """Each request that used tokens, with its own figures; those of one conversation where it is named.
+def models(database: Database, asked: Asked) -> list[str]:
+    """The models that were asked, as `ENDPOINT/MODEL`, those with the most requests first. Raises StoreError."""
+    where, values = _condition(asked, USED)
+    query = f"SELECT endpoint || '/' || model FROM usage {where} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT ?"
+    with _table(database) as c:
+        return [name for (name,) in c.execute(query, (*values, MOST_MODELS))]
+
+
+def traffic(database: Database, asked: Asked) -> Iterator[tuple[Request, Line]]:
+    """Each request that used tokens, with its own figures.
 
     Few are held in memory. Nothing else may be read in this thread before the last one. Raises StoreError.
     """
-    where, values = _condition(asked, "coalesce(input, output) IS NOT NULL")
-    if conversation is not None:
-        where += " AND node IN (SELECT n.id FROM nodes n JOIN conversations c ON c.id = n.conversation WHERE c.uid = ?)"
-        values.append(conversation)
+    where, values = _condition(asked, USED)
     query = (
         "SELECT at, model, input, cached, cache_write, cache_write_1h, reasoning, output, exact, usd,"
         f" odd_usd, estimated FROM usage {where} ORDER BY at"
@@ -232,6 +240,8 @@ def _condition(asked: Asked, *more: str) -> tuple[str, list[object]]:
     limits = (
         ("at >= ?", None if asked.since is None else _begin(asked.since)),
         ("at < ?", None if asked.until is None else _begin(asked.until)),
+        (OF_CONVERSATION, asked.conversation),
+        ("node = (SELECT id FROM nodes WHERE uid = ?)", asked.turn),
         ("model = ?", asked.model),
         ("endpoint = ?", asked.endpoint),
     )
