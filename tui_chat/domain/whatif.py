@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tui_chat.domain.events import Usage
-from tui_chat.domain.pricing import DAY_MINUTES, EVERY_DAY, Price, billed
+from tui_chat.domain.pricing import DAY_MINUTES, EVERY_DAY, CostSource, Price, billed
 from tui_chat.domain.usage import COUNTS, Line, added
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from tui_chat.domain.attempts import RunRecord
     from tui_chat.domain.pricing import Rates, Window
 
 PLACES = Decimal("0.0001")
@@ -110,6 +111,24 @@ def elsewhere(
         base = next((row.usd for row in rows if row.model == reference), None)
     against = [_against(row, base) for row in rows]
     return Measured(against, total, first, last, reference)
+
+
+def measured_by(runs: Iterable[RunRecord]) -> Iterator[tuple[Request, Line]]:
+    """The requests of runs that used tokens, with their own figures."""
+    for run in runs:
+        for attempt in run.attempts:
+            usage, cost = attempt.stats.usage, attempt.cost
+            if usage.input is not None or usage.output is not None:
+                estimated = cost.source is CostSource.ESTIMATED and bool(cost.usd)
+                own = Line(
+                    run.model,
+                    requests=1,
+                    exact=attempt.stats.exact,
+                    usd=cost.usd,
+                    estimated=estimated,
+                    unpriced=int(cost.usd is None),
+                )
+                yield Request(usage, run.began + attempt.at), own
 
 
 class Sum:

@@ -54,6 +54,7 @@ ACTIONS = (
     Action("model", "f2", slash="model", footer="always", takes=True),
     Action("history", "f3", slash="history", footer="always"),
     Action("usage", slash="usage"),
+    Action("whatif", slash="whatif"),
     Action("details", "alt+i", slash="details"),
     Action("newline", "ctrl+j,shift+enter,ctrl+enter", footer="always", in_composer=True),
     Action("previous_version", "alt+left"),

@@ -12,6 +12,7 @@ from tui_chat.engine.budget import spent_today
 from tui_chat.ui.screens.details import DetailsScreen
 from tui_chat.ui.screens.reading import Reading
 from tui_chat.ui.screens.usage import UsageScreen
+from tui_chat.ui.screens.whatif import WhatIfScreen
 from tui_chat.ui.widgets.figures import Spending
 
 if TYPE_CHECKING:
@@ -52,6 +53,17 @@ class Measuring(Reading):
         if reply is not None and reply.node.id == node.id and self.session.running:
             node = replace(node, runs=reply.runs())
         self.app.push_screen(DetailsScreen(self.app.house, node))
+
+    def action_whatif(self) -> None:
+        node = self.in_question()
+        if node is None:
+            self.app.push_screen(WhatIfScreen(self.app.house, None, None))
+        elif self.chat.journal is not None:
+            self.app.push_screen(WhatIfScreen(self.app.house, node.id, self.chat.id))
+        else:
+            # Nothing of it is in the store.
+            chat = [run for turn in self.session.conversation.nodes.values() for run in turn.runs]
+            self.app.push_screen(WhatIfScreen(self.app.house, None, None, (node.runs, chat)))
 
     def action_usage(self) -> None:
         self.app.push_screen(UsageScreen(self.app.house))

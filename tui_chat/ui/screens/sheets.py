@@ -82,6 +82,10 @@ class SheetScreen(Screen[None]):
         """The page of a tab; in a thread. Raises StoreError."""
         raise NotImplementedError
 
+    def turns_in(self, tab: int) -> bool:
+        """The turns mean something in this tab."""
+        return True
+
     def on_mount(self) -> None:
         self.sheet.focus()
         self.load()
@@ -109,8 +113,9 @@ class SheetScreen(Screen[None]):
         self.load()
 
     def action_turn(self, step: int) -> None:
-        self.turn = (self.turn + step) % len(self._turns)
-        self.load()
+        if self.turns_in(self.tab):
+            self.turn = (self.turn + step) % len(self._turns)
+            self.load()
 
     def action_copy(self) -> None:
         if self.page.table.lines:
@@ -127,7 +132,7 @@ class SheetScreen(Screen[None]):
         text = Text(say(self.TITLE_KEY), no_wrap=True, overflow="ellipsis")
         for place, tab in enumerate(self._tabs):
             text.append("   ").append(f" {tab} ", "reverse bold" if place == self.tab else "")
-        if len(self._turns) > 1:
+        if self.turns_in(self.tab):
             text.append(f"   · {self._turns[self.turn]}")
         self._head.update(text)
 
