@@ -124,7 +124,7 @@ def test_an_estimate_says_what_it_would_cross() -> None:
     found = judged(estimate, Budget(per_conversation=D("0.50"), per_day=D(1)), Spent(day=D("0.99")))
     assert found.crossings == (Crossing(Limit.DAY, D(1), D("1.0212")),)
     assert found.line == "likely ~$0.0312 for 12,400 tokens in and about 800 out"
-    assert found.over == "today $1.02 of $1.00 (per_day)"
+    assert found.over == "$1.02 of $1.00 for today (per_day)"
 
 
 @pytest.mark.parametrize(("least", "found"), [("0.01", []), ("0.06", [Limit.COMMAND])])

@@ -20,6 +20,7 @@ from tui_chat.domain.events import BudgetAsked, Notice, QueueChanged, Submitted
 from tui_chat.domain.failure import Kind
 from tui_chat.domain.pricing import Price, Tier
 from tui_chat.engine.budget import midnight, spent_today, unsent
+from tui_chat.engine.purse import LOOK_S, Purse
 from tui_chat.engine.session import Session, Target
 
 D = Decimal
@@ -149,6 +150,34 @@ async def test_a_reply_that_crosses_a_limit_is_stopped_and_its_text_kept(limit: 
     stage.assert_clean()
 
 
+async def test_what_others_spend_meanwhile_stops_a_reply_too() -> None:
+    slow: Script = [said("x" * 40), Pause(LOOK_S), said("y" * 4), HANG]
+    stage, held = stage_of(slow, settings=Settings(max_tokens=5), per_day=50)
+    held.session.submit("abcd")
+    await stage.clock.settle()
+    stage.engine.ledger.book(stage.clock.wall(), D(45))
+    await stage.clock.advance(LOOK_S)
+    reply = held.session.reply
+    assert reply is not None
+    assert reply.draft.failure is not None
+    assert "$57.00 of $50.00" in reply.draft.failure.message
+
+
+def test_replies_at_the_same_time_count_together() -> None:
+    engine = replace(Stage().engine, budget=Budget(per_reply=D(10), per_conversation=D(15), per_command=D(18)))
+    purse = Purse(engine, lambda: D(1))
+    purse.begin("a")
+    purse.begin("b", before=D(2))
+    assert purse.over("a", D(7)) == ()
+    assert [c.limit for c in purse.over("b", D(6))] == [Limit.CONVERSATION], "1 and 7 and 2 and 6"
+    assert {c.limit: c.usd for c in purse.over("b", D(12))} == {
+        Limit.COMMAND: D(19),
+        Limit.REPLY: D(14),
+        Limit.CONVERSATION: D(22),
+    }
+    assert purse.over("b", None) == ()
+
+
 async def test_a_limit_that_was_let_go_does_not_stop_the_reply_and_another_does() -> None:
     stage, held = stage_of(STREAM, settings=Settings(max_tokens=5), per_reply=2, per_day=25)
     held.session.submit("abcd")
@@ -162,6 +191,15 @@ async def test_a_limit_that_was_let_go_does_not_stop_the_reply_and_another_does(
     assert reply is not None
     assert reply.draft.failure is not None
     assert "per_day" in reply.draft.failure.message
+
+
+async def test_a_limit_holds_in_a_flood_of_small_pieces() -> None:
+    """What comes at one moment is looked at once, and the rest of it at the next."""
+    flood: Script = [*[said("x" * 4)] * 30, Pause(0.1), said("y" * 4), Pause(0.1), said("z" * 4), HANG]
+    stage, held = stage_of(flood, settings=Settings(max_tokens=5), per_reply=15)
+    held.session.submit("abcd")
+    await stage.clock.advance(5)
+    assert held.dialogue[-1] == ("assistant", "x" * 120 + "y" * 4)
 
 
 async def test_an_answer_that_is_whole_is_not_stopped_by_its_bill() -> None:
@@ -185,7 +223,7 @@ async def test_tries_that_failed_count() -> None:
     """Three tries take a token of input each; the answer has three, and then its fourth is one too many."""
     broken: Script = [Head(200), cut()]
     stage, held = stage_of(
-        broken, broken, [*[said("x" * 4) for _ in range(9)], HANG], settings=Settings(max_tokens=1), per_reply=6
+        *[broken, broken, [*[said("x" * 4), Pause(1)] * 9, HANG]], settings=Settings(max_tokens=1), per_reply=6
     )
     held.session.submit("abcd")
     await stage.clock.advance(60)
@@ -297,7 +335,7 @@ async def test_the_answers_so_far_tell_how_long_the_next_one_will_be() -> None:
     for _ in range(2):
         held.session.submit("abcd")
         await stage.clock.advance(1)
-    held.session.budget = Budget(per_reply=D(10))
+    held.session.purse.budget = Budget(per_reply=D(10))
     held.session.submit("abcd")
     (asked,) = held.of(BudgetAsked)
     assert asked.estimate.output == 30

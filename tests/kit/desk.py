@@ -114,7 +114,7 @@ async def eventually(true: Callable[[], object], seconds: float = PATIENCE_S) ->
 async def played(clock: FakeClock, session: Session) -> None:
     """Let the replies of a session come to their ends: time stands still only while the disk is waited for."""
     deadline = time.monotonic() + PATIENCE_S
-    while session.running:
+    while session.busy:
         assert time.monotonic() < deadline, "the reply does not end"
         await asyncio.sleep(0.001)
         await clock.advance(0.25)

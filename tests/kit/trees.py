@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tui_chat.domain.failure import Kind
+from tui_chat.domain.lane import Verdict
 from tui_chat.domain.pricing import CostSource
 from tui_chat.wire.forms import (
     AttemptForm,
@@ -15,6 +16,7 @@ from tui_chat.wire.forms import (
     CostForm,
     ErrorForm,
     FiguresForm,
+    LaneForm,
     MoreFigures,
     NodeForm,
     PlaceForm,
@@ -22,6 +24,7 @@ from tui_chat.wire.forms import (
     SettingsForm,
     TimingForm,
     UsageForm,
+    VoteForm,
 )
 
 SECONDS = st.none() | st.floats(0, 1e5)
@@ -102,6 +105,7 @@ def replies(draw: st.DrawFn, text: str) -> dict[str, Any]:
         name = f"run-{draw(st.uuids())}"
         settings = draw(settings_forms)
         began = draw(st.floats(0, 2e9))
+        lane = draw(st.sampled_from([{}, {"lane": "lane-b", "repeat": 2}]))
         attempts += [
             AttemptForm(
                 run=name,
@@ -118,6 +122,7 @@ def replies(draw: st.DrawFn, text: str) -> dict[str, Any]:
                 status=draw(st.none() | st.integers(100, 599)),
                 request_id=draw(st.none() | st.text(max_size=5)),
                 figures=draw(figures_forms()),
+                **lane,
             )
             for n in range(1, draw(st.integers(2, 3)))
         ]
@@ -167,7 +172,41 @@ def conversations(draw: st.DrawFn, at: int = 1_700_000_000, most: int = 7) -> Co
         model=draw(st.none() | NAMES),
         settings=draw(settings_forms),
         **draw(st.sampled_from([{}, {"source": "chatgpt"}])),
+        **draw(comparisons([node.id for node in nodes])),
     )
+
+
+@st.composite
+def comparisons(draw: st.DrawFn, turns: list[str]) -> dict[str, Any]:
+    """Lanes and votes; most conversations have none."""
+    names = draw(st.lists(st.sampled_from("abcdef"), unique=True, max_size=3) | st.just([]))
+    lanes = [
+        LaneForm(
+            id=f"lane-{name}",
+            label=draw(st.text(max_size=3)),
+            endpoint=draw(NAMES),
+            model=draw(NAMES),
+            settings=draw(settings_forms),
+            head=draw(st.sampled_from([None, *turns])),
+            synced=draw(st.booleans()),
+            note=draw(st.text(max_size=5)),
+        )
+        for name in names
+    ]
+    votes = [
+        VoteForm(
+            round=f"round-{number}",
+            lane=lane.id,
+            verdict=draw(st.sampled_from(Verdict)),
+            at=1_700_000_000.0 + number,
+            endpoint=lane.endpoint,
+            model=lane.model,
+            settings=draw(settings_forms),
+        )
+        for number in range(draw(st.integers(0, 2)))
+        for lane in sorted(lanes, key=lambda lane: lane.id)
+    ]
+    return ({"lanes": lanes} if lanes else {}) | ({"votes": votes} if votes else {})
 
 
 def _times(most: int) -> st.SearchStrategy[list[int]]:

@@ -9,6 +9,7 @@ import pytest
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.endpoint import Endpoint, RetryPolicy, Secret, Timeouts, key_trouble
 from tui_chat.domain.failure import ConfigError
+from tui_chat.domain.lane import LaneSpec
 from tui_chat.domain.pricing import Price, find_price
 from tui_chat.store.config import Config, load
 from tui_chat.store.paths import keys_file
@@ -120,7 +121,8 @@ def test_everything_the_contract_names(configured):
     assert (fast.endpoint, fast.model) == ("work", "m2")
     assert fast.settings == Settings("Be short.", 0.5, 1, 100, -7, ("a", "b"), "low", {"x": 1.5})
     assert config.profile("short").settings.stop == ("END",)
-    assert config.compare["temps"].lanes[1] == {"profile": "fast", "temperature": 1.0}
+    hot = LaneSpec(profile="fast", settings=Settings(temperature=1.0))
+    assert config.lanes("temps")[1] == config.compare["temps"][1] == hot
     assert config.prices["my-model"] == Price(Decimal("0.1"), Decimal(2), Decimal("0.01"), source="config.toml")
     assert config.budget == Budget(Decimal("0.1"), None, Decimal(5))
     assert config.currency == Currency("VND", Decimal("25400.5"))
@@ -199,7 +201,17 @@ MISTAKES = [
     ("[profiles.fast]\nseed = 0x1" + "0" * 5000, "profiles.fast.seed must be a whole number, not one that is out of a"),
     ("[profiles.fast]\nstop = [1]", "profiles.fast.stop must be text in quotes, or a list of such texts, not a list."),
     ("[compare]\ntemps = 1", "compare.temps must be a table"),
-    ("[compare.temps]\nlanes = ['fast']", "compare.temps.lanes must be a list, not a list"),
+    ("[compare.temps]\nlanes = ['fast']", "compare.temps.lanes must be a list of tables in braces, not a list"),
+    ("[compare.temps]\nlanes = []", "compare.temps.lanes must be a list of tables in braces, not empty"),
+    (
+        "[compare.temps]\nlanes = [{ model = 'm' }, { temprature = 1 }]",
+        "compare.temps.lanes.2.temprature is unknown; did",
+    ),
+    (
+        "[compare.temps]\nlanes = [{ temperature = 'hot' }]",
+        "compare.temps.lanes.1.temperature must be a number, 0 or more,",
+    ),
+    ("[compare.temps]\nlanes = [{ extra_body = { at = 1979-05-27 } }]", "compare.temps.lanes.1.extra_body.at "),
     ("[prices]\nm = 1", "prices.m must be a table"),
     ("[prices.m]\ninput = 1", "prices.m.output is missing."),
     ("[prices.'m.1']\ninput = -0.1\noutput = 1", 'prices."m.1".input must be an amount from 0 to 1000000 USD.'),

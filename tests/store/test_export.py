@@ -232,7 +232,7 @@ def test_a_reply_under_way_is_exported_with_what_has_come(library: Library) -> N
     def begin(c: Any) -> None:
         row = c.execute("SELECT id FROM nodes WHERE uid = 'a'").fetchone()[0]
         c.execute("UPDATE nodes SET state = NULL, text = 'one ' WHERE id = ?", (row,))
-        c.execute("INSERT INTO runs VALUES ('r', ?, 'me', 1.0, 'e', 'd', 'm', '{}')", (row,))
+        c.execute("INSERT INTO runs VALUES ('r', ?, 'me', 1.0, 'e', 'd', 'm', '{}', '', 0)", (row,))
         c.executemany("INSERT INTO pieces VALUES ('r', ?, ?, ?, ?)", [(1, 0, "two ", ""), (2, 1, "three", "hm")])
 
     library._database.write(begin).result()  # pyright: ignore[reportPrivateUsage]

@@ -160,6 +160,21 @@ def test_every_size_is_drawn_whole(demo: Terminal) -> None:
     assert_left_clean(demo)
 
 
+def test_what_another_program_wrote_over_the_screen_is_put_right(demo: Terminal) -> None:
+    ready(demo)
+    ask(demo, "echo drawn")
+    demo.wait(lambda: demo.text.count("drawn") == 3 and "nothing" in demo.text and "Esc" not in demo.lines[-1])
+    demo.wait("Message ")
+    before = demo.lines
+    demo.overwrite("\x1b[2J\x1b[5;5Hsomebody is logged in\x1b[5;20r\x1b[7m")
+    assert demo.lines != before
+    demo.press("ctrl+l")
+    demo.wait(lambda: demo.lines == before)
+    assert not any(cell.reverse for cell in demo._screen.buffer[10].values())
+    demo.press("ctrl+q")
+    assert demo.wait_exit() == 0
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)], ids=str
 )

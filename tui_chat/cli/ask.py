@@ -7,12 +7,11 @@ import os
 import stat
 import sys
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
 
-from tui_chat.cli.common import NEWEST, Common, common, continuing, looks_like_id
+from tui_chat.cli.common import NEWEST, Common, amount, common, continuing, looks_like_id
 from tui_chat.cli.exits import ExitCode, exit_of_kind
 from tui_chat.cli.output import complain, print_json
 from tui_chat.cli.results import unsent_object
@@ -24,6 +23,8 @@ from tui_chat.domain.words import say
 from tui_chat.wiring import Choice, NoEndpoint
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from tui_chat.domain.conversation import Node
     from tui_chat.engine.session import Session
     from tui_chat.wiring import Chat, House
@@ -57,18 +58,18 @@ def command(
     """Ask PROMPT, joined with what is piped in, and print the answer as it streams."""
     settings = Settings(system=system, temperature=temperature, max_tokens=max_tokens)
     choice = Choice(common.endpoint, common.model, common.profile, settings, stream=not no_stream)
-    cap = _amount(max_cost)
+    cap = amount(max_cost)
     if resume is not None:
         if prompt is not None or continued is not None:
             raise UsageError(say("usage.resume_alone"))
         return run_until_signal(lambda: _ask(common, choice, Resumed(resume), cap, as_json=as_json, stats=stats))
-    piped = _piped()
-    if continued and prompt is None and (piped is None or not looks_like_id(continued)):
+    given = piped()
+    if continued and prompt is None and (given is None or not looks_like_id(continued)):
         # `ask -c "And then?"`: what follows -c is the question; with a question piped in, it is an id.
-        question = Asked(_question(continued, piped), NEWEST)
+        what = Asked(question(continued, given), NEWEST)
     else:
-        question = Asked(_question(prompt, piped), continued)
-    return run_until_signal(lambda: _ask(common, choice, question, cap, as_json=as_json, stats=stats))
+        what = Asked(question(prompt, given), continued)
+    return run_until_signal(lambda: _ask(common, choice, what, cap, as_json=as_json, stats=stats))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ async def _ask(
         if cap is not None and target.price is None:
             raise UsageError(say("usage.cap_without_price", model=target.model))
         session = chat.session
-        session.budget = replace(session.budget, per_command=cap)
+        session.purse.budget = replace(session.purse.budget, per_command=cap)
         teller = Teller(session, quiet=as_json, saved=chat.journal is not None)
         await teller.tell(lambda: _begin(session, what))
         return teller.report(as_json=as_json, stats=stats)
@@ -163,7 +164,7 @@ def _unsent(trouble: Failure | None, choice: Choice, *, as_json: bool) -> ExitCo
     return exit_of_kind(trouble.kind)
 
 
-def _question(prompt: str | None, piped: str | None) -> str:
+def question(prompt: str | None, piped: str | None) -> str:
     """PROMPT and what is piped in, joined by a blank line."""
     parts = [part for part in (prompt, piped) if part is not None and part.strip()]
     if not parts:
@@ -171,7 +172,7 @@ def _question(prompt: str | None, piped: str | None) -> str:
     return "\n\n".join(parts)
 
 
-def _piped() -> str | None:
+def piped() -> str | None:
     """stdin, when it is a pipe or a regular file that holds anything."""
     try:
         mode = os.fstat(0).st_mode
@@ -180,15 +181,3 @@ def _piped() -> str | None:
     if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
         return None
     return sys.stdin.buffer.read().decode("utf-8", "replace").removeprefix("\ufeff").strip("\n") or None
-
-
-def _amount(text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        amount = Decimal(text.removeprefix("$"))
-    except ArithmeticError:
-        amount = Decimal(-1)
-    if not amount.is_finite() or amount <= 0:
-        raise UsageError(say("usage.max_cost", text=text))
-    return amount

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from tui_chat.domain.failure import UsageError
+from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,3 +97,16 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         merged = option(merged)
     return merged
+
+
+def amount(text: str | None) -> Decimal | None:
+    """The USD of --max-cost. Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text.removeprefix("$"))
+    except ArithmeticError:
+        amount = Decimal(-1)
+    if not amount.is_finite() or amount <= 0:
+        raise UsageError(say("usage.max_cost", text=text))
+    return amount

@@ -11,6 +11,7 @@ from tui_chat.domain.failure import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tui_chat.domain.conversation import Result
     from tui_chat.domain.draft import Draft
 
 
@@ -28,11 +29,11 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
-def exit_of(draft: Draft) -> ExitCode:
+def exit_of(draft: Draft | Result) -> ExitCode:
     """The code for one run."""
     if draft.phase is Phase.COMPLETED:
         return ExitCode.DONE
-    if draft.phase is Phase.CANCELLED:
+    if draft.phase in (Phase.CANCELLED, Phase.INTERRUPTED):
         return ExitCode.INTERRUPTED
     kind = draft.failure.kind if draft.failure is not None else Kind.INTERNAL
     return exit_of_kind(kind)

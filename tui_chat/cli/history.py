@@ -26,4 +26,4 @@ def command(common: Common) -> None:
     """List, search, show, export, import, delete and sum up conversations. The beginning of an ID stands for it."""
     ctx = click.get_current_context()
     if ctx.invoked_subcommand is None:
-        raise UsageError(say("usage.history", commands=", ".join(COMMANDS)))
+        raise UsageError(say("usage.group", group="history", commands=", ".join(COMMANDS)))

@@ -20,9 +20,11 @@ from tui_chat.domain.words import say
 
 COMMANDS = {
     "ask": "Ask one question and print the answer as it streams.",
+    "compare": "Ask several models or settings side by side.",
     "history": "List, search, show, export, import and delete conversations.",
     "models": "List the models that endpoints offer; this also tests the key.",
     "cost": "Compare what the same tokens cost at different models, or import a price list.",
+    "config": "Find, show, begin and check the configuration.",
     "doctor": "Check endpoints step by step, or with --terminal the terminal.",
     "replay": "Play a recording made with --record.",
     "demo-server": "Run the built-in endpoint in the foreground.",

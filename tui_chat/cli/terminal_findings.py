@@ -260,7 +260,9 @@ def _judge_clipboard(facts: Facts) -> Finding:
         shown = say("terminal.clipboard_tmux", setting=setting or "?")
         return _finding(None if setting is None else setting == "on", shown)
     if facts.multiplexer == "screen":
-        return _finding(None, say("terminal.clipboard_screen"), say("terminal.without_clipboard"))
+        if not facts.term.startswith("screen"):
+            return _finding(None, say("terminal.clipboard_unwrapped", term=facts.term), say("terminal.clipboard_term"))
+        return _finding(None, say("terminal.clipboard_screen"), say("terminal.clipboard_hint"))
     who = WHO_REPORT.search(facts.replies or b"")
     if who is not None and b"52" in who[1].split(b";"):
         return _finding(True, say("terminal.clipboard_said"))

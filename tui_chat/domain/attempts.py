@@ -66,6 +66,10 @@ class RunRecord:
     began: float
     """Epoch seconds."""
     attempts: tuple[AttemptRecord, ...] = ()
+    lane: str = ""
+    """Id of the lane of a comparison; empty for the chat's own."""
+    repeat: int = 0
+    """Which of the lane's runs of one question, from 1 on; 0 for the chat's own."""
 
 
 class AttemptLog:
@@ -153,7 +157,7 @@ class AttemptLog:
 _PHASES: dict[type[object], Phase] = {Completed: Phase.COMPLETED, Cancelled: Phase.CANCELLED}
 
 
-def run_record(run: str, ask: Ask, began: float) -> RunRecord:
+def run_record(run: str, ask: Ask, began: float, lane: str = "", repeat: int = 0) -> RunRecord:
     """The record of a run that begins now, at `began` epoch seconds."""
     endpoint = ask.endpoint
-    return RunRecord(run, endpoint.name, endpoint.dialect, ask.model, ask.settings, began)
+    return RunRecord(run, endpoint.name, endpoint.dialect, ask.model, ask.settings, began, (), lane, repeat)

@@ -85,7 +85,7 @@ class Crossing:
 
     @property
     def line(self) -> str:
-        """`today $1.02 of $1.00 (per_day)`."""
+        """`$1.02 of $1.00 for today (per_day)`."""
         return say(f"budget.over.{self.limit}", usd=usd(self.usd), cap=usd(self.cap))
 
 

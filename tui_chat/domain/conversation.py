@@ -90,13 +90,15 @@ class Conversation:
         model: str = "",
         id: str | None = None,
         created: float = 0.0,
+        in_chat: bool = True,
     ) -> Node:
-        """Append a node under `parent` and put it in chat."""
+        """Append a node under `parent` and put it in chat, or leave what is."""
         node = Node(
             id or f"n{len(self.nodes) + 1}", parent, role, text, endpoint=endpoint, model=model, created=created
         )
         self.graft(node)
-        self.select(node.id)
+        if in_chat:
+            self.select(node.id)
         return node
 
     def graft(self, node: Node) -> None:

@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from tui_chat.domain.ask import Settings
     from tui_chat.domain.attempts import RunRecord
     from tui_chat.domain.budget import Estimate
     from tui_chat.domain.conversation import Node
     from tui_chat.domain.failure import Failure
+    from tui_chat.domain.lane import LaneRecord, Vote
+
+CHAT = "main"
+"""The lane of the chat's own replies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,4 +247,54 @@ class Notice:
     text: str
 
 
-SessionEvent = Submitted | QueueChanged | RunHeard | Returned | Finished | Selected | Decided | BudgetAsked | Notice
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A lane's reply is the conversation's now, and the chat goes on with whom it came from. Told before `Selected`."""
+
+    reply: Node
+    endpoint: str
+    model: str
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class LanesChanged:
+    """The lanes of the conversation's comparison, all of them."""
+
+    lanes: tuple[LaneRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Voted:
+    """What was said of the lanes of one round; it goes before an earlier word about the same round."""
+
+    votes: tuple[Vote, ...]
+
+
+SessionEvent = (
+    Submitted
+    | QueueChanged
+    | RunHeard
+    | Returned
+    | Finished
+    | Selected
+    | Decided
+    | BudgetAsked
+    | Notice
+    | Kept
+    | LanesChanged
+    | Voted
+)
+
+
+def lane_of(event: SessionEvent) -> str:
+    """The id of the lane that an event is of; empty for the chat's own."""
+    match event:
+        case Submitted(run=run):
+            return run.lane
+        case Finished(reply):
+            return reply.runs[-1].lane if reply.runs else ""
+        case RunHeard(_, stamped):
+            return "" if stamped.lane == CHAT else stamped.lane
+        case _:
+            return ""

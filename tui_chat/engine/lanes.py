@@ -42,10 +42,11 @@ def start(
     listener: Listener,
     limit: int | None = None,
     ready: Ready | None = None,
+    slots: asyncio.Semaphore | None = None,
 ) -> list[Lane]:
     """Start every Ask in the lane of its name, at most `limit` at a time; the listener hears all of them.
 
-    No request leaves before `ready` returns.
+    No request leaves before `ready` returns. `slots` in place of a limit are shared with lanes started elsewhere.
     """
-    slots = None if limit is None else asyncio.Semaphore(limit)
+    slots = slots if limit is None else asyncio.Semaphore(limit)
     return [Lane(Run(engine, ask, listener, name), slots, ready) for name, ask in asks.items()]

@@ -85,11 +85,11 @@ class Tape:
             if not self.running:
                 return
             match event:
-                case Submitted(_, node) if session.reply is not None:
+                case Submitted(_, node) if (reply := session.under_way(node.id)) is not None:
                     self._asks += 1
-                    blotter = Blotter(known_keys(session.reply.ask.endpoint))
+                    blotter = Blotter(known_keys(reply.ask.endpoint))
                     asks[node.id] = self._asks, blotter
-                    self.write(self._ask_line(session.reply.ask, blotter))
+                    self.write(self._ask_line(reply.ask, blotter))
                 case RunHeard(node, stamped) if isinstance(stamped.event, Ended) and node in asks:
                     number, blotter = asks.pop(node)
                     self.write(_ended_line(number, stamped.at, stamped.event.outcome, blotter))

@@ -37,7 +37,7 @@ class Registry:
     @property
     def busy(self) -> list[str]:
         """The conversations in which a reply is under way."""
-        return [uid for uid, session in self._sessions.items() if session.running]
+        return [uid for uid, session in self._sessions.items() if session.busy]
 
     async def close(self) -> None:
         """End every reply under way, as interrupted."""
@@ -51,5 +51,5 @@ class Registry:
         session = self._sessions.get(uid)
         if session is None or uid in self._shown:
             return
-        if not session.running and not session.queue and session.asked is None:
+        if not session.busy and not session.queue and session.asked is None:
             del self._sessions[uid]

@@ -1,26 +1,30 @@
 """One conversation being held: what was said, the reply under way, and the messages waiting their turn.
 
-Every face calls the same `submit`. Two replies never run at once in one conversation. What would likely cross a limit
-of the budget is not sent: it waits, as `asked`, until a face says `agree` or `decline`.
+Every face calls the same `submit`. Two replies of the chat never run at once in one conversation; those of a
+comparison (`engine.comparison`) run aside, many at once. What would likely cross a limit of the budget is not sent: it
+waits, as `asked`, until a face says `agree` or `decline`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.ask import Ask, Continuation, Message
 from tui_chat.domain.attempts import AttemptLog, run_record
-from tui_chat.domain.budget import NOTHING, Limit, Spent, crossed, left
+from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Draft, Phase
 from tui_chat.domain.events import (
+    CHAT,
     Attempt,
     BudgetAsked,
     Decided,
     Ended,
     Failed,
     Finished,
+    Kept,
     Notice,
     QueueChanged,
     Returned,
@@ -28,20 +32,24 @@ from tui_chat.domain.events import (
     Selected,
     Stopped,
     Submitted,
+    Text,
+    Thinking,
 )
 from tui_chat.domain.meter import Meter, added
 from tui_chat.domain.pricing import Cost, CostSource, total
 from tui_chat.domain.words import say
-from tui_chat.engine.budget import book, midnight, prompt_tokens, stopped, weighed
+from tui_chat.engine.budget import prompt_tokens, stopped
 from tui_chat.engine.lanes import start
+from tui_chat.engine.purse import Purse
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
     from decimal import Decimal
 
     from tui_chat.domain.ask import Role, Settings
     from tui_chat.domain.attempts import RunRecord
-    from tui_chat.domain.budget import Budget, Crossing, Estimate, Left
+    from tui_chat.domain.budget import Estimate, Left, Limit
     from tui_chat.domain.conversation import Node
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import SessionEvent, Stamped
@@ -52,6 +60,11 @@ if TYPE_CHECKING:
     from tui_chat.engine.lanes import Lane
     from tui_chat.engine.ports import Engine
     from tui_chat.engine.run import Ready
+
+WATCH_S = 0.02
+"""How often the cost of a reply is held against the budget: it takes longer to compute than to fold a chunk."""
+FEW = 64
+"""Characters of a chunk that may wait for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +108,10 @@ class Reply:
         run: str = "",
         began: float = 0.0,
         ratios: Ratios | None = None,
-        base: Spent | None = None,
-        let_go: frozenset[Limit] = frozenset(),
+        lane: str = "",
+        repeat: int = 0,
     ) -> None:
-        """`base` is what was spent before this run, `let_go` the limits that the user has agreed to cross."""
+        """`lane` and `repeat` as a RunRecord has them."""
         self.node = node
         self.question = question
         self.target = target
@@ -110,25 +123,19 @@ class Reply:
             self.draft.seams += before.seams
         size = prompt_tokens(self.ask, ratios)
         self.meter = Meter(size, ratios)
-        self.run = run_record(run, self.ask, began)
+        self.run = run_record(run, self.ask, began, lane, repeat)
         self._attempts = AttemptLog(size, target.price, began, ratios)
         self.lane: Lane | None = None
-        self.base = base or Spent()
-        self.let_go = let_go
-        self._whole = False
+        self.whole = False
+        """All of the answer is here, if not the end of the run."""
+        self.watched = 0.0
+        """When, in seconds of the run, its cost was last held against the budget."""
 
     def fold(self, stamped: Stamped) -> None:
         self.draft.fold(stamped)
         self.meter.fold(stamped)
         self._attempts.fold(stamped)
-        self._whole = isinstance(stamped.event, Stopped) or (self._whole and not isinstance(stamped.event, Attempt))
-
-    def over(self, budget: Budget) -> tuple[Crossing, ...]:
-        """The limits that the reply under way has crossed; none once all of it is here."""
-        if budget.empty or self._whole:
-            return ()
-        usd = self.run_cost().usd
-        return crossed(budget, self.base, usd, self.let_go) if usd else ()
+        self.whole = isinstance(stamped.event, Stopped) or (self.whole and not isinstance(stamped.event, Attempt))
 
     def runs(self) -> tuple[RunRecord, ...]:
         """What the reply took: its runs before, and this one with the tries that are over."""
@@ -195,16 +202,16 @@ class Session:
         self.listeners: list[Callable[[SessionEvent], None]] = []
         self.reply: Reply | None = None
         """The newest reply, under way or ended."""
+        self.aside: dict[str, Reply] = {}
+        """Replies under way that are not the chat's own but those of a comparison, by their turns."""
         self.queue: list[str] = []
         self.ready = ready
-        self.budget = engine.budget
+        self.purse = Purse(engine, lambda: self._ended().usd or NOTHING)
         self.asked: Asked | None = None
         self.beside = NOTHING
         """USD that the conversation took beside its replies, such as for its title."""
         self._engine = engine
         self._let_go: frozenset[Limit] = frozenset()
-        self._today = (0.0, NOTHING)
-        """When the day began, and what was spent on it when that was last looked up."""
         self._unwatched: set[str] = set()
         self._closing = self._interrupted = False
 
@@ -212,9 +219,20 @@ class Session:
     def running(self) -> bool:
         return self.reply is not None and not self.reply.draft.phase.ended
 
+    @property
+    def busy(self) -> bool:
+        """A reply is under way, the chat's own or one of a comparison: what is sent now waits."""
+        return self.running or bool(self.aside)
+
+    def under_way(self, node_id: str) -> Reply | None:
+        """The reply that is becoming this turn."""
+        if self.running and self.reply is not None and self.reply.node.id == node_id:
+            return self.reply
+        return self.aside.get(node_id)
+
     def submit(self, text: str) -> None:
         """Ask `text` in the conversation: at once, or when the reply under way and the messages before it are done."""
-        waits = self.running or bool(self.queue) or self.asked is not None
+        waits = self.busy or bool(self.queue) or self.asked is not None
         self.queue.append(text)
         if waits:
             self._tell(QueueChanged(tuple(self.queue)))
@@ -251,7 +269,7 @@ class Session:
     def retry(self) -> bool:
         """Ask the newest question in chat again; the new reply is a sibling. False when there is nothing to retry."""
         question = next((n for n in reversed(self.conversation.path()) if n.role == "user"), None)
-        if self.running or self.asked is not None or question is None:
+        if self.busy or self.asked is not None or question is None:
             return False
         self._if_allowed(self.conversation.messages(question.id), lambda: self._start(question))
         return True
@@ -260,7 +278,7 @@ class Session:
     def resumable(self) -> Node | None:
         """The newest reply in chat, if it broke off with some text and can be taken up again."""
         path = self.conversation.path()
-        node = path[-1] if path and not self.running else None
+        node = path[-1] if path and not self.busy else None
         return node if node is not None and node.text and node.result is not None and node.result.broken_off else None
 
     def resume(self) -> bool:
@@ -274,7 +292,7 @@ class Session:
 
     def select(self, node_id: str) -> bool:
         """Put a turn in chat, with what was last in chat below it; False while a reply is under way."""
-        if self.running:
+        if self.busy:
             return False
         self.conversation.select(node_id)
         self._tell(Selected(self.conversation.head))
@@ -282,7 +300,7 @@ class Session:
 
     def revise(self, node_id: str, text: str) -> bool:
         """Ask a question again in other words: a branch beside it. False while a reply is under way."""
-        if self.running or self.asked is not None:
+        if self.busy or self.asked is not None:
             return False
         parent = self.conversation.nodes[node_id].parent
         self._if_allowed(self._messages(parent, text), lambda: self._start(self._add(parent, "user", text)), text=text)
@@ -292,7 +310,7 @@ class Session:
     def undecided(self) -> Node | None:
         """The newest reply in chat, if the program ended before it did and nothing was said about it since."""
         path = self.conversation.path()
-        node = path[-1] if path and not self.running else None
+        node = path[-1] if path and not self.busy else None
         return node if node is not None and node.result is not None and node.result.undecided else None
 
     def keep(self) -> bool:
@@ -311,9 +329,67 @@ class Session:
     def _decide(self) -> Node | None:
         node = self.undecided
         if node is not None:
-            node = self.conversation.keep(node.id)
-            self._tell(Decided(node))
+            # What a comparison had under way beside it would else wait for a decision for ever.
+            beside = [n.id for n in self.conversation.nodes.values() if n.result is not None and n.result.undecided]
+            for id in beside:
+                self._tell(Decided(self.conversation.keep(id)))
         return node
+
+    # a comparison within the conversation
+
+    def anchor(self, head: str | None) -> str | None:
+        """The turn that a new message under `head` follows: a question that nothing answered is not one."""
+        while head is not None:
+            node = self.conversation.nodes[head]
+            if node.role != "user" and node.sendable:
+                break
+            head = node.parent
+        return head
+
+    def ask_aside(self, parent: str | None, text: str, *, in_chat: bool) -> Node:
+        """Put a question under `parent` without asking it of anybody yet."""
+        return self._add(parent, "user", text, in_chat=in_chat)
+
+    def begin_aside(
+        self,
+        question: Node,
+        target: Target,
+        lane: str,
+        repeat: int,
+        *,
+        in_chat: bool = False,
+        slots: asyncio.Semaphore | None = None,
+    ) -> Reply:
+        """Begin a reply beside all others; `lane` and `repeat` as a RunRecord has them."""
+        names = {"endpoint": target.endpoint.name, "model": target.model}
+        node = self._add(question.id, "assistant", in_chat=in_chat, **names)
+        return self._begin(question, node, target, None, lane, repeat, slots)
+
+    def resume_aside(self, node_id: str, target: Target, lane: str, repeat: int) -> Reply | None:
+        """Go on with a reply of a comparison from where it broke off; None when it is whole or nothing came."""
+        node = self.conversation.nodes[node_id]
+        if node.parent is None or not node.text or node.result is None or not node.result.broken_off:
+            return None
+        question = self.conversation.nodes[node.parent]
+        return self._begin(question, node, target, node.result, lane, repeat)
+
+    def adopt(self, node_id: str, target: Target, reply: Reply | None = None) -> bool:
+        """Make an ended reply of a comparison the conversation's; the chat goes on from it, with its target.
+
+        False while the chat's own reply, or this one, is under way.
+        """
+        if self.running or node_id in self.aside:
+            return False
+        self.conversation.select(node_id)
+        self.target, self.reply = target, reply
+        node = self.conversation.nodes[node_id]
+        self._tell(Kept(node, target.endpoint.name, target.model, target.settings))
+        self._tell(Selected(self.conversation.head))
+        return True
+
+    def tell(self, event: SessionEvent) -> None:
+        """Have the listeners hear what a comparison in this conversation has to say."""
+        self._tell(event)
 
     def take_back(self) -> str | None:
         """Remove the message that was queued last, and return it."""
@@ -325,30 +401,31 @@ class Session:
 
     def spent(self) -> Cost:
         """What this conversation cost so far: all replies, failed and cancelled ones too, and what was asked beside."""
+        under_way = [self.reply.cost()] if self.reply is not None and self.running else []
+        return total([self._ended(), *under_way, *(reply.cost() for reply in self.aside.values())])
+
+    def _ended(self) -> Cost:
+        """What this conversation cost without the replies under way."""
         costs = [n.result.cost for n in self.conversation.nodes.values() if n.result is not None]
-        if self.beside:
-            costs.append(Cost(self.beside, CostSource.COMPUTED))
-        if self.reply is not None and self.running:
-            costs.append(self.reply.cost())
-        return total(costs)
+        return total([*costs, Cost(self.beside, CostSource.COMPUTED)] if self.beside else costs)
 
     def budget_left(self) -> Left | None:
         """The limit that is nearest, and how much is left under it; None where there is none. Cheap at every frame."""
-        if self.budget.empty:
-            return None
         if self.reply is not None and self.running:
-            spent, budget = self.reply.base.and_then(self.reply.run_cost().usd or NOTHING), self.budget
-        else:
-            # A reply yet to come has all of its own limit left.
-            budget = replace(self.budget, per_reply=None, per_command=None)
-            spent = Spent(conversation=self.spent().usd or NOTHING, day=self._spent_today())
-        return next(iter(left(budget, spent)), None)
+            self.purse.note(self.reply.run.id, self.reply.run_cost().usd)
+        for reply in self.aside.values():
+            self.purse.note(reply.run.id, reply.run_cost().usd)
+        return self.purse.left()
 
     async def close(self, *, interrupted: bool = True) -> None:
-        """End the reply under way, as interrupted or as cancelled, and wait until its connection is closed."""
+        """End what is under way, as interrupted or as cancelled, and wait until its connections are closed."""
         self._closing, self._interrupted = True, interrupted
-        if self.cancel() and self.reply is not None and self.reply.lane is not None:
-            await self.reply.lane.outcome()
+        replies = [*self.aside.values(), *([self.reply] if self.reply is not None and self.running else [])]
+        lanes = [reply.lane for reply in replies if reply.lane is not None]
+        for lane in lanes:
+            lane.cancel()
+        for lane in lanes:
+            await lane.outcome()
 
     def _tell(self, event: SessionEvent) -> None:
         for listener in self.listeners:
@@ -367,13 +444,10 @@ class Session:
     def _foreseen(self, messages: tuple[Message, ...], again: Node | None = None) -> Estimate | None:
         """The estimate of a request that would likely cross a limit; None for any other."""
         self._let_go = frozenset()
-        if self.budget.empty:
-            return None
-        target, before = self.target, again.result if again is not None else None
         self._tell_unwatched()
-        ask = target.ask(messages, None if again is None else _rest(again, before))
-        estimate = weighed(self._engine, ask, target.price, self.budget, self._spent(before))
-        return estimate if estimate.crossings else None
+        before = None if again is None else again.result
+        ask = self.target.ask(messages, None if again is None else _rest(again, before))
+        return self.purse.weigh(ask, self.target.price, _cost_of(before))
 
     def _ask_first(self, asked: Asked) -> None:
         """Wait for the user's word; a listener may give it at once."""
@@ -386,70 +460,67 @@ class Session:
     def _tell_unwatched(self) -> None:
         """Say, once, that the budget is blind to a model: an unknown price counts nothing."""
         target = self.target
-        if target.price is None and not target.endpoint.local and target.model not in self._unwatched:
+        known = target.price is not None or target.endpoint.local or target.model in self._unwatched
+        if not known and not self.purse.budget.empty:
             self._unwatched.add(target.model)
             self._tell(Notice(say("budget.unwatched", model=target.model)))
 
-    def _spent(self, before: Result | None = None) -> Spent:
-        """What was spent before a request that is to be sent now; `before`: by the reply that it goes on with."""
-        if self.budget.empty:
-            return Spent()
-        reply = (before.cost.usd if before is not None else None) or NOTHING
-        return Spent(reply, self.spent().usd or NOTHING, self._spent_today(anew=True), reply)
-
-    def _spent_today(self, *, anew: bool = False) -> Decimal:
-        """What was spent today as it was last looked up, or `anew`; by others on the same data too."""
-        if self.budget.per_day is None:
-            return NOTHING
-        began = midnight(self._engine.clock.wall())
-        if anew or began != self._today[0]:
-            self._today = began, self._engine.ledger.spent_since(began)
-        return self._today[1]
-
-    def _count(self, reply: Reply) -> None:
-        """Count what a run took, now that it has ended."""
-        book(self._engine, reply.runs()[-1])
-        self._spent_today(anew=True)
-        draft, output = reply.draft, reply.meter.counted()[0].output
-        if draft.phase is Phase.COMPLETED and output:
-            self._engine.ledger.answered(reply.target.endpoint.name, reply.target.model, output)
-
     def _ask(self, text: str) -> None:
-        self._start(self._add(self._anchor(), "user", text))
+        self._start(self._add(self.anchor(self.conversation.head), "user", text))
 
-    def _add(self, parent: str | None, role: Role, text: str = "", *, endpoint: str = "", model: str = "") -> Node:
+    def _add(
+        self,
+        parent: str | None,
+        role: Role,
+        text: str = "",
+        *,
+        endpoint: str = "",
+        model: str = "",
+        in_chat: bool = True,
+    ) -> Node:
         id, now = self._engine.new_id(), self._engine.clock.wall()
-        return self.conversation.add(parent, role, text, endpoint=endpoint, model=model, id=id, created=now)
-
-    def _anchor(self) -> str | None:
-        """The turn that a new message follows: a question that nothing answered is not one."""
-        path = self.conversation.path()
-        while path and (path[-1].role == "user" or not path[-1].sendable):
-            path.pop()
-        return path[-1].id if path else None
+        names = {"endpoint": endpoint, "model": model, "id": id}
+        return self.conversation.add(parent, role, text, created=now, in_chat=in_chat, **names)
 
     def _start(self, question: Node) -> None:
         target = self.target
         self._run(question, self._add(question.id, "assistant", endpoint=target.endpoint.name, model=target.model))
 
     def _run(self, question: Node, node: Node, before: Result | None = None) -> None:
-        base, let_go = self._spent(before), self._let_go
+        self._begin(question, node, self.target, before)
+
+    def _begin(
+        self,
+        question: Node,
+        node: Node,
+        target: Target,
+        before: Result | None = None,
+        lane: str = "",
+        repeat: int = 0,
+        slots: asyncio.Semaphore | None = None,
+    ) -> Reply:
         if before is not None:
             node = self.conversation.reopen(node.id)
         messages = self.conversation.messages(question.id)
         run, began = self._engine.new_id(), self._engine.clock.wall()
-        ratios = self._engine.knowledge.ratios(self.target.endpoint.name, self.target.model)
-        reply = self.reply = Reply(node, question, self.target, messages, before, run, began, ratios, base, let_go)
-        asks = {"main": reply.ask}
-        reply.lane = start(self._engine, asks, lambda stamped: self._hear(reply, stamped), ready=self.ready)[0]
+        ratios = self._engine.knowledge.ratios(target.endpoint.name, target.model)
+        reply = Reply(node, question, target, messages, before, run, began, ratios, lane, repeat)
+        if lane:
+            self.aside[node.id] = reply
+        else:
+            self.reply = reply
+        self.purse.begin(run, _cost_of(before), frozenset() if lane else self._let_go)
+        asks = {lane or CHAT: reply.ask}
+        listener = partial(self._hear, reply)
+        reply.lane = start(self._engine, asks, listener, ready=self.ready, slots=slots)[0]
         self._tell(Submitted(question, node, reply.run))
+        return reply
 
     def _hear(self, reply: Reply, stamped: Stamped) -> None:
         reply.fold(stamped)
         if not isinstance(stamped.event, Ended):
             self._tell(RunHeard(reply.node.id, stamped))
-            if over := reply.over(self.budget):
-                self.cancel(stopped(over))
+            self._watch(reply, stamped)
             return
         if (lesson := reply.meter.lesson()) is not None:
             self._engine.knowledge.learn_ratio(reply.target.endpoint.name, reply.target.model, lesson)
@@ -457,21 +528,36 @@ class Session:
         cut_short = self._interrupted and draft.phase is Phase.CANCELLED
         result = reply.result(Phase.INTERRUPTED if cut_short else None)
         reply.node = self.conversation.finish(reply.node.id, draft.text, draft.reasoning, result, reply.runs())
-        self._count(reply)
+        self.purse.end(reply.runs()[-1])
+        output = reply.meter.counted()[0].output
+        if draft.phase is Phase.COMPLETED and output:
+            self._engine.ledger.answered(reply.target.endpoint.name, reply.target.model, output)
         self._tell(Finished(reply.node))
+        aside = self.aside.pop(reply.node.id, None) is not None
         self._tell(RunHeard(reply.node.id, stamped))
-        failed = isinstance(stamped.event.outcome, Failed)
-        if not draft.received and draft.phase is not Phase.COMPLETED:
+        failed = isinstance(stamped.event.outcome, Failed) and not aside
+        if not draft.received and draft.phase is not Phase.COMPLETED and not aside:
             self._tell(Returned(reply.question.text))
         if not failed and not self._closing:
             self._next()
+
+    def _watch(self, reply: Reply, stamped: Stamped) -> None:
+        """Stop a reply that has crossed a limit, unless all of it is here; a few words more do not matter at once."""
+        if reply.whole or self.purse.budget.empty or reply.lane is None:
+            return
+        few = isinstance(stamped.event, Text | Thinking) and len(stamped.event.text) < FEW
+        if few and stamped.at - reply.watched < WATCH_S:
+            return
+        reply.watched = stamped.at
+        if over := self.purse.over(reply.run.id, reply.run_cost().usd):
+            reply.lane.cancel(stopped(over))
 
     def _next(self, *, told: bool = True) -> None:
         """Ask what is queued first; a listener may have asked something by now, and then it waits on.
 
         `told`: the listeners know that it stands in the queue.
         """
-        if not self.queue or self.running or self.asked is not None:
+        if not self.queue or self.busy or self.asked is not None:
             return
         text = self.queue[0]
 
@@ -479,7 +565,7 @@ class Session:
             self.queue.pop(0)
             self._ask(text)
 
-        estimate = self._foreseen(self._messages(self._anchor(), text))
+        estimate = self._foreseen(self._messages(self.anchor(self.conversation.head), text))
         if estimate is not None:
             self._ask_first(Asked(estimate, go, text, queued=True, told=told))
             return
@@ -491,6 +577,11 @@ class Session:
         """What the model is told when `text` is asked under `parent`."""
         before = () if parent is None else self.conversation.messages(parent)
         return (*before, Message("user", text))
+
+
+def _cost_of(result: Result | None) -> Decimal:
+    """What is known of what a reply has cost."""
+    return (result.cost.usd if result is not None else None) or NOTHING
 
 
 def _rest(node: Node, before: Result | None) -> Continuation | None:

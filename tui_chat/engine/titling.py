@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.ask import Ask, Message, Settings
+from tui_chat.domain.attempts import AttemptLog, run_record
+from tui_chat.domain.budget import Budget, Spent
 from tui_chat.domain.draft import Draft
 from tui_chat.domain.events import Completed, Failed
-from tui_chat.domain.meter import Meter
-from tui_chat.domain.pricing import cost
+from tui_chat.domain.pricing import UNKNOWN
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
-from tui_chat.engine.budget import prompt_tokens
+from tui_chat.engine.budget import book, prompt_tokens, spent_today, unsent, weighed
 from tui_chat.engine.lanes import start
 
 if TYPE_CHECKING:
@@ -40,21 +41,29 @@ class Titled:
 
 
 async def title_of(engine: Engine, target: Target, turns: list[Node]) -> Titled:
-    """The title that the target's model gives to a conversation that begins with `turns`."""
+    """The title that the target's model gives to a conversation that begins with `turns`.
+
+    It is not asked for where it would go over what the day has left; what it costs is counted into the day.
+    """
     said = tuple(Message(turn.role, turn.text[:SHOWN]) for turn in turns[:TURNS] if turn.sendable)
     # What was chosen for the conversation itself, such as a system prompt, has no say in its title.
     settings = Settings(max_tokens=ROOM, extra_body=target.settings.extra_body)
     ask = Ask(target.endpoint, target.model, (*said, Message("user", say("title.ask"))), settings)
-    draft, meter = Draft(), Meter(prompt_tokens(ask))
+    limit = Budget(per_day=engine.budget.per_day)
+    estimate = None if limit.empty else weighed(engine, ask, target.price, limit, Spent(day=spent_today(engine)))
+    if estimate is not None and estimate.crossings:
+        return Titled("", UNKNOWN, unsent(estimate))
+    began = engine.clock.wall()
+    draft, log = Draft(), AttemptLog(prompt_tokens(ask), target.price, began)
 
     def hear(stamped: Stamped) -> None:
         draft.fold(stamped)
-        meter.fold(stamped)
+        log.fold(stamped)
 
-    lane = start(engine, {"title": ask}, hear)[0]
-    outcome = await lane.outcome()
-    stats = meter.stats(lane.run.age)
-    spent = cost(stats.usage, target.price, exact=stats.exact)
+    try:
+        outcome = await start(engine, {"title": ask}, hear)[0].outcome()
+    finally:
+        book(engine, replace(run_record("", ask, began), attempts=log.records()))
     title = first_words(draft.text).strip("\"'“”„«»*` .")
     failed = outcome.failure if isinstance(outcome, Failed) else None
-    return Titled(title if isinstance(outcome, Completed) else "", spent, failed)
+    return Titled(title if isinstance(outcome, Completed) else "", log.cost(), failed)

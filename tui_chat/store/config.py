@@ -9,20 +9,21 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, cast
 
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.endpoint import Endpoint, Secret
 from tui_chat.domain.failure import ConfigError, StoreError
+from tui_chat.domain.lane import LaneSpec
 from tui_chat.domain.pricing import ANY_MODEL, Price
 from tui_chat.domain.words import say
 from tui_chat.store.endpoints import Endpoints, Known, Surroundings, read_endpoints
 from tui_chat.store.files import read_toml
+from tui_chat.store.lanes import read_sets, settings_in
 from tui_chat.store.paths import config_file, keys_file, prices_file
 from tui_chat.store.price_import import imported_prices
 from tui_chat.store.prices import layered, own_prices
-from tui_chat.store.schema import Budget, CompareSet, Currency, Default, ProfileTable, Ui
+from tui_chat.store.schema import Budget, Currency, Default, ProfileTable, Ui
 from tui_chat.store.secrets import load_keys, resolve_key
 from tui_chat.store.shipped import shipped_prices
 from tui_chat.store.tables import Problem, Reader, ended, must_be, unknown
@@ -67,7 +68,10 @@ class Config:
     ui: Ui
     budget: Budget
     currency: Currency
-    compare: dict[str, CompareSet]
+    compare: dict[str, tuple[LaneSpec, ...]]
+    """Sets of lanes."""
+    bad_compare: dict[str, str]
+    """By name, the sentence of the mistake that spoilt it."""
     keys: dict[str, str]
     """Keys by action, as written."""
     problems: tuple[Problem, ...]
@@ -103,6 +107,15 @@ class Config:
             hint = unknown(name, [*self.profiles, *self.bad_profiles])
             raise ConfigError(ended(say("config.no_profile", name=name, hint=hint)))
         return self.profiles[name]
+
+    def lanes(self, name: str) -> tuple[LaneSpec, ...]:
+        """A set of lanes. Raises ConfigError: unknown, or spoilt by a mistake."""
+        if name in self.bad_compare:
+            raise ConfigError(self.bad_compare[name])
+        if name not in self.compare:
+            hint = unknown(name, [*self.compare, *self.bad_compare])
+            raise ConfigError(ended(say("config.no_set", name=name, hint=hint)))
+        return self.compare[name]
 
     def knows(self, name: str) -> bool:
         """True for the name of an endpoint, usable or not."""
@@ -146,6 +159,7 @@ def load(env: Mapping[str, str], dialects: Collection[str] = USABLE) -> Config:
     raw = cast("dict[str, Any]", plain(money))
     endpoints = _endpoints(raw, Surroundings(file, env, dialects, _saved(env, reader), str(keys_file(env))), reader)
     profiles, bad_profiles = _profiles(raw, endpoints, reader)
+    compare, bad_compare = read_sets(_section(raw, "compare", reader), reader)
     return Config(
         file=file,
         env=env,
@@ -159,7 +173,8 @@ def load(env: Mapping[str, str], dialects: Collection[str] = USABLE) -> Config:
         ui=reader.table(Ui, raw.get("ui", {}), ("ui",))[0] or Ui(),
         budget=reader.table(Budget, money.get("budget", {}), ("budget",))[0] or Budget(),
         currency=_currency(money, reader),
-        compare=_compare(raw, reader),
+        compare=compare,
+        bad_compare=bad_compare,
         keys=reader.entries(str, _section(raw, "keys", reader), ("keys",))[0],
         problems=tuple(reader.problems),
     )
@@ -219,21 +234,8 @@ def _profiles(
         if table is None or fault is not None:
             bad[name] = fault or ""
         else:
-            good[name] = Profile(name, table.endpoint, table.model, _settings(table))
+            good[name] = Profile(name, table.endpoint, table.model, settings_in(table))
     return good, bad
-
-
-def _settings(table: ProfileTable) -> Settings:
-    return Settings(
-        system=table.system,
-        temperature=table.temperature,
-        top_p=table.top_p,
-        max_tokens=table.max_tokens,
-        seed=table.seed,
-        stop=(table.stop,) if isinstance(table.stop, str) else tuple(table.stop or ()),
-        reasoning_effort=table.reasoning_effort,
-        extra_body=MappingProxyType(table.extra_body),
-    )
 
 
 def names_of(ready: Iterable[str], bad: Iterable[str]) -> list[str]:
@@ -284,11 +286,3 @@ def _currency(money: Mapping[str, Any], reader: Reader) -> Currency:
         reader.report(("currency", "per_usd"), say("config.missing"))
         return Currency()
     return table
-
-
-def _compare(raw: Mapping[str, Any], reader: Reader) -> dict[str, CompareSet]:
-    read = {
-        name: reader.table(CompareSet, entry, ("compare", name))
-        for name, entry in _section(raw, "compare", reader).items()
-    }
-    return {name: table for name, (table, fault) in read.items() if table is not None and fault is None}

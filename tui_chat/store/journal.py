@@ -18,6 +18,8 @@ from tui_chat.domain.events import (
     BudgetAsked,
     Decided,
     Finished,
+    Kept,
+    LanesChanged,
     Notice,
     QueueChanged,
     Returned,
@@ -27,11 +29,12 @@ from tui_chat.domain.events import (
     Submitted,
     Text,
     Thinking,
+    Voted,
 )
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
-from tui_chat.store import nodes
-from tui_chat.wire.forms import SettingsForm
+from tui_chat.store import comparisons, nodes
+from tui_chat.wire.forms import LaneForm, SettingsForm
 from tui_chat.wire.surrogates import well_formed
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.attempts import RunRecord
     from tui_chat.domain.conversation import Conversation, Node
     from tui_chat.domain.events import SessionEvent
+    from tui_chat.domain.lane import LaneRecord, Vote
     from tui_chat.store.database import Database, Op
     from tui_chat.store.instances import Instance
 
@@ -81,7 +85,8 @@ class Journal:
         self._instance = instance
         self._tree = tree
         self._clean = clean
-        self._run = ""
+        self._runs: dict[str, str] = {}
+        """The runs under way, by the turns that they are filling."""
         self._pieces: deque[_Piece] = deque()
         self._numbers = count()
         self._draft: str | None = None
@@ -99,14 +104,14 @@ class Journal:
         match event:
             case Submitted(question, reply, run):
                 self._submitted(question, reply, replace(run, settings=self._without_keys(run.settings)))
-            case RunHeard(_, stamped):
+            case RunHeard(node, stamped):
                 match stamped.event:
                     case Text(text):
-                        self._append(_Piece(self._run, text, ""))
+                        self._append(_Piece(self._runs.get(node, ""), text, ""))
                     case Thinking(text):
-                        self._append(_Piece(self._run, "", text))
+                        self._append(_Piece(self._runs.get(node, ""), "", text))
                     case Seam():
-                        self._append(_Piece(self._run, "", "", seam=True))
+                        self._append(_Piece(self._runs.get(node, ""), "", "", seam=True))
                     case _:
                         pass
             case Finished(reply):
@@ -117,6 +122,12 @@ class Journal:
                 self._decided(reply)
             case QueueChanged(texts):
                 self._put(self._setting("queue", nodes.encode(list(map(well_formed, texts)))))
+            case Kept(reply, endpoint, model, settings):
+                self._kept(reply, endpoint, model, self._without_keys(settings))
+            case LanesChanged(records):
+                self._lanes([replace(lane, settings=self._without_keys(lane.settings)) for lane in records])
+            case Voted(votes):
+                self._votes([replace(vote, settings=self._without_keys(vote.settings)) for vote in votes])
             case Returned() | BudgetAsked() | Notice():
                 pass
 
@@ -141,8 +152,9 @@ class Journal:
         self._database.write(op).add_done_callback(done)
 
     def _submitted(self, question: Node, reply: Node, run: RunRecord) -> None:
-        self._run = run.id
+        self._runs[reply.id] = run.id
         path = self._tree.path(reply.id)
+        in_chat = [node.id for node in self._tree.path()]
         if self._draft is not None and self._draft.strip() == question.text.strip():
             self._draft = ""
 
@@ -152,16 +164,15 @@ class Journal:
             # A reply that is taken up again is under way once more.
             c.execute("UPDATE nodes SET state = NULL WHERE id = ?", (asked,))
             nodes.begin(c, asked, run, self._instance.uid)
-            nodes.select(c, row, [node.id for node in path])
+            nodes.select(c, row, in_chat)
+            if reply.id in in_chat:
+                _go_to(c, row, run.endpoint, run.model, run.settings)
             c.execute(
-                "UPDATE conversations SET updated = ?, endpoint = ?, model = ?, settings = ?,"
-                " draft = CASE WHEN trim(draft, ' ' || char(9, 10, 13)) = ?5 THEN '' ELSE draft END,"
+                "UPDATE conversations SET updated = ?,"
+                " draft = CASE WHEN trim(draft, ' ' || char(9, 10, 13)) = ?2 THEN '' ELSE draft END,"
                 " title = CASE WHEN title = '' THEN ? ELSE title END WHERE id = ?",
                 (
                     run.began,
-                    well_formed(run.endpoint),
-                    well_formed(run.model),
-                    nodes.encode(SettingsForm.of(run.settings)),
                     well_formed(question.text).strip(" \t\n\r"),
                     well_formed(first_words(question.text)),
                     row,
@@ -196,19 +207,19 @@ class Journal:
         return (lambda c: c.executemany(APPEND, rows)) if rows else None
 
     def _groups(self) -> Iterator[list[_Piece]]:
-        """The pieces that have come, cut where another run or a seam begins."""
-        group: list[_Piece] = []
+        """The pieces that have come, those of each run together, cut where a seam begins."""
+        groups: dict[str, list[_Piece]] = {}
         while self._pieces:
             piece = self._pieces.popleft()
-            if group and (piece.seam or piece.run != group[0].run):
+            group = groups.setdefault(piece.run, [])
+            if group and piece.seam:
                 yield group
-                group = []
+                group = groups[piece.run] = []
             group.append(piece)
-        if group:
-            yield group
+        yield from groups.values()
 
     def _finished(self, reply: Node) -> None:
-        run = self._run
+        run = self._runs.pop(reply.id, "")
         path = [*self._tree.path(reply.id)[:-1], self._cleaned(reply)]
 
         def op(c: sqlite3.Connection) -> None:
@@ -240,6 +251,17 @@ class Journal:
 
         self._put(op)
 
+    def _kept(self, reply: Node, endpoint: str, model: str, settings: Settings) -> None:
+        self._put(lambda c: _go_to(c, self._row(c), endpoint, model, settings))
+
+    def _lanes(self, records: list[LaneRecord]) -> None:
+        forms = [LaneForm.of(lane) for lane in records]
+        self._put(lambda c: comparisons.replace_lanes(c, self._row(c), forms))
+
+    def _votes(self, votes: list[Vote]) -> None:
+        forms = [comparisons.vote_form(vote) for vote in votes]
+        self._put(lambda c: comparisons.put_votes(c, self._row(c), forms))
+
     def _decided(self, reply: Node) -> None:
         reply = self._cleaned(reply)
 
@@ -266,3 +288,11 @@ class Journal:
                 c.execute(f"UPDATE conversations SET {column} = ? WHERE id = ?", (value, self._row(c)))
 
         return op
+
+
+def _go_to(c: sqlite3.Connection, row: int, endpoint: str, model: str, settings: Settings) -> None:
+    """Note whom the conversation's next message goes to."""
+    c.execute(
+        "UPDATE conversations SET endpoint = ?, model = ?, settings = ? WHERE id = ?",
+        (well_formed(endpoint), well_formed(model), nodes.encode(SettingsForm.of(settings)), row),
+    )

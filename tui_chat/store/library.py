@@ -16,7 +16,7 @@ from tui_chat.domain.conversation import Conversation
 from tui_chat.domain.failure import UsageError
 from tui_chat.domain.folding import FOLD_VERSION
 from tui_chat.domain.words import say
-from tui_chat.store import nodes, whole
+from tui_chat.store import comparisons, nodes, whole
 from tui_chat.store.ids import new_id
 from tui_chat.wire.forms import ConversationForm, settings_of
 from tui_chat.wire.surrogates import well_formed
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
+    from tui_chat.domain.lane import LaneRecord, Tally
     from tui_chat.store.database import Database
 
 KEPT_S = 7 * 86400.0
@@ -139,9 +140,9 @@ class Library:
             return next(nodes.uids(c, query), None)
 
     def unsent(self) -> str | None:
-        """The newest conversation that holds nothing but a draft, and is open nowhere."""
+        """The newest conversation that holds nothing but a draft or a message that waits, and is open nowhere."""
         query = (
-            "SELECT uid FROM conversations WHERE deleted IS NULL AND turns = 0 AND draft <> ''"
+            "SELECT uid FROM conversations WHERE deleted IS NULL AND turns = 0 AND (draft <> '' OR queue <> '[]')"
             " AND id NOT IN (SELECT conversation FROM openings) ORDER BY updated DESC LIMIT 1"
         )
         with self._database.reading() as c:
@@ -222,6 +223,19 @@ class Library:
             for created, row, uid in rows:
                 last = created, row
                 yield uid
+
+    def lanes(self, uid: str) -> list[LaneRecord]:
+        """The lanes of a conversation's comparison, in their order; none where there was no comparison."""
+        self._catch_up()
+        with self._database.reading() as c:
+            row = c.execute("SELECT id FROM conversations WHERE uid = ?", (uid,)).fetchone()
+            return [] if row is None else [form.record() for form in comparisons.lane_forms(c, row[0])]
+
+    def tally(self) -> list[Tally]:
+        """How each model with each of its settings was judged, in all conversations; the most wins first."""
+        self._catch_up()
+        with self._database.reading() as c:
+            return comparisons.tally(c)
 
     def rename(self, uid: str, title: str) -> None:
         """Give a conversation a title that stays."""

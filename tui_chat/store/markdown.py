@@ -39,7 +39,7 @@ _markdown = MarkdownIt("commonmark")
 def document(form: ConversationForm) -> str:
     """The conversation as a whole document."""
     tree = form.conversation()
-    parts = [_front_matter(form, tree), f"# {_escape(told.title(form))}"]
+    parts = [_front_matter(form, tree), f"# {escaped(told.title(form))}"]
     parts += [_turn(tree, node) for node in tree.path()]
     return "\n\n".join(parts) + "\n"
 
@@ -68,17 +68,22 @@ def _yaml(value: object) -> str:
 
 
 def _turn(tree: Conversation, node: Node) -> str:
-    parts = [f"## {MARK} {_escape(told.heading(tree, node))}"]
+    parts = [f"## {MARK} {escaped(told.heading(tree, node))}"]
     if node.reasoning.strip():
         parts.append(_quoted(f"**{say('export.reasoning')}**\n\n{node.reasoning}"))
     if node.text:
-        parts.append(_closed(_IMITATED.sub(r"\1\\\2", node.text)))
+        parts.append(body(node.text))
     lines = [told.figures_line(node.result)] if node.result is not None else []
-    parts += [f"> {_escape(line)}" for line in (*told.marks(node), *lines) if line]
+    parts += [f"> {escaped(line)}" for line in (*told.marks(node), *lines) if line]
     return "\n\n".join(parts)
 
 
-def _escape(line: str) -> str:
+def body(text: str) -> str:
+    """A foreign text between our headings: it ends what it opens, and imitates none of them."""
+    return _closed(_IMITATED.sub(r"\1\\\2", text))
+
+
+def escaped(line: str) -> str:
     return _ESCAPED.sub(r"\\\1", line)
 
 

@@ -144,6 +144,48 @@ STEPS = (
         " WHERE id > (strftime('%s', 'now') - 172800) * 10 AND cost IS NOT NULL GROUP BY id / 9000",
     ),
     (
+        # Comparisons. A run belongs to a lane, and is one of its repeats; those of the chat belong to none.
+        "ALTER TABLE runs ADD COLUMN lane TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN repeat INTEGER NOT NULL DEFAULT 0",
+        """
+        CREATE TABLE lanes (
+            conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
+            uid TEXT NOT NULL,
+            place INTEGER NOT NULL,
+            label TEXT NOT NULL,
+            endpoint TEXT NOT NULL,
+            model TEXT NOT NULL,
+            settings TEXT NOT NULL,
+            head TEXT,
+            synced INTEGER NOT NULL,
+            note TEXT NOT NULL,
+            PRIMARY KEY (conversation, uid)
+        ) WITHOUT ROWID
+        """,
+        # The settings are those of the round, whatever becomes of the lane's.
+        """
+        CREATE TABLE votes (
+            conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
+            round TEXT NOT NULL,
+            lane TEXT NOT NULL,
+            verdict TEXT NOT NULL,
+            at REAL NOT NULL,
+            endpoint TEXT NOT NULL,
+            model TEXT NOT NULL,
+            settings TEXT NOT NULL,
+            PRIMARY KEY (conversation, round, lane)
+        ) WITHOUT ROWID
+        """,
+    ),
+    (
+        # Each program writes its own sums, so that what it reads are those of the others; '' stands for all before.
+        "ALTER TABLE spending RENAME TO spending_of_all",
+        "CREATE TABLE spending (quarter INTEGER, program TEXT, usd TEXT NOT NULL, PRIMARY KEY (quarter, program))"
+        " WITHOUT ROWID",
+        "INSERT INTO spending SELECT quarter, '', usd FROM spending_of_all",
+        "DROP TABLE spending_of_all",
+    ),
+    (
         # What the tries have used, for sums: `store.usage` fills it from them. Costs are millionths of a millionth of a
         # dollar; one that these cannot hold is in `odd_usd`.
         """

@@ -120,8 +120,8 @@ def finish(connection: sqlite3.Connection, node: Node) -> None:
 def begin(connection: sqlite3.Connection, row: int, run: RunRecord, owner: str | None) -> None:
     """Note a run for the reply in this row; `owner` is the instance in which it is under way."""
     connection.execute(
-        "INSERT OR IGNORE INTO runs (uid, node, owner, began, endpoint, dialect, model, settings)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO runs (uid, node, owner, began, endpoint, dialect, model, settings, lane, repeat)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             run.id,
             row,
@@ -131,6 +131,8 @@ def begin(connection: sqlite3.Connection, row: int, run: RunRecord, owner: str |
             run.dialect,
             well_formed(run.model),
             encode(SettingsForm.of(run.settings)),
+            run.lane,
+            run.repeat,
         ),
     )
 

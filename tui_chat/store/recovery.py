@@ -66,12 +66,16 @@ INTERRUPTED = (
 
 def _left_by(connection: sqlite3.Connection, owner: str) -> list[_Left]:
     query = (
-        "SELECT r.uid, r.endpoint, r.dialect, r.model, r.settings, r.began, r.node, n.conversation"
+        "SELECT r.uid, r.endpoint, r.dialect, r.model, r.settings, r.began, r.lane, r.repeat, r.node, n.conversation"
         " FROM runs r JOIN nodes n ON n.id = r.node WHERE r.owner = ?"
     )
     return [
-        _Left(RunRecord(uid, endpoint, dialect, model, settings_of(settings), began), row, conversation)
-        for uid, endpoint, dialect, model, settings, began, row, conversation in connection.execute(query, (owner,))
+        _Left(
+            RunRecord(uid, endpoint, dialect, model, settings_of(settings), began, (), lane, repeat), row, conversation
+        )
+        for uid, endpoint, dialect, model, settings, began, lane, repeat, row, conversation in connection.execute(
+            query, (owner,)
+        )
     ]
 
 

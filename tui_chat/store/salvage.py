@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Row = tuple[object, ...]
 
-TABLES = ("conversations", "nodes", "runs", "attempts", "pieces", "learned", "facts", "spending")
+TABLES = ("conversations", "nodes", "runs", "attempts", "pieces", "learned", "facts", "spending", "lanes", "votes")
 """In the order of their references."""
 INDEXES = {
     "conversations": {"sqlite_autoindex_conversations_1": "uid", "conversations_updated": "updated"},
@@ -34,7 +34,15 @@ INDEXES = {
     "attempts": {"attempts_node": "node"},
 }
 """Where else the ids of rows stand, for the rows beyond a page that cannot be read."""
-ENDS = {"runs": "uid", "pieces": "run DESC, seq", "learned": "endpoint", "facts": "name", "spending": "quarter"}
+ENDS = {
+    "runs": "uid",
+    "pieces": "run DESC, seq",
+    "learned": "endpoint",
+    "facts": "name",
+    "spending": "quarter",
+    "lanes": "conversation",
+    "votes": "conversation",
+}
 """By what a table without ids is read backwards."""
 COMPANIONS = ("-wal", "-shm")
 PAGE = 4096
@@ -204,6 +212,8 @@ def _mend(new: sqlite3.Connection) -> None:
     for table in ("runs", "attempts"):
         new.execute(f"DELETE FROM {table} WHERE node NOT IN (SELECT id FROM nodes)")
     new.execute("DELETE FROM pieces WHERE run NOT IN (SELECT uid FROM runs)")
+    for table in ("lanes", "votes"):
+        new.execute(f"DELETE FROM {table} WHERE conversation NOT IN (SELECT id FROM conversations)")
     # A reply whose run is lost would be under way for ever.
     new.execute(
         "UPDATE nodes SET state = 'interrupted', result = ? WHERE role = 'assistant' AND state IS NULL"

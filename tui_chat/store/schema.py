@@ -197,6 +197,13 @@ class ProfileTable(Struct, frozen=True):
     extra_body: dict[str, Json] = field(default_factory=dict[str, Any])
 
 
+class LaneTable(ProfileTable, frozen=True):
+    """One of the `lanes` of `[compare.NAME]`."""
+
+    profile: Name | None = None
+    label: Name | None = None
+
+
 class RatesTable(Struct, frozen=True, omit_defaults=True):
     """USD per million tokens."""
 
@@ -295,7 +302,7 @@ class Currency(Struct, frozen=True):
 class CompareSet(Struct, frozen=True):
     """`[compare.NAME]`."""
 
-    lanes: list[dict[str, Json]]
+    lanes: Annotated[list[dict[str, Any]], Meta(min_length=1), Wanted("config.want.tables")]
 
 
 class Default(Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from tui_chat.store import comparisons as lanes
 from tui_chat.store import nodes
 from tui_chat.store.ids import id_for
 from tui_chat.wire.forms import ConversationForm, ResultForm, SettingsForm, node_forms
@@ -66,6 +67,8 @@ def take(c: sqlite3.Connection, uid: str) -> ConversationForm | None:
         model=model,
         settings=msgspec.json.decode(settings, type=SettingsForm),
         source=msgspec.UNSET if source is None else source,
+        lanes=lanes.lane_forms(c, row) or msgspec.UNSET,
+        votes=lanes.vote_forms(c, row) or msgspec.UNSET,
     )
 
 
@@ -98,6 +101,7 @@ def put(c: sqlite3.Connection, form: ConversationForm, tree: Conversation) -> Ad
     elif found[0] is not None:
         c.execute("UPDATE conversations SET deleted = NULL WHERE id = ?", (row,))
     new = _put_nodes(c, row, form.id, tree)
+    _put_lanes(c, row, form)
     if new and found is not None and form.updated is not None:
         c.execute("UPDATE conversations SET updated = max(updated, ?) WHERE id = ?", (form.updated, row))
     nodes.summarise(c, row)
@@ -146,6 +150,15 @@ def _put_nodes(c: sqlite3.Connection, row: int, uid: str, tree: Conversation) ->
             chosen.append((name,))
     c.executemany("UPDATE nodes SET in_chat = 1 WHERE uid = ?", chosen)
     return new
+
+
+def _put_lanes(c: sqlite3.Connection, row: int, form: ConversationForm) -> None:
+    """Add the lanes and the votes that are not there yet."""
+    for place, lane in enumerate(form.lanes or ()):
+        head = None if lane.head is None else _name_here(c, row, form.id, lane.head)[0]
+        lanes.put_lane(c, row, place, msgspec.structs.replace(lane, head=head), new=True)
+    for vote in form.votes or ():
+        lanes.put_vote(c, row, vote, new=True)
 
 
 def _put_node(c: sqlite3.Connection, row: int, node: Node) -> None:

@@ -93,6 +93,7 @@ ACTIONS = (
     Action("page_up", "pageup"),
     Action("page_down", "pagedown"),
     Action("tail", "ctrl+end"),
+    Action("redraw", "ctrl+l", slash="redraw"),
     Action("copy_or_cancel", "ctrl+c"),
 )
 

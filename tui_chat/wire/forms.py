@@ -18,6 +18,7 @@ from tui_chat.domain.conversation import Conversation, Node, Result
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.events import Timings, Usage
 from tui_chat.domain.failure import Failure, Kind
+from tui_chat.domain.lane import LaneRecord, Verdict
 from tui_chat.domain.meter import Stats
 from tui_chat.domain.pricing import Cost, CostSource
 from tui_chat.wire.surrogates import well_formed
@@ -247,6 +248,9 @@ class AttemptForm(Struct, frozen=True, kw_only=True):
     via: str | None = None
     refused: str | None = None
     figures: FiguresForm = FiguresForm()
+    lane: str | UnsetType = UNSET
+    """Id of the lane of a comparison, and which of its repeats the run was."""
+    repeat: int | UnsetType = UNSET
 
     @classmethod
     def all_of(cls, runs: Iterable[RunRecord]) -> list[AttemptForm]:
@@ -273,6 +277,8 @@ class AttemptForm(Struct, frozen=True, kw_only=True):
             refused=attempt.refused,
             # How it went in time is kept once, for the whole reply.
             figures=FiguresForm.of(replace(attempt.stats, pace=()), attempt.cost),
+            lane=run.lane or UNSET,
+            repeat=run.repeat or UNSET,
         )
 
     def record(self) -> AttemptRecord:
@@ -306,6 +312,8 @@ def runs_of(attempts: Iterable[AttemptForm]) -> tuple[RunRecord, ...]:
             settings=tries[0].settings.settings(),
             began=tries[0].began or 0.0,
             attempts=tuple(attempt.record() for attempt in tries),
+            lane=tries[0].lane or "",
+            repeat=tries[0].repeat or 0,
         )
         for run, tries in runs.items()
     )
@@ -412,6 +420,57 @@ class NodeForm(Struct, frozen=True, kw_only=True):
         )
 
 
+class LaneForm(Struct, frozen=True, kw_only=True):
+    """A lane of a conversation's comparison."""
+
+    id: str
+    label: str = ""
+    endpoint: str = ""
+    model: str = ""
+    settings: SettingsForm = SettingsForm()
+    head: str | None = None
+    """The turn that its next message follows."""
+    synced: bool = True
+    note: str = ""
+
+    @classmethod
+    def of(cls, lane: LaneRecord) -> LaneForm:
+        return cls(
+            id=lane.id,
+            label=lane.label,
+            endpoint=lane.endpoint,
+            model=lane.model,
+            settings=SettingsForm.of(lane.settings),
+            head=lane.head,
+            synced=lane.synced,
+            note=lane.note,
+        )
+
+    def record(self) -> LaneRecord:
+        return LaneRecord(
+            self.id,
+            self.label,
+            self.endpoint,
+            self.model,
+            self.settings.settings(),
+            self.head,
+            self.synced,
+            self.note,
+        )
+
+
+class VoteForm(Struct, frozen=True, kw_only=True):
+    """What was said of a lane in one round; `at` in epoch seconds."""
+
+    round: str
+    lane: str
+    verdict: Verdict
+    at: float = 0.0
+    endpoint: str = ""
+    model: str = ""
+    settings: SettingsForm = SettingsForm()
+
+
 class ConversationForm(Struct, frozen=True, kw_only=True):
     """One conversation of an export: a tree, its nodes parents first."""
 
@@ -437,6 +496,9 @@ class ConversationForm(Struct, frozen=True, kw_only=True):
     settings: SettingsForm = SettingsForm()
     source: str | UnsetType = UNSET
     """Where an imported one comes from."""
+    lanes: list[LaneForm] | UnsetType = UNSET
+    """Of its comparison, where there was one."""
+    votes: list[VoteForm] | UnsetType = UNSET
 
     def conversation(self) -> Conversation:
         """The tree; raises ValueError when a node's parent is not before it, or an id comes twice."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tui_chat.demo.server import DemoServer
     from tui_chat.domain.checkup import Check
     from tui_chat.domain.failure import Failure
+    from tui_chat.domain.lane import LaneRecord, LaneSpec
     from tui_chat.engine.doctor import Doctor
     from tui_chat.engine.ports import Answer, Transport
     from tui_chat.engine.replay import Player
@@ -364,6 +365,29 @@ class House:
         name, model, settings = self._chosen(choice)
         endpoint = self.endpoint(name)
         return self.target(endpoint, model or endpoint.default_model or "", settings, stream=choice.stream)
+
+    def lane(self, spec: LaneSpec, under: Choice) -> Target:
+        """Whom a lane asks: its own words go before those of its profile, and where it is silent, `under` speaks.
+
+        Its model is empty where nothing names one. Raises ConfigError, NoEndpoint.
+        """
+        endpoint, model = self._named_in(spec)
+        profile = self.config.profile(spec.profile) if spec.profile else None
+        endpoint = endpoint or (profile.endpoint if profile else None) or under.endpoint
+        model = model or (profile.model if profile else None) or under.model
+        settings = spec.settings.over(under.settings)
+        return self.choose(Choice(endpoint, model, spec.profile or under.profile, settings, under.stream))
+
+    def left_lane(self, record: LaneRecord) -> Target:
+        """Whom a lane of an earlier comparison asks. Raises ConfigError where its endpoint is gone."""
+        return self.target(self.endpoint(record.endpoint), record.model, record.settings)
+
+    def _named_in(self, spec: LaneSpec) -> tuple[str | None, str | None]:
+        """Endpoint and model by their own names; what stands before a slash is an endpoint where there is one."""
+        first, slash, rest = (spec.model or "").partition("/")
+        if spec.endpoint is None and slash and (self.config.knows(first) or first == DEMO):
+            return first, rest
+        return spec.endpoint, spec.model
 
     def detour(self, choice: Choice, endpoint: Endpoint) -> str | None:
         """What to say when the demo runs and the profile that was chosen, or the conversation, goes elsewhere."""

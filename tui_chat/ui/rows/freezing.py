@@ -91,7 +91,8 @@ class Freezer:
         return Closed(rows, [state, *closed.path], closed.line, some=bool(count or closed.path))
 
     def _block(self, node: Node, path: Sequence[Open], width: int, around: Sequence[Container]) -> Closed:
-        closed = None
+        closed, links = None, self._blocks.inline.links
+        numbered = len(links)
         match node.type:
             case "blockquote":
                 closed = self._quote(node, path, width, around)
@@ -110,6 +111,7 @@ class Freezer:
             case _:
                 pass
         if closed is None or not (path or closed.some):
+            links.keep(numbered)
             return Closed([], list(path), self._opened if path else node.first)
         return closed
 

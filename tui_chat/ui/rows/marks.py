@@ -93,7 +93,7 @@ def _cells(row: Strip) -> list[str] | None:
             return None
         elif _JOINT in meta:
             # What stands before it only sets it in.
-            cells[-1] = run.text
+            cells[-1] = "" if _DECOR in meta else run.text
         elif _DECOR not in meta:
             cells[-1] += run.text
     return cells

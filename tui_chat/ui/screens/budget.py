@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual.containers import Vertical
+from textual.widgets import Static
+
 from tui_chat.domain.words import say
 from tui_chat.ui.screens.confirm import Confirm
 
 if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
     from tui_chat.domain.budget import Estimate
 
 PAUSE_S = 1.0
-"""How long a question that comes up by itself takes no yes: what is typed then was meant for the composer."""
+"""How long a question that comes up by itself takes no answer: what is typed then was meant for the composer."""
 
 
 class BudgetQuestion(Confirm):
@@ -19,9 +24,16 @@ class BudgetQuestion(Confirm):
 
     def __init__(self, estimate: Estimate, *, sudden: bool) -> None:
         """`sudden`: nobody has just pressed a key for it."""
-        consequence = say("confirm.budget_why", estimate=estimate.line, over=estimate.over)
-        super().__init__(say("confirm.budget"), consequence, say("confirm.budget_keys"))
+        super().__init__(say("confirm.budget"), say("confirm.budget_once"), say("confirm.budget_keys"))
+        self._estimate = estimate
         self._deaf = sudden
+
+    def compose(self) -> ComposeResult:
+        lines = [self._estimate.line, *(crossing.line for crossing in self._estimate.crossings)]
+        with Vertical(classes="dialog"):
+            yield Static(self._question, classes="dialog-title", markup=False)
+            yield Static("\n".join([*lines, "", self._consequence]), markup=False)
+            yield Static(self._keys, classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
         if self._deaf:
@@ -31,5 +43,4 @@ class BudgetQuestion(Confirm):
         self._deaf = False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """No answer counts before the question can have been read."""
         return not (self._deaf and action == "dismiss")

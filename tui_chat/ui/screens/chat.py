@@ -22,6 +22,7 @@ from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
 from tui_chat.ui.feed import Feed
+from tui_chat.ui.frames import frames_of
 from tui_chat.ui.screens.budget import BudgetQuestion
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
@@ -163,6 +164,8 @@ class ChatScreen(Copying, Measuring):
     # what the session says
 
     def hear(self, event: events.SessionEvent) -> None:
+        if events.lane_of(event):
+            return
         match event:
             case events.Submitted(question, reply):
                 if not self.chat.title:
@@ -196,8 +199,10 @@ class ChatScreen(Copying, Measuring):
                 self._ask_about_budget()
             case events.Notice(text):
                 self.notice(text)
-            case events.Finished():
+            case events.Finished() | events.LanesChanged() | events.Voted():
                 pass
+            case events.Kept():
+                self.retarget()
 
     def _end(self) -> None:
         if self._notice_passing:
@@ -277,7 +282,7 @@ class ChatScreen(Copying, Measuring):
                 self._give_back(text)
 
         # A message from the queue comes up by itself, maybe in the middle of a word.
-        self.app.push_screen(BudgetQuestion(asked.estimate, sudden=asked.told), answered)
+        self.app.push_screen(BudgetQuestion(asked.estimate, sudden=asked.queued and asked.told), answered)
 
     def _give_back(self, text: str) -> None:
         """Put a text that was not sent in front of what is written."""
@@ -393,6 +398,10 @@ class ChatScreen(Copying, Measuring):
         self.transcript.to_tail()
         self._tick()
 
+    def action_redraw(self) -> None:
+        if (frames := frames_of(self)) is not None:
+            frames.redraw()
+
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen())
 
@@ -462,7 +471,6 @@ class ChatScreen(Copying, Measuring):
         return None if reply is None else of_reply(reply, self.window(reply.node))
 
     def _show_turns(self) -> None:
-        self.forget_links()
         currency = self.app.house.config.currency
         self.transcript.show(turns(self.session.conversation, self.session.reply, currency))
         self._number_code()
@@ -476,7 +484,8 @@ class ChatScreen(Copying, Measuring):
     def _show_queue(self, texts: tuple[str, ...]) -> None:
         lines = [say("queue.line", place=i, text=visible_line(t, 200)) for i, t in enumerate(texts, 1)]
         if lines:
-            hint = say("queue.hint" if self.session.running else "queue.held")
+            asked = "queue.asked" if self.session.asked is not None else "queue.held"
+            hint = say("queue.hint" if self.session.running else asked)
             more = [say("queue.more", count=len(lines) - 3)] if len(lines) > 3 else []
             lines = [*lines[:3], *more, hint]
         self._queue.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))

@@ -14,6 +14,7 @@ from textual import on, work
 from textual.screen import Screen
 from textual.widgets import TextArea
 
+from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.hostile import visible_line
@@ -260,6 +261,7 @@ class Keeping(Screen[None]):
             self.notice(say("status.titling", model=visible_line(self.session.target.model, 60)))
         titled = await title_of(self.app.house.engine, self.session.target, turns)
         self.app.house.chats.library.entitle(chat.id, titled.title, titled.cost.usd)
+        chat.session.beside += titled.cost.usd or NOTHING
         if titled.title:
             chat.title = titled.title
             self.retarget()

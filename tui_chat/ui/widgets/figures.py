@@ -185,7 +185,8 @@ class Figures(Widget):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._anew()
+        # Textual says so before it sets the styles of components: the first time there are none, later the old ones.
+        self.call_after_refresh(self._anew)
 
     def on_resize(self) -> None:
         self._anew()

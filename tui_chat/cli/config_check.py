@@ -1,0 +1,30 @@
+"""`tui-chat config check`: each mistake in one line."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from tui_chat.cli.common import Common, common
+from tui_chat.cli.exits import ExitCode
+from tui_chat.cli.output import complain, print_json, print_line
+from tui_chat.domain.words import say
+from tui_chat.store.config import load
+from tui_chat.wire.dialects import DIALECTS
+
+
+@click.command("check", short_help="Look for mistakes in config.toml.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of {file, key, message}.")
+@common
+def command(common: Common, as_json: bool) -> int:
+    """Look for mistakes in config.toml and in what it names: one line each, exit code 2 where there is one."""
+    config = load(os.environ, DIALECTS)
+    if as_json:
+        print_json([{"file": p.where, "key": p.key or None, "message": p.line} for p in config.problems])
+    else:
+        for problem in config.problems:
+            complain(problem.line)
+        if not config.problems:
+            print_line(say("config.fine" if config.file.exists() else "config.none_yet", path=config.file))
+    return ExitCode.USAGE if config.problems else ExitCode.DONE
