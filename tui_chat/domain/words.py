@@ -486,7 +486,11 @@ ENGLISH: dict[str, str] = {
         " or to retry, is not in it.\n"
         "average: (output tokens - 1) / (last token - first token), without reasoning that is counted but not shown."
         " end to end: output tokens / the whole time.\n"
-        "now: the last 2 seconds. gaps: time between chunks with text; a chunk is not a token.\n"
+        "now: the last 2 seconds. The curve below: the rate over the whole run, reasoning too.\n"
+        "gaps: time between chunks with text, p50 and p95 by nearest rank; a chunk is not a token. waited: in a queue"
+        " or to retry. no data for: since the last sign of the server's work; keep-alives are none.\n"
+        "context: tokens in and out of this reply / what the model can take in. today: since midnight, by every"
+        " tui-chat on the same data.\n"
         "~ marks an estimate, replaced by the provider's count when it comes. price?: no price is known, so no cost."
     ),
     "models.title": "Choose a model",
