@@ -10,8 +10,11 @@ import pytest
 from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
 from tui_chat.demo.server import DemoServer
+from tui_chat.demo.tokens import pieces
+from tui_chat.domain.figures import seconds
 from tui_chat.domain.words import say
 from tui_chat.ui.screens.details import DetailsScreen
+from tui_chat.ui.widgets.figures import Figures
 
 
 @pytest.fixture
@@ -66,3 +69,24 @@ async def test_a_conversation_of_before_tells_as_much(env: dict[str, str]) -> No
 async def test_before_anything_was_said(chat: Chat) -> None:
     await chat.send("/details")
     assert chat.status == say("status.no_details")
+
+
+async def test_the_figures_are_those_of_the_server_s_log(env: dict[str, str], server: DemoServer) -> None:
+    async with opened(env, "demo-reasoning") as chat:
+        await chat.ask("hello")
+        sent = [entry for entry in server.log if entry.model == "demo-reasoning"][-1]
+        assert sent.ended is not None
+        shown = chat.screen.query_one(Figures).render().plain.splitlines()
+
+        def figure(label: str) -> str:
+            return next(row for row in shown if row.startswith(f"{label}  ")).removeprefix(label).strip()
+
+        assert figure("out") == f"{sent.tokens_sent:,}"
+        assert figure("reasoning") == f"{len(list(pieces(sent.reasoning_sent))):,}"
+        assert chat.replies == [sent.text_sent]
+        result = chat.screen.session.conversation.path()[-1].result
+        assert result is not None
+        took = sent.ended - sent.started
+        assert took <= result.stats.elapsed_s < took + 2
+        assert figure("elapsed") == seconds(result.stats.elapsed_s)
+        assert figure("this reply") == figure("this chat") == "price?"
