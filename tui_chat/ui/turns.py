@@ -13,6 +13,7 @@ from tui_chat.ui.rows import Head, Note, Turn
 if TYPE_CHECKING:
     from tui_chat.domain.conversation import Conversation, Node, Result
     from tui_chat.domain.failure import Failure
+    from tui_chat.domain.figures import Currency
     from tui_chat.domain.meter import Stats
     from tui_chat.engine.session import Reply
 
@@ -28,8 +29,8 @@ PHASE_STYLES = {
 }
 
 
-def turns(conversation: Conversation, reply: Reply | None) -> list[Turn]:
-    """The path in chat, the reply under way with what it has so far."""
+def turns(conversation: Conversation, reply: Reply | None, currency: Currency | None = None) -> list[Turn]:
+    """The path in chat, the reply under way with what it has so far; amounts also in a currency of one's own."""
     out: list[Turn] = []
     for node in conversation.path():
         live = reply if reply is not None and reply.node.id == node.id and node.result is None else None
@@ -37,7 +38,7 @@ def turns(conversation: Conversation, reply: Reply | None) -> list[Turn]:
             Turn(
                 id=node.id,
                 role=node.role,
-                head=head(conversation, node, live),
+                head=head(conversation, node, live, currency),
                 text=node.text if live is None else live.draft.text,
                 thinking=node.reasoning if live is None else live.draft.reasoning,
                 notes=notes(node.result, node.text) if node.result is not None else (),
@@ -47,7 +48,7 @@ def turns(conversation: Conversation, reply: Reply | None) -> list[Turn]:
     return out
 
 
-def head(conversation: Conversation, node: Node, live: Reply | None) -> Head:
+def head(conversation: Conversation, node: Node, live: Reply | None, currency: Currency | None = None) -> Head:
     """The line above a turn: who speaks, which version, and how it went or goes."""
     place, count = conversation.siblings(node.id)
     version = say("turn.version", place=place, count=count) if count > 1 else ""
@@ -59,7 +60,7 @@ def head(conversation: Conversation, node: Node, live: Reply | None) -> Head:
     if node.result is not None:
         thinking = thinking_line(node.result.stats) if node.reasoning and _speaks(node.text) else ""
         state_style = PHASE_STYLES.get(node.result.phase, "dim")
-        return Head(node.model, ended_state(node.result), state_style, version, thinking)
+        return Head(node.model, ended_state(node.result, currency), state_style, version, thinking)
     return Head(node.model, say("turn.elsewhere"), version=version)
 
 
@@ -94,7 +95,7 @@ def live_state(reply: Reply) -> str:
     return " · ".join(parts)
 
 
-def ended_state(result: Result) -> str:
+def ended_state(result: Result, currency: Currency | None = None) -> str:
     """`done · 3.2 s · 412 tokens · 88.1 tok/s · $0.0012`."""
     stats = result.stats
     parts = [say(f"state.{result.phase}")]
@@ -105,7 +106,7 @@ def ended_state(result: Result) -> str:
     if stats.tok_per_s is not None:
         parts.append(show.rate(stats.tok_per_s, exact=stats.exact))
     if result.cost.usd is not None and stats.usage.output:
-        parts.append(show.money(result.cost))
+        parts.append(show.money(result.cost, currency))
     return " · ".join(parts)
 
 

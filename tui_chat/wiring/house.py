@@ -160,6 +160,8 @@ class House:
         self._demo_socket: socket.socket | None = None
         self._checked: set[tuple[str, Secret | None]] = set()
         """Origins, and the keys that they are known to take."""
+        self._windows: dict[tuple[str, str], int] = {}
+        """By endpoint and model, what lists of models said."""
 
     @property
     def config_file(self) -> Path:
@@ -337,7 +339,14 @@ class House:
 
     async def offers(self, endpoint: Endpoint) -> list[ModelInfo]:
         """The models that an endpoint offers; raises Broken."""
-        return await offers(self.engine, endpoint)
+        found = await offers(self.engine, endpoint)
+        self._windows |= {(endpoint.name, model.id): model.context for model in found if model.context}
+        return found
+
+    def window(self, endpoint: str, model: str) -> int | None:
+        """Tokens that a model can take in, as its price or its endpoint's list says."""
+        price = find_price(self.config.prices, endpoint, model)
+        return (price.context if price is not None else None) or self._windows.get((endpoint, model))
 
     async def check_key(self, endpoint: Endpoint) -> Failure | None:
         """What would keep a first message from being answered; asks each endpoint once, and never this computer's own.

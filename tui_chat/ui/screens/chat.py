@@ -26,7 +26,7 @@ from tui_chat.ui.frames import frames_of
 from tui_chat.ui.screens.budget import BudgetQuestion
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
-from tui_chat.ui.screens.reading import Reading
+from tui_chat.ui.screens.measuring import Measuring
 from tui_chat.ui.turns import head, live_state, notes, turns
 from tui_chat.ui.widgets.composer import Composer
 from tui_chat.ui.widgets.figures import Figures, Shown, of_reply, of_result
@@ -36,16 +36,21 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
+    from tui_chat.domain.conversation import Node
+    from tui_chat.engine.session import Reply
+    from tui_chat.ui.rows import Head
     from tui_chat.ui.screens.models import Picked
     from tui_chat.wiring import Chat
 
 WIDE = 110
 """Columns from which the figures stand beside the transcript."""
+RATE = 11
+"""Columns of a rate in the status line, so that what follows it stays where it is."""
 NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Copying, Reading):
+class ChatScreen(Copying, Measuring):
     BINDINGS: ClassVar = bindings()
 
     def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
@@ -107,6 +112,7 @@ class ChatScreen(Copying, Reading):
             self.app.house.chats.registry.show(self.chat.id, self.session)
         self.session.listeners.append(self.hear)
         self._revised = None
+        self.look_up_today()
         self.composer.put(self.chat.draft)
         if self.sidebar is not None:
             self.sidebar.current = self.chat.id
@@ -165,13 +171,15 @@ class ChatScreen(Copying, Reading):
                 if not self.chat.title:
                     self.chat.title = first_words(question.text)
                     self.retarget()
+                self.look_up_today()
                 self._show_turns()
                 self.transcript.to_tail()
                 self._feed.start(reply.id)
             case events.RunHeard(_, stamped):
                 self._feed.hear(stamped)
                 match stamped.event:
-                    case events.Text() | events.Thinking():
+                    case events.Text() | events.Thinking() | events.Usage() | events.Timings() | events.Progress():
+                        # The next frame shows it: some servers send figures with every token.
                         pass
                     case events.Ended():
                         self._end()
@@ -199,12 +207,13 @@ class ChatScreen(Copying, Reading):
     def _end(self) -> None:
         if self._notice_passing:
             self.notice("")
+        self.look_up_today()
         self._feed.stop()
         reply = self.session.reply
         if reply is not None and reply.node.result is not None:
             node = reply.node
             below = notes(reply.node.result, node.text)
-            self.transcript.dress(node.id, head(self.session.conversation, node, None), below)
+            self.transcript.dress(node.id, self._head(node), below)
             self._number_code()
         self._show_queue(tuple(self.session.queue))
         self.list_anew()
@@ -450,21 +459,25 @@ class ChatScreen(Copying, Reading):
         """Bring figures, states and keys up to date; four times a second while a reply is under way."""
         reply = self.session.reply
         if reply is not None and self.session.running:
-            self.transcript.dress(reply.node.id, head(self.session.conversation, reply.node, reply), ())
-        self._figures.show(self._shown(), self.session.spent())
+            self.transcript.dress(reply.node.id, self._head(reply.node, reply), ())
+        self._figures.show(self._shown(), self.spending())
         self._show_status()
         self._show_keys()
+
+    def _head(self, node: Node, live: Reply | None = None) -> Head:
+        return head(self.session.conversation, node, live, self.app.house.config.currency)
 
     def _shown(self) -> Shown | None:
         """The figures of the reply that is in chat: another version has its own."""
         path = self.session.conversation.path()
         node, reply = path[-1] if path else None, self.session.reply
         if node is not None and node.result is not None and (reply is None or reply.node.id != node.id):
-            return of_result(node, node.result)
-        return None if reply is None else of_reply(reply)
+            return of_result(node, node.result, self.window(node))
+        return None if reply is None else of_reply(reply, self.window(reply.node))
 
     def _show_turns(self) -> None:
-        self.transcript.show(turns(self.session.conversation, self.session.reply))
+        currency = self.app.house.config.currency
+        self.transcript.show(turns(self.session.conversation, self.session.reply, currency))
         self._number_code()
         self._tick()
 
@@ -510,8 +523,8 @@ class ChatScreen(Copying, Reading):
         speed = stats.now_per_s if running else stats.tok_per_s
         return [
             live_state(reply) if running else ended,
-            figures.rate(speed, exact=stats.exact and not running),
-            figures.money(cost),
+            f"{figures.rate(speed, exact=stats.exact and not running):>{RATE}}",
+            figures.money(cost, self.app.house.config.currency),
             f"{figures.tokens(stats.usage.output, exact=stats.exact)} tok",
             f"TTFT {figures.seconds(stats.ttft_s)}",
         ]
