@@ -15,10 +15,12 @@ from typing import Any, cast
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.endpoint import Endpoint, Secret
 from tui_chat.domain.failure import ConfigError, StoreError
+from tui_chat.domain.keymap import Keymap
 from tui_chat.domain.pricing import ANY_MODEL, Price
 from tui_chat.domain.words import say
 from tui_chat.store.endpoints import Endpoints, Known, Surroundings, read_endpoints
 from tui_chat.store.files import read_toml
+from tui_chat.store.keys import read_keys
 from tui_chat.store.paths import config_file, keys_file, prices_file
 from tui_chat.store.price_import import imported_prices
 from tui_chat.store.prices import layered, own_prices
@@ -68,8 +70,8 @@ class Config:
     budget: Budget
     currency: Currency
     compare: dict[str, CompareSet]
-    keys: dict[str, str]
-    """Keys by action, as written."""
+    keys: Keymap
+    """The keys of each action, after `[keys]`."""
     problems: tuple[Problem, ...]
 
     @property
@@ -160,7 +162,7 @@ def load(env: Mapping[str, str], dialects: Collection[str] = USABLE) -> Config:
         budget=reader.table(Budget, money.get("budget", {}), ("budget",))[0] or Budget(),
         currency=_currency(money, reader),
         compare=_compare(raw, reader),
-        keys=reader.entries(str, _section(raw, "keys", reader), ("keys",))[0],
+        keys=read_keys(_section(raw, "keys", reader), reader),
         problems=tuple(reader.problems),
     )
 

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual.app import App, SystemCommand
+from textual.binding import Binding
 from textual.worker import Worker, WorkerFailed, WorkerState
 
+from tui_chat.domain.actions import ACTIONS
 from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.words import say
-from tui_chat.ui import clipboard, themes
-from tui_chat.ui.actions import ACTIONS
+from tui_chat.ui import clipboard, keys, themes
 from tui_chat.ui.screens.chat import ChatScreen
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.first_run import FirstRun
@@ -48,10 +49,12 @@ EXIT_LIMIT_S = 2.0
 log = logging.getLogger(__name__)
 
 
-class TuiChat(App[None]):
+class TuiChat(App[None], inherit_bindings=False):
     TITLE = "tui-chat"
     CSS_PATH: ClassVar = Path(__file__).parent / "style" / "app.tcss"
-    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar = [Binding("ctrl+q", "quit", show=False, priority=True, id="quit")]
+    ENABLE_COMMAND_PALETTE = False
+    """Its key is an action's; the palette itself is switched on."""
     NOTIFICATION_TIMEOUT = 6.0
 
     def __init__(
@@ -69,6 +72,7 @@ class TuiChat(App[None]):
         `uid`: the conversation to open; `troubles`: what was found wrong before the screen stood.
         """
         super().__init__(driver_class=Driver)
+        self.use_command_palette = True
         self.house = house
         line = house.config.ui.slow_line
         self.slow = line == "on" or (line == "auto" and bool(house.env.get("SSH_CONNECTION")))
@@ -77,6 +81,7 @@ class TuiChat(App[None]):
         self.set_class(self.slow, "-slow")
         self.last_words: Callable[[], None] | None = house.chats.flush
         """Called, in a thread, when the terminal is gone and the program has to be ended by force."""
+        self.set_keymap(keys.changes(house.config.keys))
         self.choice = choice
         self._demo = demo
         self._player = player
@@ -133,8 +138,10 @@ class TuiChat(App[None]):
         """The palette offers what the table of actions has; nothing of it is foreign text."""
         if isinstance(screen, ChatScreen):
             for action in ACTIONS:
-                if not action.in_composer:
-                    yield SystemCommand(action.label, action.help, getattr(screen, f"action_{action.name}"))
+                if action.name != "palette":
+                    key = self.house.config.keys.shown(action.name)
+                    title = f"{action.label} · {key}" if key else action.label
+                    yield SystemCommand(title, action.help, getattr(screen, f"action_{action.name}"))
 
     async def on_mount(self) -> None:
         self._own_loop = asyncio.get_running_loop()

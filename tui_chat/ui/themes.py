@@ -84,6 +84,14 @@ def read(name: str, text: str) -> Theme:
     )
 
 
+def described(name: str) -> str:
+    """What a shipped theme is like; empty for one of the user's own."""
+    try:
+        return say(f"theme.is_{name.replace('-', '_')}")
+    except KeyError:
+        return ""
+
+
 def completed(variables: Mapping[str, str]) -> dict[str, str]:
     """A theme's variables with our own, `muted` and `code`, made of its colours where it does not set them."""
     background, foreground = (Color.parse(variables[name]) for name in ("background", "foreground"))

@@ -141,6 +141,8 @@ class House:
         self.state = load_state(env)
         self.transport = LazyTransport()
         self._keys: set[Secret] = set()
+        self.offered: dict[str, list[ModelInfo]] = {}
+        """By endpoint, the models that it has listed when it was asked last."""
         self.chats = Chats(env, self._keys, save=save)
         clock, facts = SystemClock(), LearnedFacts(self.chats.database if save else None)
         self._tape = Tape(clock, facts)
@@ -318,7 +320,8 @@ class House:
 
     async def offers(self, endpoint: Endpoint) -> list[ModelInfo]:
         """The models that an endpoint offers; raises Broken."""
-        return await offers(self.engine, endpoint)
+        self.offered[endpoint.name] = found = await offers(self.engine, endpoint)
+        return found
 
     async def check_key(self, endpoint: Endpoint) -> Failure | None:
         """What would keep a first message from being answered; asks each endpoint once, and never this computer's own.

@@ -17,7 +17,7 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.ui.cells import columns, padded
 from tui_chat.ui.history_rows import STATE_STYLES
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.outline import outline
 from tui_chat.ui.widgets.cursor_list import CursorList
 
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from tui_chat.domain.conversation import Conversation, Node
+    from tui_chat.ui.app import TuiChat
     from tui_chat.ui.outline import Line
 
 KEYS = (
     Key("enter", "choose", "tree.key.go"),
-    Key("e,E", "edit", "tree.key.edit"),
-    Key("f,F", "fork", "tree.key.fork"),
+    named("tree_edit", "edit", "tree.key.edit"),
+    named("tree_fork", "fork", "tree.key.fork"),
     Key("escape,q", "dismiss(None)", "tree.key.back"),
     Key("left", "sibling(-1)", "tree.key.previous"),
     Key("right", "sibling(1)", "tree.key.next"),
@@ -143,6 +144,8 @@ class TreeScreen(Screen[TreeChoice | None]):
 
     BINDINGS: ClassVar = bindings(KEYS)
 
+    app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
+
     def __init__(self, conversation: Conversation, live: str | None) -> None:
         """`live`: the reply under way."""
         super().__init__()
@@ -157,7 +160,7 @@ class TreeScreen(Screen[TreeChoice | None]):
         yield self.view
         yield self._whole
         yield self._status
-        yield Static(footer(KEYS), classes="screen-keys", markup=False)
+        yield Static(footer(KEYS, self.app.house.config.keys), classes="screen-keys", markup=False)
 
     def on_mount(self) -> None:
         self.view.focus()

@@ -6,22 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
-from textual.widgets import TextArea
 
 from tui_chat.domain.hostile import visible
+from tui_chat.domain.keymap import forms
 from tui_chat.ui.widgets.editing import act_at_once
+from tui_chat.ui.widgets.readline import ReadlineArea
 
 if TYPE_CHECKING:
     from textual import events
     from textual.document._edit import Edit
     from textual.widgets.text_area import EditResult
 
-NEWLINES = frozenset({"ctrl+j", "shift+enter", "ctrl+enter", "shift+\r", "newline"})
-"""What terminals send for a new line: LF, and the kitty and xterm forms of modified Enter."""
+    from tui_chat.ui.app import TuiChat
+    from tui_chat.ui.widgets.completion import Completion
 
 
-class Composer(TextArea):
-    """Grows to a third of the screen; Enter sends, Ctrl+J makes a new line, Up and Down at the edges walk prompts."""
+class Composer(ReadlineArea):
+    """Grows to a third of the screen; Up and Down walk the completions, at the edges the prompts that were sent."""
 
     @dataclass
     class Sent(Message):
@@ -29,19 +30,36 @@ class Composer(TextArea):
 
         text: str
 
-    def __init__(self, id: str | None = None) -> None:
+    @dataclass
+    class Completed(Message):
+        """A completion was taken; there may be more to complete."""
+
+    app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
+
+    def __init__(self, completion: Completion, id: str | None = None) -> None:
         super().__init__(id=id, compact=True, highlight_cursor_line=False, soft_wrap=True)
+        self._completion = completion
         self._sent: list[str] = []
         self._place = 0
         """Where in the sent prompts the user is; at their end, in what is being written."""
         self._written = ""
+        self._put = ""
+
+    def on_mount(self) -> None:
+        keymap = self.app.house.config.keys
+        self._sends, self._breaks = (
+            frozenset(form for key in keymap.of(name) for form in forms(key)) for name in ("send", "newline")
+        )
 
     async def _on_key(self, event: events.Key) -> None:
-        if event.key == "enter":
+        if self._completion.is_open and self._complete(event.key):
             event.stop()
             event.prevent_default()
-            self._enter()
-        elif event.key in NEWLINES:
+        elif event.key in self._sends:
+            event.stop()
+            event.prevent_default()
+            self.send()
+        elif event.key in self._breaks:
             event.stop()
             event.prevent_default()
             self.insert("\n")
@@ -59,6 +77,11 @@ class Composer(TextArea):
     def on_resize(self) -> None:
         self.call_after_refresh(self.scroll_cursor_visible)
 
+    @property
+    def is_put(self) -> bool:
+        """True while what is written was not typed, but put there."""
+        return self._put == self.text
+
     def remember(self, text: str) -> None:
         """Add a prompt to those that Up brings back."""
         if not self._sent or self._sent[-1] != text:
@@ -69,13 +92,28 @@ class Composer(TextArea):
         """Replace what is written, the cursor behind it."""
         self.load_text(visible(text))
         self.move_cursor(self.document.end)
+        self._put = self.text
 
     def edit(self, edit: Edit) -> EditResult:
         # What is pasted holds whatever the page held that it was copied from.
         edit.text = visible(edit.text)
         return super().edit(edit)
 
-    def _enter(self) -> None:
+    def _complete(self, key: str) -> bool:
+        """What a key means to the completions; False when nothing."""
+        if key in ("up", "down"):
+            self._completion.move(-1 if key == "up" else 1)
+            return True
+        taken = self._completion.chosen if key == "tab" else None
+        if key in self._sends:
+            taken = self._completion.meant(self.text)
+        if taken is not None:
+            self.put(taken.text)
+            self.post_message(self.Completed())
+        return taken is not None
+
+    def send(self) -> None:
+        """Send what is written; behind a backslash make a new line."""
         row, column = self.cursor_location
         line = self.document.get_line(row)
         if self.selection.is_empty and column == len(line) and line.endswith("\\"):
