@@ -34,6 +34,8 @@ class ThemeFile(msgspec.Struct, forbid_unknown_fields=True):
     warning: str | None = None
     error: str | None = None
     dark: bool = True
+    ansi: bool = False
+    """Its colours are the terminal's sixteen, which the terminal shows as it likes."""
     variables: dict[str, str] = {}
 
 
@@ -80,6 +82,7 @@ def read(name: str, text: str) -> Theme:
         warning=file.warning,
         error=file.error,
         dark=file.dark,
+        ansi=file.ansi,
         variables=file.variables,
     )
 
@@ -93,9 +96,13 @@ def described(name: str) -> str:
 
 
 def completed(variables: Mapping[str, str]) -> dict[str, str]:
-    """A theme's variables with our own, `muted` and `code`, made of its colours where it does not set them."""
+    """A theme's variables with our own, made of its colours where it does not set them.
+
+    `muted` is text that stands back, `code` that of code, `ink` what is written on a hue.
+    """
     background, foreground = (Color.parse(variables[name]) for name in ("background", "foreground"))
-    return {"muted": background.blend(foreground, MUTED).hex, "code": variables["accent"], **variables}
+    own = {"muted": background.blend(foreground, MUTED).hex, "code": variables["accent"], "ink": background.hex}
+    return {**own, **variables}
 
 
 def _check(key: str, colour: str) -> None:

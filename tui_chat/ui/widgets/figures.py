@@ -119,7 +119,8 @@ class Figures(Widget):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._anew()
+        # The colours of the new theme are known once the styles have been applied.
+        self.call_after_refresh(self._anew)
 
     def on_resize(self) -> None:
         self._anew()
