@@ -18,6 +18,7 @@ from tui_chat.demo.server import DemoServer
 from tui_chat.store.paths import shipped_themes
 from tui_chat.ui import themes
 from tui_chat.ui.app import TuiChat
+from tui_chat.wiring import House
 
 LEAST = 4.5
 """Contrast of text, as WCAG asks for it; drawn lines may have less."""
@@ -175,7 +176,8 @@ async def test_hits_marks_and_what_is_typed_can_be_read(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize(
-    "keys", [["f1"], ["f2"], ["f3"], ["f3", "m"], ["f3", "alt+r"], ["f4"], ["ctrl+p"], ["/", "enter"]]
+    "keys",
+    [["f1"], ["f2"], ["f3"], ["f3", "m"], ["f3", "alt+r"], ["f4"], ["ctrl+p"], ["/", "enter"], [*"/theme", "enter"]],
 )
 async def test_other_screens_can_be_read(chat: Chat, keys: list[str]) -> None:
     await chat.ask("markdown")
@@ -189,3 +191,36 @@ async def test_figures_follow_the_theme(chat: Chat) -> None:
     chat.app.theme = "paper"
     await chat.settle()
     assert not [text for text, style in segments(chat) if contrast(of(style.color), of(style.bgcolor)) < LEAST]
+
+
+# choosing
+
+
+async def test_the_list_shows_each_theme_as_it_is_reached(chat: Chat) -> None:
+    before = chat.app.theme
+    await chat.ask("markdown")
+    top = chat.screen.transcript.scroll_offset
+    await chat.type("/theme\n")
+    names = chat.app.theme_names
+    assert [line.split()[0] for line in chat.offered()] == names
+    await chat.press("down")
+    assert chat.app.theme == names[(names.index(before) + 1) % len(names)]
+    await chat.press("escape")
+    assert chat.app.screen is chat.screen
+    assert chat.app.theme == before
+    assert chat.app.house.state.theme is None
+    assert chat.screen.transcript.scroll_offset == top
+
+
+async def test_enter_keeps_a_theme(chat: Chat) -> None:
+    await chat.type("/theme\n")
+    await chat.press("end", "enter")
+    assert chat.app.theme == chat.app.theme_names[-1]
+    assert chat.app.theme in chat.status
+    assert House(chat.app.house.env).state.theme == chat.app.theme
+
+
+async def test_nothing_is_kept_before_enter(chat: Chat) -> None:
+    await chat.type("/theme\n")
+    await chat.press("down", "down")
+    assert House(chat.app.house.env).state.theme is None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from textual.color import Color, ColorParseError
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from tui_chat.domain.words import say
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEFAULT = "night"
+ANSI = BUILTIN_THEMES["ansi-dark"].variables
+"""What Textual's own widgets need to know of a theme in the terminal's colours."""
 MUTED = 0.6
 """How much of the foreground is left in muted text, where a theme does not say."""
 
@@ -83,7 +85,7 @@ def read(name: str, text: str) -> Theme:
         error=file.error,
         dark=file.dark,
         ansi=file.ansi,
-        variables=file.variables,
+        variables={**ANSI, **file.variables} if file.ansi else file.variables,
     )
 
 

@@ -29,6 +29,7 @@ from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.help import HelpScreen
 from tui_chat.ui.screens.models import ModelPicker, Picked
 from tui_chat.ui.screens.reading import Reading
+from tui_chat.ui.screens.theme_picker import ThemePicker
 from tui_chat.ui.screens.told import Told
 from tui_chat.ui.themes import described
 from tui_chat.ui.turns import head, live_state, notes, turns
@@ -391,13 +392,17 @@ class ChatScreen(Copying, Reading):
 
     def action_theme(self, argument: str = "") -> None:
         names = self.app.theme_names
-        if argument and argument not in names:
+        if not argument:
+            self.app.push_screen(ThemePicker(names, self.app.theme), self._take_theme)
+        elif argument in names:
+            self._take_theme(argument)
+        else:
             self.notice(say("status.no_theme", name=visible_line(argument, 40), names=", ".join(names)))
-            return
-        following = [name for name in names if name > self.app.theme] or names
-        name = argument or following[0]
-        self.app.choose_theme(name)
-        self.notice(say("status.theme", name=name))
+
+    def _take_theme(self, name: str | None) -> None:
+        if name is not None:
+            self.app.choose_theme(name)
+            self.notice(say("status.theme", name=name))
 
     def action_page_up(self) -> None:
         self.transcript.page(-1)
