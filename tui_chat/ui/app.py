@@ -22,6 +22,7 @@ from tui_chat.domain.actions import ACTIONS
 from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.words import say
 from tui_chat.ui import clipboard, keys, themes
+from tui_chat.ui.background import BackgroundTold, of_environment
 from tui_chat.ui.screens.chat import ChatScreen
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.first_run import FirstRun
@@ -101,10 +102,19 @@ class TuiChat(App[None], inherit_bindings=False):
         if wanted and wanted not in self.available_themes:
             self._problems.append(say("status.no_theme", name=wanted, names=", ".join(self.theme_names)))
             wanted = None
-        default = themes.DEFAULT if themes.DEFAULT in self.theme_names else self.theme
-        self.theme = wanted or default
+        self.follows_background = wanted is None
+        self.theme = wanted or self._theme_for(light=of_environment(self.house.env) or False)
+
+    def _theme_for(self, *, light: bool) -> str:
+        name = themes.LIGHT if light else themes.DARK
+        return name if name in self.theme_names else self.theme
+
+    def on_background_told(self, event: BackgroundTold) -> None:
+        if self.follows_background:
+            self.theme = self._theme_for(light=event.light)
 
     def choose_theme(self, name: str) -> None:
+        self.follows_background = False
         self.theme = name
         self.house.remember_theme(name)
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-DEFAULT = "night"
+DARK, LIGHT = "night", "paper"
+"""The themes of those who have chosen none, after the terminal's background."""
 ANSI = BUILTIN_THEMES["ansi-dark"].variables
 """What Textual's own widgets need to know of a theme in the terminal's colours."""
 MUTED = 0.6

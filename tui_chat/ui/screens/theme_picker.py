@@ -13,12 +13,15 @@ from textual.widgets.option_list import Option
 
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
+from tui_chat.ui.cells import padded
 from tui_chat.ui.themes import described
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from tui_chat.ui.app import TuiChat
+
+MOST_NAME = 30
 
 
 class ThemePicker(ModalScreen[str | None]):
@@ -36,7 +39,7 @@ class ThemePicker(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog side"):
             yield Static(say("themes.title"), classes="dialog-title", markup=False)
-            yield OptionList(*(Option(_line(name), id=f"theme:{name}") for name in self._names), id="themes")
+            yield OptionList(*(Option(self._line(name), id=f"theme:{name}") for name in self._names), id="themes")
             yield Static(say("themes.keys"), classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
@@ -56,8 +59,7 @@ class ThemePicker(ModalScreen[str | None]):
         self.app.theme = self._before
         self.dismiss(None)
 
-
-def _line(name: str) -> Text:
-    about = described(name)
-    line = Text(visible_line(name, 40), style="bold", no_wrap=True, overflow="ellipsis")
-    return line.append(f"  {about}", "not bold") if about else line
+    def _line(self, name: str) -> Text:
+        width = min(MOST_NAME, max(len(name) for name in self._names))
+        line = Text(padded(visible_line(name, MOST_NAME), width), no_wrap=True, overflow="ellipsis")
+        return line.append(f"  {described(name)}")
