@@ -5,6 +5,11 @@ Blanks are `str.format` fields. Foreign text may stand in a blank; it is made vi
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui_chat.domain.keymap import Keymap
+
 ENGLISH: dict[str, str] = {
     # failures: what a person can do
     "hint.auth": "Check the key in {source}; `tui-chat models` tests it.",
@@ -74,7 +79,7 @@ ENGLISH: dict[str, str] = {
     "fail.key_missing": "No key for {endpoint}: looked for {source}.",
     "fail.key_placeholder": "The key in {source} is the placeholder “{placeholder}”, not a key.",
     "fail.key_open": "The key for {endpoint} would travel unencrypted to {host}.",
-    "hint.key_missing": "Set it, or choose another endpoint: -e on the command line, F2 on the screen.",
+    "hint.key_missing": "Set it, or choose another endpoint: -e on the command line, {press.model} on the screen.",
     "hint.key_placeholder": "Put the key that your provider gave you there.",
     "hint.key_open": "Use https, or set insecure_http = true under [endpoints.{endpoint}] if this network is yours.",
     "hint.nearest": "The nearest names there: {names}.",
@@ -98,15 +103,22 @@ ENGLISH: dict[str, str] = {
     # the screen: turns
     "turn.you": "You",
     "turn.version": "version {place}/{count}",
-    "turn.cancelled": "■ Cancelled; what came is kept. F6 goes on from here, F5 asks again.",
-    "turn.cancelled_empty": "■ Cancelled before anything came. F5 asks again.",
-    "turn.interrupted": "■ Interrupted: the program ended first. F6 goes on from here, F7 keeps it, F8 discards it.",
-    "turn.interrupted_kept": "■ Interrupted, and kept as it is. F6 goes on from here, F5 asks again.",
+    "turn.cancelled": "■ Cancelled; what came is kept. {press.resume} goes on from here, {press.retry} asks again.",
+    "turn.cancelled_empty": "■ Cancelled before anything came. {press.retry} asks again.",
+    "turn.interrupted": (
+        "■ Interrupted: the program ended first. {press.resume} goes on from here, {press.keep} keeps it, "
+        "{press.discard} discards it."
+    ),
+    "turn.interrupted_kept": (
+        "■ Interrupted, and kept as it is. {press.resume} goes on from here, {press.retry} asks again."
+    ),
     "turn.elsewhere": "under way in another tui-chat",
     "turn.seam": "⌇ taken up again after “{after}”",
     "turn.failed": "✗ {message}",
-    "turn.failed_kept": "What came is kept. F6 goes on from here, F5 asks again as another version.",
-    "turn.length": "… cut at the token limit (finish_reason length). F6 goes on.",
+    "turn.failed_kept": (
+        "What came is kept. {press.resume} goes on from here, {press.retry} asks again as another version."
+    ),
+    "turn.length": "… cut at the token limit (finish_reason length). {press.resume} goes on.",
     "turn.filtered": "… cut by the provider's filter (finish_reason {reason}).",
     "turn.refusal": "… the model refused.",
     "turn.stopped": "… ended with finish_reason {reason}.",
@@ -117,11 +129,11 @@ ENGLISH: dict[str, str] = {
     "fold.lines": "{count} more lines",
     "fold.characters": "{count} more characters",
     # the screen: panes
-    "composer.hint": "Message {model} · Enter sends, Ctrl+J makes a new line",
-    "composer.none": "No model yet · F2 chooses one",
+    "composer.hint": "Message {model} · {press.send} sends, {press.newline} makes a new line",
+    "composer.none": "No model yet · {press.model} chooses one",
     "queue.line": "queued {place}: {text}",
-    "queue.hint": "Alt+Up takes the last one back",
-    "queue.held": "held back after the failure: F5 asks again, Enter on a new message goes on",
+    "queue.hint": "{press.take_back} takes the last one back",
+    "queue.held": "held back after the failure: {press.retry} asks again, {press.send} on a new message goes on",
     "stats.none": "The figures of a reply appear here as it streams.",
     "stats.state": "state",
     "stats.attempt": "attempt",
@@ -152,9 +164,9 @@ ENGLISH: dict[str, str] = {
     "stats.session_cost": "session",
     "stats.skipped": "skipped chunks",
     "stats.price_help": "no price known; set it in config.toml:",
-    "status.below": "↓ new text below · Ctrl+End",
+    "status.below": "↓ new text below · {press.tail}",
     "status.version": "no other version",
-    "status.quit": "Ctrl+Q quits.",
+    "status.quit": "{press.quit} quits.",
     "status.running": "A reply is under way; Esc cancels it.",
     "status.whole": "There is no reply that could go on.",
     "status.nothing": "There is nothing to retry yet.",
@@ -176,19 +188,22 @@ ENGLISH: dict[str, str] = {
     "status.saved": "The reply is in {file}.",
     "status.save_exists": "{file} is there already; name another.",
     "status.marking": "Arrows move, v marks, Enter copies, Esc leaves.",
-    "status.marked": "Ctrl+C copies what is marked.",
+    "status.marked": "{press.copy_or_cancel} copies what is marked.",
     "status.nothing_to_mark": "There is no text to mark yet.",
-    "status.mouse_off": "The terminal has the mouse now; Alt+M takes it back.",
+    "status.mouse_off": "The terminal has the mouse now; {press.mouse} takes it back.",
     "status.mouse_on": "The mouse scrolls and marks here again.",
     "status.no_mouse": "There is no terminal whose mouse could be turned off.",
     "status.nothing_to_copy": "There is no reply to copy yet.",
     "status.temporary": "A temporary chat: nothing of it is put on the disk.",
     "status.kept": "Kept as it is.",
-    "status.discarded": "Out of the chat; the tree (F4) still has it. F5 asks again.",
+    "status.discarded": "Out of the chat; the tree ({press.tree}) still has it. {press.retry} asks again.",
     "status.not_interrupted": "No interrupted reply waits for a decision here.",
     "status.nothing_said": "Nothing has been said here yet.",
     "status.nothing_to_revise": "There is no earlier question.",
-    "status.revising": "Editing the question: Enter asks it as a branch, Alt+E takes the one before, Esc leaves it.",
+    "status.revising": (
+        "Editing the question: {press.send} asks it as a branch, {press.revise} takes the one before, "
+        "{press.cancel} leaves it."
+    ),
     "status.forked": "A new conversation goes on from here; the old one stays as it is.",
     "status.rename": "Write the title and press Enter.",
     "status.deleted": "Deleted “{title}”. /undo brings it back.",
@@ -207,7 +222,9 @@ ENGLISH: dict[str, str] = {
     "status.nothing_to_fold": "There is nothing to fold here.",
     "status.find": "Write what to look for and press Enter; quotes keep words together.",
     "status.no_more_code": "No further code block that way.",
-    "find.state": "found {place}/{count} “{query}” · F9 next, Shift+F9 previous, Esc leaves",
+    "find.state": (
+        "found {place}/{count} “{query}” · {press.next_hit} next, {press.previous_hit} previous, {press.cancel} leaves"
+    ),
     "find.none": "“{query}” is not in this conversation · Esc leaves",
     "links.title": "Links: /open NUMBER shows where one goes and opens it",
     "links.none": "There is no link in this reply.",
@@ -376,7 +393,7 @@ ENGLISH: dict[str, str] = {
     "action.copy": "copy reply",
     "action.copy.help": "Send the newest reply to the clipboard; /copy plain: its text, /copy N: a code block",
     "action.copy_code": "copy code",
-    "action.copy_code.help": "Copy code block 1 to 9 of the newest reply: Alt and its number",
+    "action.copy_code.help": "Copy a code block of the newest reply by its number; {press.copy_code} copies the first",
     "action.save": "save reply",
     "action.save.help": "Write the newest reply to a file: /save FILE",
     "action.mark": "mark text",
@@ -495,8 +512,8 @@ ENGLISH: dict[str, str] = {
     "first.key_unchecked": "The key could not be checked ({message}) but is kept.",
     "first.looking": "looking for servers on loopback …",
     "first.no_local": "No server answers on the usual ports. Start one (such as ollama serve) and try again.",
-    "first.keys": "Up and Down choose · Enter goes on · Esc goes back · Ctrl+Q quits",
-    "first.key_keys": "Enter checks the key · Esc goes back · Ctrl+Q quits",
+    "first.keys": "Up and Down choose · Enter goes on · Esc goes back · {press.quit} quits",
+    "first.key_keys": "Enter checks the key · Esc goes back · {press.quit} quits",
     "themes.title": "Theme",
     "themes.keys": "Up and Down show · Enter keeps · Esc goes back",
     "theme.is_night": "dark, calm",
@@ -582,7 +599,9 @@ ENGLISH: dict[str, str] = {
     "config.unknown": "is unknown; there is {known}",
     "config.unknown_near": "is unknown; did you mean “{near}”?",
     "config.unknown_none": "is unknown; there is none",
-    "config.url_characters": "has a character that no URL may have; write a plain address such as https://gateway.example/v1",
+    "config.url_characters": (
+        "has a character that no URL may have; write a plain address such as https://gateway.example/v1"
+    ),
     "config.url_malformed": "is no well-formed URL; write an address such as https://gateway.example/v1",
     "config.url_scheme": "must begin with one of {schemes}",
     "config.url_host": "names no host; write an address such as https://gateway.example/v1",
@@ -660,7 +679,7 @@ ENGLISH: dict[str, str] = {
     "recording.speed": "--speed takes a number, 0 or more; 0 plays without waiting.",
     "recording.record": "replay and --record do not go together: what is played is recorded already.",
     "fail.recording_over": "The recording is over; it holds no answer to this.",
-    "hint.recording_over": "Leave with Ctrl+Q and start tui-chat to ask a model.",
+    "hint.recording_over": "Leave with {press.quit} and start tui-chat to ask a model.",
     "fail.recording_cut": "The recording stops here, in the middle of the answer.",
     "hint.recording_cut": "What it holds is shown; record it again to have the rest.",
     "store.newer": (
@@ -693,7 +712,7 @@ ENGLISH: dict[str, str] = {
     "history.empty": "There is no conversation yet to go on with.",
     "history.no_run": "There is no run {id}; `tui-chat history show ID` lists the runs of a conversation.",
     "history.fork_title": "{title} (fork)",
-    "history.others_interrupted": "{count} more conversations hold an interrupted reply; F3 marks them.",
+    "history.others_interrupted": "{count} more conversations hold an interrupted reply; {press.history} marks them.",
     "history.elsewhere": "This conversation is open in another tui-chat too; what is said there appears on reopening.",
     "history.endpoint_gone": "This conversation was held with {gone}, which is not set up now; name another with -e.",
     "history.other_endpoint": "The endpoint {gone} is not set up any more; the next message goes to {endpoint}.",
@@ -726,7 +745,7 @@ ENGLISH: dict[str, str] = {
     "history.renamed": "Its title is now “{title}”.",
     "history.pinned": "Pinned “{title}”.",
     "history.unpinned": "“{title}” is not pinned any more.",
-    "history.gone": "Deleted “{title}”. Alt+U brings it back.",
+    "history.gone": "Deleted “{title}”. {press.history_undo} brings it back.",
     "history.back": "“{title}” is back.",
     "history.no_undo": "Nothing was deleted here.",
     "history.busy": "A reply is under way there; cancel it first.",
@@ -740,7 +759,7 @@ ENGLISH: dict[str, str] = {
     "tree.key.back": "back",
     "tree.nothing": "Nothing has been said yet. Esc goes back to the chat.",
     "tree.empty": "(nothing came)",
-    "tree.no_edit": "Only a question can be edited; F forks from a reply.",
+    "tree.no_edit": "Only a question can be edited; {press.tree_fork} forks from a reply.",
     "tree.alone": "This turn has one version.",
     # exports and imports
     "export.taken": "{file} exists and is no export of tui-chat; name another file.",
@@ -806,7 +825,30 @@ ENGLISH: dict[str, str] = {
 _words = ENGLISH
 
 
+class _Press:
+    """What to press for an action, by its name: its key, else its command, else what it is called."""
+
+    keymap: Keymap | None = None
+
+    def __getattr__(self, action: str) -> str:
+        # The table of actions says its names through this module.
+        from tui_chat.domain.actions import BY_NAME
+        from tui_chat.domain.keymap import preset
+
+        known = BY_NAME[action]
+        shown = (self.keymap or preset("default")).shown(action)
+        return shown or (f"/{known.slash}" if known.slash else known.label)
+
+
+_press = _Press()
+
+
+def use_keys(keymap: Keymap) -> None:
+    """Have the sentences name these keys from now on."""
+    _press.keymap = keymap
+
+
 def say(key: str, /, **blanks: object) -> str:
-    """The sentence `key` in the language in use, its blanks filled."""
+    """The sentence `key` in the language in use, its blanks filled; {press.ACTION} is filled by itself."""
     sentence = _words[key]
-    return sentence.format(**blanks) if blanks or "{" in sentence else sentence
+    return sentence.format(**blanks, press=_press) if blanks or "{" in sentence else sentence

@@ -14,7 +14,7 @@ import tomli_w
 from msgspec.structs import asdict
 
 from tui_chat.domain.failure import StoreError
-from tui_chat.domain.keymap import PRESET
+from tui_chat.domain.keymap import PRESET, PRESETS
 from tui_chat.domain.words import say
 from tui_chat.store.config import CHOICES, SECTIONS
 from tui_chat.store.files import read_toml
@@ -122,13 +122,14 @@ class _Told:
         yield from self._tables("prices", self._config.prices)
 
     def keys(self) -> Iterator[Setting]:
-        name = cast("str | None", self._own("keys", PRESET)) if dotted(("keys", PRESET)) not in self._wrong else None
-        if name is not None:
-            yield Setting(dotted(("keys", PRESET)), name, self._file)
-        for action, _ in self._config.keys.changed():
-            own = self._own("keys", action.name) is not None
-            source = self._file if own else say("config.from_preset", name=name)
-            yield Setting(dotted(("keys", action.name)), ",".join(self._config.keys.of(action.name)), source)
+        name = str(self._own("keys", PRESET) or "default") if dotted(("keys", PRESET)) not in self._wrong else "default"
+        yield Setting(dotted(("keys", PRESET)), name, self._source(("keys", PRESET)))
+        for action, keys in self._config.keys.keys.items():
+            at = ("keys", action)
+            source = self._source(at)
+            if source != self._file and action in PRESETS[name]:
+                source = say("config.from_preset", name=name)
+            yield Setting(dotted(at), ",".join(keys), source)
 
     def _tables(self, section: str, good: Mapping[str, object]) -> Iterator[Setting]:
         """What the user wrote of the tables that can be used."""

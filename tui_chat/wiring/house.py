@@ -14,7 +14,7 @@ from tui_chat.domain.endpoint import Endpoint, Secret, Timeouts
 from tui_chat.domain.failure import ConfigError, RecordingError, StoreError, UsageError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import find_price
-from tui_chat.domain.words import say
+from tui_chat.domain.words import say, use_keys
 from tui_chat.engine.clock import ScaledClock, SystemClock
 from tui_chat.engine.offers import check_key, offers
 from tui_chat.engine.ports import Engine
@@ -138,6 +138,7 @@ class House:
         """Without `save`, conversations leave nothing on the disk."""
         self.env = env
         self.config: Config = configuration.load(env, DIALECTS)
+        use_keys(self.config.keys)
         self.state = load_state(env)
         self.transport = LazyTransport()
         self._keys: set[Secret] = set()
