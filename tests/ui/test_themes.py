@@ -224,3 +224,41 @@ async def test_nothing_is_kept_before_enter(chat: Chat) -> None:
     await chat.type("/theme\n")
     await chat.press("down", "down")
     assert House(chat.app.house.env).state.theme is None
+
+
+# without colours
+
+
+async def test_without_colours_everything_can_be_read(
+    tmp_path: Path, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with opened(environment(tmp_path, server), "demo-fast") as chat:
+        await chat.ask("markdown")
+        assert not await poor(chat)
+        for _, style in segments(chat):
+            assert style.color is not None
+            assert len(set(style.color.get_truecolor())) == 1
+
+
+async def test_without_colours_the_terminals_own_are_left_alone(
+    tmp_path: Path, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with opened(environment(tmp_path, server), "demo-fast") as chat:
+        await chat.ask("markdown")
+        await chat.send("/theme terminal")
+        await chat.settle()
+        seen = [style for _, style in segments(chat)]
+        assert seen
+        assert all(style.color is not None and style.color.is_default for style in seen)
+        assert all(style.bgcolor is None or style.bgcolor.is_default for style in seen)
+
+
+async def test_the_cursor_is_seen_in_the_terminals_colours(chat: Chat) -> None:
+    await chat.send("/theme terminal")
+    chat.screen.composer.cursor_blink = False
+    await chat.type("x")
+    await chat.press("left")
+    await chat.settle()
+    assert [text for text, style in segments(chat) if style.reverse and len(text) == 1] == ["x"]

@@ -515,7 +515,7 @@ ENGLISH: dict[str, str] = {
     "first.keys": "Up and Down choose · Enter goes on · Esc goes back · {press.quit} quits",
     "first.key_keys": "Enter checks the key · Esc goes back · {press.quit} quits",
     "themes.title": "Theme",
-    "themes.keys": "Up and Down show · Enter keeps · Esc goes back",
+    "themes.keys": "↑ ↓ show · Enter keeps · Esc goes back",
     "theme.is_night": "dark, calm",
     "theme.is_paper": "light, for bright rooms",
     "theme.is_contrast": "dark, high contrast, colour-blind safe",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.filter import Monochrome, NoColor
 from textual.worker import Worker, WorkerFailed, WorkerState
 
 from tui_chat.domain.actions import ACTIONS
@@ -138,7 +139,11 @@ class TuiChat(App[None], inherit_bindings=False):
         return self._driver.reports_mouse
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), self._hostile]
+        """With NO_COLOR greys are made of a theme's colours; the terminal's own, which nobody knows, are left out."""
+        filters = super().get_line_filters()
+        if self.native_ansi_color:
+            filters = [NoColor() if isinstance(one, Monochrome) else one for one in filters]
+        return [*filters, self._hostile]
 
     def get_css_variables(self) -> dict[str, str]:
         self.theme_variables = themes.completed(super().get_css_variables())
