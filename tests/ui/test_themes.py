@@ -12,8 +12,10 @@ import pytest
 from rich.style import Style
 from textual.color import Color
 
+from tests.kit.program import COMMAND, clean_environment
 from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
+from tests.kit.terminal import Terminal
 from tui_chat.demo.server import DemoServer
 from tui_chat.store.paths import shipped_themes
 from tui_chat.ui import themes
@@ -262,3 +264,19 @@ async def test_the_cursor_is_seen_in_the_terminals_colours(chat: Chat) -> None:
     await chat.press("left")
     await chat.settle()
     assert [text for text, style in segments(chat) if style.reverse and len(text) == 1] == ["x"]
+
+
+def test_only_the_terminals_own_colours_are_sent(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[ui]\ntheme = "terminal"\n')
+    env = clean_environment(tmp_path, TUI_CHAT_CONFIG=str(config))
+    with Terminal([*COMMAND, "--demo"], env, (100, 30), tmp_path) as terminal:
+        terminal.wait("Ctrl+Q quit")
+        terminal.wait("Message demo-fast")
+        terminal.send("markdown")
+        terminal.press("enter")
+        terminal.wait("your terminal is in good shape")
+        terminal.press("f1")
+        terminal.wait("Show the keys")
+        assert re.search(rb"\x1b\[[0-9;]*\b35[;m]", terminal.raw)
+        assert not re.search(rb"[34]8;[25];", terminal.raw)
