@@ -183,6 +183,18 @@ def test_mistakes_in_keys_are_found_without_a_screen(program: Program) -> None:
     assert len(lines) == 5
 
 
+def test_a_theme_that_there_is_not(program: Program) -> None:
+    path = write(program, '[ui]\ntheme = "papre"\n')
+    done = program.run("config", "check")
+    assert done.code == 2
+    assert f"{path}: ui.theme must be one of clear, " in done.err
+    assert "did you mean “paper”?" in done.err
+    themes = path.parent / "themes"
+    themes.mkdir()
+    (themes / "papre.toml").write_text('primary = "red"\n')
+    assert program.run("config", "check").code == 0
+
+
 def test_keys_that_count_are_shown_with_where_they_come_from(program: Program) -> None:
     path = write(program, '[keys]\npreset = "no-f-keys"\nhelp = "F12"\nretry = "nokey"\n')
     rows = json.loads(program.run("config", "show", "--json").out)

@@ -234,7 +234,7 @@ class ChatScreen(Copying, Reading):
 
     @on(TextArea.Changed, "#composer")
     def _typed(self) -> None:
-        if self.composer.is_put:
+        if not self.composer.document.get_line(0).startswith("/") or self.composer.is_put:
             self.completion.close()
         else:
             self._offer_completions()

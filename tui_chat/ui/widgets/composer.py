@@ -45,21 +45,15 @@ class Composer(ReadlineArea):
         self._written = ""
         self._put = ""
 
-    def on_mount(self) -> None:
-        keymap = self.app.house.config.keys
-        self._sends, self._breaks = (
-            frozenset(form for key in keymap.of(name) for form in forms(key)) for name in ("send", "newline")
-        )
-
     async def _on_key(self, event: events.Key) -> None:
         if self._completion.is_open and self._complete(event.key):
             event.stop()
             event.prevent_default()
-        elif event.key in self._sends:
+        elif self._means("send", event.key):
             event.stop()
             event.prevent_default()
             self.send()
-        elif event.key in self._breaks:
+        elif self._means("newline", event.key):
             event.stop()
             event.prevent_default()
             self.insert("\n")
@@ -99,13 +93,16 @@ class Composer(ReadlineArea):
         edit.text = visible(edit.text)
         return super().edit(edit)
 
+    def _means(self, action: str, key: str) -> bool:
+        return any(key in forms(own) for own in self.app.house.config.keys.of(action))
+
     def _complete(self, key: str) -> bool:
         """What a key means to the completions; False when nothing."""
         if key in ("up", "down"):
             self._completion.move(-1 if key == "up" else 1)
             return True
         taken = self._completion.chosen if key == "tab" else None
-        if key in self._sends:
+        if self._means("send", key):
             taken = self._completion.meant(self.text)
         if taken is not None:
             self.put(taken.text)
