@@ -131,6 +131,9 @@ def preset(name: str) -> Keymap:
     return Keymap(MappingProxyType(keys))
 
 
+DEFAULT = preset("default")
+
+
 def resolve(written: Mapping[str, str], base: Keymap) -> tuple[Keymap, list[tuple[str, str]]]:
     """The keys that count, and (action, what is wrong with its entry) for each mistake, which spares the rest.
 

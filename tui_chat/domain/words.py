@@ -833,10 +833,10 @@ class _Press:
     def __getattr__(self, action: str) -> str:
         # The table of actions says its names through this module.
         from tui_chat.domain.actions import BY_NAME
-        from tui_chat.domain.keymap import preset
+        from tui_chat.domain.keymap import DEFAULT
 
         known = BY_NAME[action]
-        shown = (self.keymap or preset("default")).shown(action)
+        shown = (self.keymap or DEFAULT).shown(action)
         return shown or (f"/{known.slash}" if known.slash else known.label)
 
 

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.keymap import DEFAULT
 from tui_chat.domain.words import say
 from tui_chat.ui.cells import columns, padded
 from tui_chat.ui.history_rows import STATE_STYLES
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from tui_chat.domain.conversation import Conversation, Node
-    from tui_chat.ui.app import TuiChat
+    from tui_chat.domain.keymap import Keymap
     from tui_chat.ui.outline import Line
 
 KEYS = (
@@ -144,13 +145,12 @@ class TreeScreen(Screen[TreeChoice | None]):
 
     BINDINGS: ClassVar = bindings(KEYS)
 
-    app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
-
-    def __init__(self, conversation: Conversation, live: str | None) -> None:
+    def __init__(self, conversation: Conversation, live: str | None, keymap: Keymap = DEFAULT) -> None:
         """`live`: the reply under way."""
         super().__init__()
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]
         self._tree = conversation
+        self._keymap = keymap
         self.view = TreeView(conversation, live, id="tree")
         self._whole = Static(id="whole", markup=False)
         self._status = Static(classes="screen-status", markup=False)
@@ -160,7 +160,7 @@ class TreeScreen(Screen[TreeChoice | None]):
         yield self.view
         yield self._whole
         yield self._status
-        yield Static(footer(KEYS, self.app.house.config.keys), classes="screen-keys", markup=False)
+        yield Static(footer(KEYS, self._keymap), classes="screen-keys", markup=False)
 
     def on_mount(self) -> None:
         self.view.focus()
