@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui_chat.domain.actions import ACTIONS, ELSEWHERE
-from tui_chat.domain.keymap import show_key
+from tui_chat.domain.keymap import DEFAULT, show_key
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class HelpScreen(ModalScreen[None]):
     BINDINGS: ClassVar = [("escape,q", "dismiss", ""), Binding("f1", "dismiss", id="help")]
 
-    def __init__(self, keymap: Keymap) -> None:
+    def __init__(self, keymap: Keymap = DEFAULT) -> None:
         super().__init__()
         self._keymap = keymap
 
