@@ -5,6 +5,11 @@ Blanks are `str.format` fields. Foreign text may stand in a blank; it is made vi
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui_chat.domain.keymap import Keymap
+
 ENGLISH: dict[str, str] = {
     # failures: what a person can do
     "hint.auth": "Check the key in {source}; `tui-chat models` tests it.",
@@ -75,7 +80,7 @@ ENGLISH: dict[str, str] = {
     "fail.key_missing": "No key for {endpoint}: looked for {source}.",
     "fail.key_placeholder": "The key in {source} is the placeholder “{placeholder}”, not a key.",
     "fail.key_open": "The key for {endpoint} would travel unencrypted to {host}.",
-    "hint.key_missing": "Set it, or choose another endpoint: -e on the command line, F2 on the screen.",
+    "hint.key_missing": "Set it, or choose another endpoint: -e on the command line, {press.model} on the screen.",
     "hint.key_placeholder": "Put the key that your provider gave you there.",
     "hint.key_open": "Use https, or set insecure_http = true under [endpoints.{endpoint}] if this network is yours.",
     "hint.nearest": "The nearest names there: {names}.",
@@ -99,15 +104,22 @@ ENGLISH: dict[str, str] = {
     # the screen: turns
     "turn.you": "You",
     "turn.version": "version {place}/{count}",
-    "turn.cancelled": "■ Cancelled; what came is kept. F6 goes on from here, F5 asks again.",
-    "turn.cancelled_empty": "■ Cancelled before anything came. F5 asks again.",
-    "turn.interrupted": "■ Interrupted: the program ended first. F6 goes on from here, F7 keeps it, F8 discards it.",
-    "turn.interrupted_kept": "■ Interrupted, and kept as it is. F6 goes on from here, F5 asks again.",
+    "turn.cancelled": "■ Cancelled; what came is kept. {press.resume} goes on from here, {press.retry} asks again.",
+    "turn.cancelled_empty": "■ Cancelled before anything came. {press.retry} asks again.",
+    "turn.interrupted": (
+        "■ Interrupted: the program ended first. {press.resume} goes on from here, {press.keep} keeps it, "
+        "{press.discard} discards it."
+    ),
+    "turn.interrupted_kept": (
+        "■ Interrupted, and kept as it is. {press.resume} goes on from here, {press.retry} asks again."
+    ),
     "turn.elsewhere": "under way in another tui-chat",
     "turn.seam": "⌇ taken up again after “{after}”",
     "turn.failed": "✗ {message}",
-    "turn.failed_kept": "What came is kept. F6 goes on from here, F5 asks again as another version.",
-    "turn.length": "… cut at the token limit (finish_reason length). F6 goes on.",
+    "turn.failed_kept": (
+        "What came is kept. {press.resume} goes on from here, {press.retry} asks again as another version."
+    ),
+    "turn.length": "… cut at the token limit (finish_reason length). {press.resume} goes on.",
     "turn.filtered": "… cut by the provider's filter (finish_reason {reason}).",
     "turn.refusal": "… the model refused.",
     "turn.stopped": "… ended with finish_reason {reason}.",
@@ -118,13 +130,13 @@ ENGLISH: dict[str, str] = {
     "fold.lines": "{count} more lines",
     "fold.characters": "{count} more characters",
     # the screen: panes
-    "composer.hint": "Message {model} · Enter sends, Ctrl+J makes a new line",
+    "composer.hint": "Message {model} · {press.send} sends, {press.newline} makes a new line",
     "composer.mark": "[text {place}: {count} characters]",
-    "composer.none": "No model yet · F2 chooses one",
+    "composer.none": "No model yet · {press.model} chooses one",
     "queue.line": "queued {place}: {text}",
-    "queue.hint": "Alt+Up takes the last one back",
+    "queue.hint": "{press.take_back} takes the last one back",
     "queue.asked": "not sent yet: the budget is asked about first",
-    "queue.held": "held back after the failure: F5 asks again, Enter on a new message goes on",
+    "queue.held": "held back after the failure: {press.retry} asks again, {press.send} on a new message goes on",
     "stats.none": "The figures of a reply appear here as it streams.",
     "stats.attempt": "attempt",
     "stats.elapsed": "elapsed",
@@ -159,9 +171,9 @@ ENGLISH: dict[str, str] = {
     "stats.context": "context",
     "stats.skipped": "skipped chunks",
     "stats.price_help": "no price known; set it in config.toml:",
-    "status.below": "↓ new text below · Ctrl+End",
+    "status.below": "↓ new text below · {press.tail}",
     "status.version": "no other version",
-    "status.quit": "Ctrl+Q quits.",
+    "status.quit": "{press.quit} quits.",
     "status.running": "A reply is under way; Esc cancels it.",
     "status.whole": "There is no reply that could go on.",
     "status.nothing": "There is nothing to retry yet.",
@@ -183,19 +195,22 @@ ENGLISH: dict[str, str] = {
     "status.saved": "The reply is in {file}.",
     "status.save_exists": "{file} is there already; name another.",
     "status.marking": "Arrows move, v marks, Enter copies, Esc leaves.",
-    "status.marked": "Ctrl+C copies what is marked.",
+    "status.marked": "{press.copy_or_cancel} copies what is marked.",
     "status.nothing_to_mark": "There is no text to mark yet.",
-    "status.mouse_off": "The terminal has the mouse now; Alt+M takes it back.",
+    "status.mouse_off": "The terminal has the mouse now; {press.mouse} takes it back.",
     "status.mouse_on": "The mouse scrolls and marks here again.",
     "status.no_mouse": "There is no terminal whose mouse could be turned off.",
     "status.nothing_to_copy": "There is no reply to copy yet.",
     "status.temporary": "A temporary chat: nothing of it is put on the disk.",
     "status.kept": "Kept as it is.",
-    "status.discarded": "Out of the chat; the tree (F4) still has it. F5 asks again.",
+    "status.discarded": "Out of the chat; the tree ({press.tree}) still has it. {press.retry} asks again.",
     "status.not_interrupted": "No interrupted reply waits for a decision here.",
     "status.nothing_said": "Nothing has been said here yet.",
     "status.nothing_to_revise": "There is no earlier question.",
-    "status.revising": "Editing the question: Enter asks it as a branch, Alt+E takes the one before, Esc leaves it.",
+    "status.revising": (
+        "Editing the question: {press.send} asks it as a branch, {press.revise} takes the one before, "
+        "{press.cancel} leaves it."
+    ),
     "status.forked": "A new conversation goes on from here; the old one stays as it is.",
     "status.rename": "Write the title and press Enter.",
     "status.deleted": "Deleted “{title}”. /undo brings it back.",
@@ -214,7 +229,9 @@ ENGLISH: dict[str, str] = {
     "status.nothing_to_fold": "There is nothing to fold here.",
     "status.find": "Write what to look for and press Enter; quotes keep words together.",
     "status.no_more_code": "No further code block that way.",
-    "find.state": "found {place}/{count} “{query}” · F9 next, Shift+F9 previous, Esc leaves",
+    "find.state": (
+        "found {place}/{count} “{query}” · {press.next_hit} next, {press.previous_hit} previous, {press.cancel} leaves"
+    ),
     "find.none": "“{query}” is not in this conversation · Esc leaves",
     "links.title": "Links: /open NUMBER shows where one goes and opens it",
     "links.none": "There is no link in this reply.",
@@ -424,6 +441,13 @@ ENGLISH: dict[str, str] = {
     "terminal.latency_hint": "Typing will lag by as much; [ui] fps = 10 spares the line.",
     "terminal.mute": "the terminal does not answer questions",
     # actions: label in the footer, and what they do
+    "complete.plain": "without Markdown's marks",
+    "complete.all": "every turn",
+    "keys.unknown": "names a key that is not known{key}; write for example alt+r, ctrl+end or f5",
+    "keys.sacred": "cannot have {key}, which writes, moves or edits there, as in a shell",
+    "keys.taken": "cannot have {key}, which {other} has already",
+    "keys.taken_default": "cannot have {key}, which {other} has, unless you give {other} another key or none",
+    "keys.needed": "must keep a key, or nothing could be sent",
     "action.send": "send",
     "action.send.help": "Send the message; while a reply streams it is queued",
     "action.newline": "new line",
@@ -445,7 +469,7 @@ ENGLISH: dict[str, str] = {
     "action.copy": "copy reply",
     "action.copy.help": "Send the newest reply to the clipboard; /copy plain: its text, /copy N: a code block",
     "action.copy_code": "copy code",
-    "action.copy_code.help": "Copy code block 1 to 9 of the newest reply: Alt and its number",
+    "action.copy_code.help": "Copy a code block of the newest reply by its number; {press.copy_code} copies the first",
     "action.save": "save reply",
     "action.save.help": "Write the newest reply to a file: /save FILE",
     "action.mark": "mark text",
@@ -457,7 +481,7 @@ ENGLISH: dict[str, str] = {
     "action.system": "system prompt",
     "action.system.help": "Set the system prompt of this chat: /system TEXT; without text it is removed",
     "action.theme": "theme",
-    "action.theme.help": "Change the colours: /theme NAME; without a name, the next one",
+    "action.theme.help": "Change the colours: /theme NAME; without a name, choose from a list that shows each",
     "action.fold": "fold",
     "action.fold.help": "Fold or open the thoughts, or the long question, of the turn in view; /fold all: of all",
     "action.find": "find",
@@ -527,6 +551,20 @@ ENGLISH: dict[str, str] = {
     "action.help.help": "Show the keys, the commands and what the figures mean",
     "action.copy_or_cancel": "copy",
     "action.copy_or_cancel.help": "Copy what is marked, else cancel",
+    "action.palette": "palette",
+    "action.palette.help": "Choose what to do from a list of everything, by typing a part of its name",
+    "action.history_rename": "rename",
+    "action.history_rename.help": "In the history: give the conversation another title",
+    "action.history_pin": "pin",
+    "action.history_pin.help": "In the history: keep the conversation at the top, or let it go",
+    "action.history_delete": "delete",
+    "action.history_delete.help": "In the history: delete the conversation",
+    "action.history_undo": "undo delete",
+    "action.history_undo.help": "In the history: bring back what was deleted last",
+    "action.tree_edit": "edit question",
+    "action.tree_edit.help": "In the tree: write the question anew, as a branch",
+    "action.tree_fork": "fork",
+    "action.tree_fork.help": "In the tree: go on from there in a new conversation",
     "action.quit": "quit",
     "action.quit.help": "Quit; a reply under way is interrupted and can be taken up again at the next start",
     # screens
@@ -563,8 +601,20 @@ ENGLISH: dict[str, str] = {
     "first.key_unchecked": "The key could not be checked ({message}) but is kept.",
     "first.looking": "looking for servers on loopback …",
     "first.no_local": "No server answers on the usual ports. Start one (such as ollama serve) and try again.",
-    "first.keys": "Up and Down choose · Enter goes on · Esc goes back · Ctrl+Q quits",
-    "first.key_keys": "Enter checks the key · Esc goes back · Ctrl+Q quits",
+    "first.keys": "Up and Down choose · Enter goes on · Esc goes back · {press.quit} quits",
+    "first.key_keys": "Enter checks the key · Esc goes back · {press.quit} quits",
+    "themes.title": "Theme",
+    "themes.keys": "↑ ↓ show · Enter keeps · Esc goes back",
+    "theme.is_night": "dark, calm",
+    "theme.is_paper": "light, for bright rooms",
+    "theme.is_contrast": "dark, high contrast, colour-blind safe",
+    "theme.is_contrast_light": "light, high contrast, colour-blind safe",
+    "theme.is_clear": "dark, colour-blind safe",
+    "theme.is_clear_light": "light, colour-blind safe",
+    "theme.is_solar_dark": "dark, after Solarized",
+    "theme.is_solar_light": "light, after Solarized",
+    "theme.is_ember": "dark, warm",
+    "theme.is_terminal": "the terminal's own sixteen colours",
     "theme.bad": "{file}: {fault}; the theme is left out.",
     "theme.colour": '{key} = {value!r} is no colour; write it as "#rrggbb"',
     "confirm.unsaved": "Leave with words that are not saved?",
@@ -581,6 +631,7 @@ ENGLISH: dict[str, str] = {
     "config.key_there": "is set",
     "config.key_absent": "is not set",
     "config.from_catalog": "catalog",
+    "config.from_preset": "preset {name}",
     "config.from_default": "default",
     "config.exists": "{path} is there already and was left as it is; `config init --stdout` prints the explanations.",
     "config.written": "{path} is written; every setting stands in it as a comment.",
@@ -661,7 +712,9 @@ ENGLISH: dict[str, str] = {
     "config.unknown": "is unknown; there is {known}",
     "config.unknown_near": "is unknown; did you mean “{near}”?",
     "config.unknown_none": "is unknown; there is none",
-    "config.url_characters": "has a character that no URL may have; write a plain address such as https://gateway.example/v1",
+    "config.url_characters": (
+        "has a character that no URL may have; write a plain address such as https://gateway.example/v1"
+    ),
     "config.url_malformed": "is no well-formed URL; write an address such as https://gateway.example/v1",
     "config.url_scheme": "must begin with one of {schemes}",
     "config.url_host": "names no host; write an address such as https://gateway.example/v1",
@@ -739,7 +792,7 @@ ENGLISH: dict[str, str] = {
     "recording.speed": "--speed takes a number, 0 or more; 0 plays without waiting.",
     "recording.record": "replay and --record do not go together: what is played is recorded already.",
     "fail.recording_over": "The recording is over; it holds no answer to this.",
-    "hint.recording_over": "Leave with Ctrl+Q and start tui-chat to ask a model.",
+    "hint.recording_over": "Leave with {press.quit} and start tui-chat to ask a model.",
     "fail.recording_cut": "The recording stops here, in the middle of the answer.",
     "hint.recording_cut": "What it holds is shown; record it again to have the rest.",
     "store.newer": (
@@ -772,7 +825,7 @@ ENGLISH: dict[str, str] = {
     "history.empty": "There is no conversation yet to go on with.",
     "history.no_run": "There is no run {id}; `tui-chat history show ID` lists the runs of a conversation.",
     "history.fork_title": "{title} (fork)",
-    "history.others_interrupted": "{count} more conversations hold an interrupted reply; F3 marks them.",
+    "history.others_interrupted": "{count} more conversations hold an interrupted reply; {press.history} marks them.",
     "history.elsewhere": "This conversation is open in another tui-chat too; what is said there appears on reopening.",
     "history.endpoint_gone": "This conversation was held with {gone}, which is not set up now; name another with -e.",
     "history.other_endpoint": "The endpoint {gone} is not set up any more; the next message goes to {endpoint}.",
@@ -865,7 +918,7 @@ ENGLISH: dict[str, str] = {
     "history.renamed": "Its title is now “{title}”.",
     "history.pinned": "Pinned “{title}”.",
     "history.unpinned": "“{title}” is not pinned any more.",
-    "history.gone": "Deleted “{title}”. Alt+U brings it back.",
+    "history.gone": "Deleted “{title}”. {press.history_undo} brings it back.",
     "history.back": "“{title}” is back.",
     "history.no_undo": "Nothing was deleted here.",
     "history.busy": "A reply is under way there; cancel it first.",
@@ -879,7 +932,7 @@ ENGLISH: dict[str, str] = {
     "tree.key.back": "back",
     "tree.nothing": "Nothing has been said yet. Esc goes back to the chat.",
     "tree.empty": "(nothing came)",
-    "tree.no_edit": "Only a question can be edited; F forks from a reply.",
+    "tree.no_edit": "Only a question can be edited; {press.tree_fork} forks from a reply.",
     "tree.alone": "This turn has one version.",
     # exports and imports
     "export.taken": "{file} exists and is no export of tui-chat; name another file.",
@@ -945,7 +998,30 @@ ENGLISH: dict[str, str] = {
 _words = ENGLISH
 
 
+class _Press:
+    """What to press for an action, by its name: its key, else its command, else what it is called."""
+
+    keymap: Keymap | None = None
+
+    def __getattr__(self, action: str) -> str:
+        # The table of actions says its names through this module.
+        from tui_chat.domain.actions import BY_NAME
+        from tui_chat.domain.keymap import DEFAULT
+
+        known = BY_NAME[action]
+        shown = (self.keymap or DEFAULT).shown(action)
+        return shown or (f"/{known.slash}" if known.slash else known.label)
+
+
+_press = _Press()
+
+
+def use_keys(keymap: Keymap) -> None:
+    """Have the sentences name these keys from now on."""
+    _press.keymap = keymap
+
+
 def say(key: str, /, **blanks: object) -> str:
-    """The sentence `key` in the language in use, its blanks filled."""
+    """The sentence `key` in the language in use, its blanks filled; {press.ACTION} is filled by itself."""
     sentence = _words[key]
-    return sentence.format(**blanks) if blanks or "{" in sentence else sentence
+    return sentence.format(**blanks, press=_press) if blanks or "{" in sentence else sentence

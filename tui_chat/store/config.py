@@ -16,11 +16,13 @@ from msgspec.structs import replace
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.endpoint import Endpoint, Secret
 from tui_chat.domain.failure import ConfigError, StoreError
+from tui_chat.domain.keymap import Keymap
 from tui_chat.domain.lane import LaneSpec
 from tui_chat.domain.pricing import ANY_MODEL, Price
 from tui_chat.domain.words import say
 from tui_chat.store.endpoints import Endpoints, Known, Surroundings, read_endpoints
 from tui_chat.store.files import read_toml
+from tui_chat.store.keys import read_keys
 from tui_chat.store.lanes import read_sets, settings_in
 from tui_chat.store.paths import config_file, keys_file, prices_file
 from tui_chat.store.price_import import imported_prices
@@ -72,8 +74,8 @@ class Config(Struct, frozen=True):
     """Sets of lanes."""
     bad_compare: dict[str, str]
     """By name, the sentence of the mistake that spoilt it."""
-    keys: dict[str, str]
-    """Keys by action, as written."""
+    keys: Keymap
+    """The keys of each action, after `[keys]`."""
     problems: tuple[Problem, ...]
 
     def __repr__(self) -> str:
@@ -179,7 +181,7 @@ def load(env: Mapping[str, str], dialects: Collection[str] = USABLE) -> Config:
         currency=_currency(money, reader),
         compare=compare,
         bad_compare=bad_compare,
-        keys=reader.entries(str, _section(raw, "keys", reader), ("keys",))[0],
+        keys=read_keys(_section(raw, "keys", reader), reader),
         problems=tuple(reader.problems),
     )
 

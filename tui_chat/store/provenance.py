@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from tui_chat.domain.failure import StoreError
+from tui_chat.domain.keymap import PRESET, PRESETS
 from tui_chat.domain.words import say
 from tui_chat.store.config import CHOICES, SECTIONS
 from tui_chat.store.files import read_toml
@@ -119,8 +120,14 @@ class _Told:
         yield from self._tables("prices", self._config.prices)
 
     def keys(self) -> Iterator[Setting]:
-        for action, keys in self._config.keys.items():
-            yield Setting(dotted(("keys", action)), keys, self._source(("keys", action)))
+        name = str(self._own("keys", PRESET) or "default") if dotted(("keys", PRESET)) not in self._wrong else "default"
+        yield Setting(dotted(("keys", PRESET)), name, self._source(("keys", PRESET)))
+        for action, keys in self._config.keys.keys.items():
+            at = ("keys", action)
+            source = self._source(at)
+            if source != self._file and action in PRESETS[name]:
+                source = say("config.from_preset", name=name)
+            yield Setting(dotted(at), ",".join(keys), source)
 
     def _tables(self, section: str, good: Mapping[str, object]) -> Iterator[Setting]:
         """What the user wrote of the tables that can be used."""

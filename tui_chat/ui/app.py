@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from rich.text import Text
 from textual import work
 from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.worker import Worker, WorkerFailed, WorkerState
 
+from tui_chat.domain.actions import ACTIONS
 from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.words import say
-from tui_chat.ui import clipboard, themes
-from tui_chat.ui.actions import ACTIONS
+from tui_chat.ui import clipboard, keys, themes
+from tui_chat.ui.background import BackgroundTold, of_environment
 from tui_chat.ui.screens.chat import WIDE, ChatScreen
 from tui_chat.ui.terminal import Driver, HostileFilter
 from tui_chat.ui.warming import warm_up
@@ -50,10 +53,12 @@ EXIT_LIMIT_S = 2.0
 log = logging.getLogger(__name__)
 
 
-class TuiChat(App[None]):
+class TuiChat(App[None], inherit_bindings=False):
     TITLE = "tui-chat"
     CSS_PATH: ClassVar = Path(__file__).parent / "style" / "app.tcss"
-    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar = [Binding("ctrl+q", "quit", show=False, priority=True, id="quit")]
+    ENABLE_COMMAND_PALETTE = False
+    """Its key is an action's; the palette itself is switched on."""
     NOTIFICATION_TIMEOUT = 6.0
     lets_type = True
     """It tells its driver when the first screen takes keys."""
@@ -73,6 +78,7 @@ class TuiChat(App[None]):
         `uid`: the conversation to open; `troubles`: what was found wrong before the screen stood.
         """
         super().__init__(driver_class=Driver)
+        self.use_command_palette = True
         self.house = house
         line = house.config.ui.slow_line
         self.slow = line == "on" or (line == "auto" and bool(house.env.get("SSH_CONNECTION")))
@@ -81,6 +87,7 @@ class TuiChat(App[None]):
         self.set_class(self.slow, "-slow")
         self.last_words: Callable[[], None] | None = house.chats.flush
         """Called, in a thread, when the terminal is gone and the program has to be ended by force."""
+        self.set_keymap(keys.changes(house.config.keys))
         self.choice = choice
         self._demo = demo
         self._player = player
@@ -104,10 +111,19 @@ class TuiChat(App[None]):
         if wanted and wanted not in self.available_themes:
             self._problems.append(say("status.no_theme", name=wanted, names=", ".join(self.theme_names)))
             wanted = None
-        default = themes.DEFAULT if themes.DEFAULT in self.theme_names else self.theme
-        self.theme = wanted or default
+        self.follows_background = wanted is None
+        self.theme = wanted or self._theme_for(light=of_environment(self.house.env) or False)
+
+    def _theme_for(self, *, light: bool) -> str:
+        name = themes.LIGHT if light else themes.DARK
+        return name if name in self.theme_names else self.theme
+
+    def on_background_told(self, event: BackgroundTold) -> None:
+        if self.follows_background:
+            self.theme = self._theme_for(light=event.light)
 
     def choose_theme(self, name: str) -> None:
+        self.follows_background = False
         self.theme = name
         self.house.remember_theme(name)
 
@@ -131,7 +147,11 @@ class TuiChat(App[None]):
         return self._driver.reports_mouse
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), self._hostile]
+        """With NO_COLOR greys are made of a theme's colours; the terminal's own, which nobody knows, are left out."""
+        filters = super().get_line_filters()
+        if self.native_ansi_color:
+            filters = [NoColor() if isinstance(one, Monochrome) else one for one in filters]
+        return [*filters, self._hostile]
 
     def get_css_variables(self) -> dict[str, str]:
         self.theme_variables = themes.completed(super().get_css_variables())
@@ -141,8 +161,10 @@ class TuiChat(App[None]):
         """The palette offers what the table of actions has; nothing of it is foreign text."""
         if isinstance(screen, ChatScreen):
             for action in ACTIONS:
-                if not action.in_composer:
-                    yield SystemCommand(action.label, action.help, getattr(screen, f"action_{action.name}"))
+                if action.name != "palette":
+                    key = self.house.config.keys.shown(action.name)
+                    title = f"{action.label} · {key}" if key else action.label
+                    yield SystemCommand(title, action.help, getattr(screen, f"action_{action.name}"))
 
     def get_default_screen(self) -> Screen[None]:
         """The chat: a blank screen before it would have to be styled and painted too."""

@@ -18,7 +18,7 @@ from tui_chat.domain.endpoint import Endpoint, Secret, Timeouts
 from tui_chat.domain.failure import ConfigError, RecordingError, StoreError, UsageError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import find_price
-from tui_chat.domain.words import say
+from tui_chat.domain.words import say, use_keys
 from tui_chat.engine.clock import ScaledClock, SystemClock
 from tui_chat.engine.offers import check_key, offers
 from tui_chat.engine.ports import Engine
@@ -144,9 +144,12 @@ class House:
         """Without `save`, conversations leave nothing on the disk."""
         self.env = env
         self.config: Config = configuration.load(env, DIALECTS)
+        use_keys(self.config.keys)
         self.state = load_state(env)
         self.transport = LazyTransport()
         self._keys: set[Secret] = set()
+        self.offered: dict[str, list[ModelInfo]] = {}
+        """By endpoint, the models that it has listed when it was asked last."""
         self.chats = Chats(env, self._keys, save=save)
         clock, facts = SystemClock(), LearnedFacts(self.chats.database if save else None)
         self._tape = Tape(clock, facts)
@@ -339,7 +342,7 @@ class House:
 
     async def offers(self, endpoint: Endpoint) -> list[ModelInfo]:
         """The models that an endpoint offers; raises Broken."""
-        found = await offers(self.engine, endpoint)
+        self.offered[endpoint.name] = found = await offers(self.engine, endpoint)
         self._windows |= {(endpoint.name, model.id): model.context for model in found if model.context}
         return found
 

@@ -10,32 +10,39 @@ from rich.text import Text
 from textual import on, work
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Static, TextArea
 
 from tui_chat.domain import events, figures
+from tui_chat.domain.actions import footer, nearest_slash, parse_slash
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import key_in_the_open
 from tui_chat.domain.failure import Broken, StoreError, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
-from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
+from tui_chat.ui.completing import Argument, file_name, offers
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.frames import frames_of
+from tui_chat.ui.keys import chat_bindings
 from tui_chat.ui.screens.budget import BudgetQuestion
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.measuring import Measuring
+from tui_chat.ui.themes import described
 from tui_chat.ui.turns import head, live_state, notes, turns
+from tui_chat.ui.widgets.completion import Completion
 from tui_chat.ui.widgets.composer import Composer
 from tui_chat.ui.widgets.figures import Figures, Shown, of_reply, of_result
 from tui_chat.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textual.app import ComposeResult
     from textual.timer import Timer
 
+    from tui_chat.domain.actions import Action
     from tui_chat.domain.conversation import Node
     from tui_chat.engine.session import Reply
     from tui_chat.ui.rows import Head
@@ -51,7 +58,7 @@ NOTICE_S = 6.0
 
 
 class ChatScreen(Copying, Measuring):
-    BINDINGS: ClassVar = bindings()
+    BINDINGS: ClassVar = chat_bindings()
 
     def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -59,7 +66,8 @@ class ChatScreen(Copying, Measuring):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.chat = chat
         self.transcript = Transcript(id="transcript")
-        self.composer = Composer(id="composer")
+        self.completion = Completion(id="completion")
+        self.composer = Composer(self.completion, id="composer")
         self._figures = Figures(id="figures")
         self._title = Static(id="title", markup=False)
         self._queue = Static(id="queue", markup=False)
@@ -77,6 +85,7 @@ class ChatScreen(Copying, Measuring):
             yield self.transcript
             yield self._figures
         yield self._queue
+        yield self.completion
         yield self._status
         yield self.composer
         yield self._keys
@@ -242,6 +251,47 @@ class ChatScreen(Copying, Measuring):
         else:
             getattr(self, f"action_{action.name}")()
 
+    @on(TextArea.Changed, "#composer")
+    def _typed(self) -> None:
+        if not self.composer.document.get_line(0).startswith("/") or self.composer.is_put:
+            self.completion.close()
+        else:
+            self._offer_completions()
+
+    @on(Composer.Completed)
+    def _offer_completions(self) -> None:
+        """Show what could complete a command, once the user types at its end."""
+        composer = self.composer
+        at_end = composer.cursor_location == composer.document.end
+        found = offers(composer.text, self.app.house.config.keys, self._arguments) if at_end else []
+        self.completion.show([offer for offer in found if offer.text != composer.text or len(found) > 1])
+
+    def _arguments(self, action: Action) -> list[Argument]:
+        """The values that a command is known to take."""
+        match action.name:
+            case "theme":
+                return [Argument(name, described(name)) for name in self.app.theme_names]
+            case "model":
+                return list(self._models())
+            case "export":
+                return [
+                    Argument(f"{file_name(self.chat.title)}.{ending}", known=False) for ending in ("md", "html", "json")
+                ]
+            case "copy":
+                return [Argument("plain", say("complete.plain"), known=False)]
+            case "fold":
+                return [Argument("all", say("complete.all"))]
+            case _:
+                return []
+
+    def _models(self) -> Iterator[Argument]:
+        """The models that were listed since the start, those of the endpoint in use first."""
+        own, offered = self.session.target.endpoint.name, self.app.house.offered
+        for name in sorted(offered, key=lambda name: name != own):
+            for model in offered[name]:
+                value = model.id if name == own else f"{name}/{model.id}"
+                yield Argument(visible_line(value, 100), visible_line(model.name or "", 60), known=False)
+
     def _submit(self, text: str) -> None:
         target = self.session.target
         if not target.model:
@@ -291,7 +341,7 @@ class ChatScreen(Copying, Measuring):
         self.composer.put(f"{text}\n{written}" if written.strip() else text)
 
     def action_cancel(self) -> None:
-        if self.leave_mark() or self.leave_find():
+        if self.completion.close() or self.leave_mark() or self.leave_find():
             return
         if self.revising:
             self.leave_revision()
@@ -382,14 +432,20 @@ class ChatScreen(Copying, Measuring):
         self.notice(say("status.system" if argument else "status.system_none"))
 
     def action_theme(self, argument: str = "") -> None:
+        from tui_chat.ui.screens.theme_picker import ThemePicker
+
         names = self.app.theme_names
-        if argument and argument not in names:
+        if not argument:
+            self.app.push_screen(ThemePicker(names, self.app.theme), self._take_theme)
+        elif argument in names:
+            self._take_theme(argument)
+        else:
             self.notice(say("status.no_theme", name=visible_line(argument, 40), names=", ".join(names)))
-            return
-        following = [name for name in names if name > self.app.theme] or names
-        name = argument or following[0]
-        self.app.choose_theme(name)
-        self.notice(say("status.theme", name=name))
+
+    def _take_theme(self, name: str | None) -> None:
+        if name is not None:
+            self.app.choose_theme(name)
+            self.notice(say("status.theme", name=name))
 
     def action_page_up(self) -> None:
         self.transcript.page(-1)
@@ -408,14 +464,23 @@ class ChatScreen(Copying, Measuring):
     def action_help(self) -> None:
         from tui_chat.ui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen())
+        self.app.push_screen(HelpScreen(self.app.house.config.keys))
 
     def action_copy_or_cancel(self) -> None:
         if not self.take_marked() and not self.session.cancel():
             self.notice(say("status.quit"))
 
+    def action_palette(self) -> None:
+        self.app.action_command_palette()
+
     def action_quit(self) -> None:
         self.app.leave()
+
+    def action_send(self) -> None:
+        self.composer.send()
+
+    def action_newline(self) -> None:
+        self.composer.insert("\n")
 
     # what is drawn
 
@@ -530,14 +595,14 @@ class ChatScreen(Copying, Measuring):
         ]
 
     def _show_keys(self) -> None:
-        text = Text(no_wrap=True, overflow="ellipsis")
+        text, keymap = Text(no_wrap=True, overflow="ellipsis"), self.app.house.config.keys
         for action in footer(
             running=self.session.running,
             resumable=self.session.resumable is not None,
             interrupted=self.session.undecided is not None,
         ):
-            text.append(f"{action.key} ", "bold")
-            text.append(f"{action.label}   ")
+            if key := keymap.shown(action.name):
+                text.append(f"{key} ", "bold").append(f"{action.label}   ")
         self._say(self._keys, text)
 
     def _say(self, line: Static, text: Text, *, layout: bool = False) -> None:
