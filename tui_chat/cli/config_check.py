@@ -11,6 +11,7 @@ from tui_chat.cli.exits import ExitCode
 from tui_chat.cli.output import complain, print_json, print_line
 from tui_chat.domain.words import say
 from tui_chat.store.config import load
+from tui_chat.store.state import load_state
 from tui_chat.wire.dialects import DIALECTS
 
 
@@ -19,7 +20,7 @@ from tui_chat.wire.dialects import DIALECTS
 @common
 def command(common: Common, as_json: bool) -> int:
     """Look for mistakes in config.toml and in what it names: one line each, exit code 2 where there is one."""
-    config = load(os.environ, DIALECTS)
+    config = load(os.environ, DIALECTS, load_state(os.environ))
     if as_json:
         print_json([{"file": p.where, "key": p.key or None, "message": p.line} for p in config.problems])
     else:

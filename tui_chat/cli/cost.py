@@ -122,7 +122,7 @@ def take_over(common: Common, file: Path, as_json: bool) -> int:
 
 
 def _config() -> Config:
-    config = load(os.environ)
+    config = load(os.environ, saved=load_state(os.environ))
     if config.unreadable:
         raise ConfigError(config.unreadable)
     for problem in config.problems:
