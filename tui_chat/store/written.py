@@ -24,7 +24,7 @@ _KINDS = {info.encode_name: info.type for info in fields(ProfileTable)}
 
 
 def read(name: str, text: str) -> tuple[Any, Fault]:
-    """The text of a field as Settings has it, and what is wrong with it; a blank one leaves the choice to the server."""
+    """The text of a field as Settings has it, and what is wrong with it; blank leaves the choice to the server."""
     if not text.strip():
         return _BLANK.get(name), None
     try:

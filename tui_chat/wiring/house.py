@@ -22,15 +22,16 @@ from tui_chat.engine.recorder import LastExchange, RecordingClock, RecordingTran
 from tui_chat.engine.session import Session, Target
 from tui_chat.store import config as configuration
 from tui_chat.store import recordings
-from tui_chat.store.config import Profile
 from tui_chat.store.ids import new_id
 from tui_chat.store.learned import LearnedFacts, take_over
 from tui_chat.store.logfile import start_log
 from tui_chat.store.paths import log_file, shipped_themes, user_themes
+from tui_chat.store.profiles import Profile
 from tui_chat.store.secrets import clean_key, save_key
 from tui_chat.store.state import load_state, remember
 from tui_chat.wire.dialects import DIALECTS
 from tui_chat.wiring.chats import Chat, Chats
+from tui_chat.wiring.profiles import Profiles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -137,8 +138,9 @@ class House:
     def __init__(self, env: Mapping[str, str], *, save: bool = True) -> None:
         """Without `save`, conversations leave nothing on the disk."""
         self.env = env
-        self.config: Config = configuration.load(env, DIALECTS)
         self.state = load_state(env)
+        self.config: Config = configuration.load(env, DIALECTS, self.state)
+        self.profiles = Profiles(self)
         self.transport = LazyTransport()
         self._keys: set[Secret] = set()
         self.chats = Chats(env, self._keys, save=save)
@@ -148,6 +150,8 @@ class House:
         recording = RecordingTransport(self.transport, self._tape, clock)
         self.engine = Engine(recording, DIALECTS.__getitem__, RecordingClock(clock, self._tape), facts, new_id)
         self._demo: DemoServer | None = None
+        self._found: dict[str, Endpoint] = {}
+        """Endpoints that came up at run time; the user's files do not know of them."""
         self._checked: set[tuple[str, Secret | None]] = set()
         """Origins, and the keys that they are known to take."""
 
@@ -166,6 +170,21 @@ class House:
     def problems(self) -> tuple[str, ...]:
         """One line for each mistake in the user's files."""
         return (*map(str, self.config.problems), *self.state.problems, *self.recordings.problems)
+
+    def reload(self) -> tuple[str, ...]:
+        """Read the user's files again; may block. One line for each mistake in them.
+
+        A config.toml that cannot be read as a whole leaves what is in force.
+        """
+        state = load_state(self.env)
+        config = configuration.load(self.env, DIALECTS, state)
+        self.state = state
+        if config.unreadable is not None:
+            return (config.unreadable, *state.problems)
+        for endpoint in self._found.values():
+            config = config.with_endpoint(endpoint)
+        self.config = config
+        return (*map(str, config.problems), *state.problems)
 
     def start_log(self) -> None:
         """Log warnings and faults to a file; keys that are used meanwhile are blotted out of it."""
@@ -294,8 +313,8 @@ class House:
 
             self._demo = DemoServer(seed=None)
             await self._demo.start()
-            endpoint = Endpoint(DEMO, self._demo.base_url, default_model="demo-fast")
-            self.config = self.config.with_endpoint(endpoint)
+            self._found[DEMO] = Endpoint(DEMO, self._demo.base_url, default_model="demo-fast")
+            self.config = self.config.with_endpoint(self._found[DEMO])
         return self.config.endpoint(DEMO)
 
     async def find_local(self) -> list[Endpoint]:
@@ -313,7 +332,7 @@ class House:
     def keep_key(self, name: str, key: str) -> Endpoint:
         """Keep a key in the user's own folder and use it from now on. Raises ConfigError, StoreError."""
         save_key(self.env, name, key)
-        self.config = configuration.load(self.env, DIALECTS)
+        self.reload()
         return self.endpoint(name)
 
     async def offers(self, endpoint: Endpoint) -> list[ModelInfo]:
@@ -379,15 +398,17 @@ class House:
 
     def _chosen(self, choice: Choice) -> tuple[str, str | None, Settings]:
         """Endpoint, model where something names one, and settings. Raises ConfigError, NoEndpoint."""
-        default = self.config.default
-        profile_name = choice.profile or default.profile
-        profile = self.config.profile(profile_name) if profile_name else None
-        settings = choice.settings.over(profile.settings) if profile else choice.settings
+        default, kept = self.config.default, self.config.kept
+        profile = self.config.profile(choice.profile) if choice.profile else None
+        usual = self.config.profile(default.profile) if default.profile and profile is None else None
+        base = profile or kept or usual
+        settings = choice.settings.over(base.settings) if base else choice.settings
         ways = [
             self.flagged(choice),
-            (profile.endpoint, profile.model) if profile and choice.profile else NOWHERE,
-            (DEMO, None) if self._demo else self._last_used(),
             (profile.endpoint, profile.model) if profile else NOWHERE,
+            (DEMO, None) if self._demo else self._if_usable(self.state.endpoint, self.state.model),
+            self._if_usable(kept.endpoint, kept.model) if kept else NOWHERE,
+            (usual.endpoint, usual.model) if usual else NOWHERE,
             (default.endpoint, default.model),
             (next(iter(self.endpoint_names()), None), None),
         ]
@@ -404,13 +425,21 @@ class House:
             return first, rest
         return choice.endpoint, choice.model
 
-    def _last_used(self) -> tuple[str | None, str | None]:
-        usable = self.state.endpoint in self.endpoint_names()
-        return (self.state.endpoint, self.state.model) if usable else NOWHERE
+    def _if_usable(self, endpoint: str | None, model: str | None) -> tuple[str | None, str | None]:
+        """What was chosen on the screen, unless its endpoint cannot be used any more."""
+        return (endpoint, model) if endpoint in self.endpoint_names() else NOWHERE
 
     def target(self, endpoint: Endpoint, model: str, settings: Settings, *, stream: bool = True) -> Target:
         price = find_price(self.config.prices, endpoint.name, model)
         return Target(endpoint, model, settings, price, stream)
+
+    def renewed(self, target: Target) -> Target:
+        """The target with its endpoint and its price as they are configured now; may block.
+
+        Raises ConfigError where the endpoint is gone, or its key cannot be had.
+        """
+        endpoint = self.endpoint(target.endpoint.name)
+        return self.target(endpoint, target.model, target.settings, stream=target.stream)
 
     async def completed(self, target: Target) -> Target:
         """The target with a model: where nothing names one, the only one offered, or on this computer the first.
