@@ -70,11 +70,10 @@ class TuiChat(App[None]):
         """
         super().__init__(driver_class=Driver)
         self.house = house
-        line = house.config.ui.slow_line
-        self.slow = line == "on" or (line == "auto" and bool(house.env.get("SSH_CONNECTION")))
+        self.slow = False
         """The terminal is at the end of a line on which bytes count."""
-        self.fps = min(house.config.ui.fps, SLOW_FPS) if self.slow else house.config.ui.fps
-        self.set_class(self.slow, "-slow")
+        self.fps = SLOW_FPS
+        self._follow_line()
         self.last_words: Callable[[], None] | None = house.chats.flush
         """Called, in a thread, when the terminal is gone and the program has to be ended by force."""
         self.choice = choice
@@ -90,6 +89,25 @@ class TuiChat(App[None]):
         for theme in loaded.themes.values():
             self.register_theme(theme)
         self._start_theme()
+
+    def _follow_line(self) -> None:
+        """Be as sparing with bytes as the user's file and the line ask for."""
+        ui = self.house.config.ui
+        self.slow = ui.slow_line == "on" or (ui.slow_line == "auto" and bool(self.house.env.get("SSH_CONNECTION")))
+        self.fps = min(ui.fps, SLOW_FPS) if self.slow else ui.fps
+        self.set_class(self.slow, "-slow")
+
+    def follow_files(self) -> list[str]:
+        """Look as the user's files say now; what is wrong with them beside config.toml."""
+        self._follow_line()
+        loaded = themes.load(self.house.theme_folders)
+        self.theme_names = sorted(loaded.themes)
+        for theme in loaded.themes.values():
+            self.register_theme(theme)
+        self._problems = list(loaded.problems)
+        self._start_theme()
+        self.refresh_css(animate=False)
+        return self._problems
 
     def _start_theme(self) -> None:
         wanted = self.house.state.theme or self.house.config.ui.theme

@@ -129,9 +129,7 @@ class Profiles:
         if usual is not None and usual.name != name:
             yield say("origin.profile", name=usual.name), usual.settings, usual
 
-    def _model_origin(
-        self, target: Target, choice: Choice, bases: list[tuple[str, Settings, Profile | None]]
-    ) -> str:
+    def _model_origin(self, target: Target, choice: Choice, bases: list[tuple[str, Settings, Profile | None]]) -> str:
         named = self._house.flagged(choice)[1]
         if target.model and target.model == named:
             return say("origin.flag")

@@ -22,6 +22,7 @@ from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
 from tui_chat.ui.feed import Feed
+from tui_chat.ui.screens.choosing import Choosing
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.help import HelpScreen
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
+    from tui_chat.engine.session import Target
     from tui_chat.wiring import Chat, House
 
 WIDE = 110
@@ -46,7 +48,7 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Copying, Reading):
+class ChatScreen(Choosing, Copying, Reading):
     BINDINGS: ClassVar = bindings()
 
     def __init__(self, house: House, chat: Chat, problems: tuple[str, ...] = ()) -> None:
@@ -80,11 +82,19 @@ class ChatScreen(Copying, Reading):
     def on_mount(self) -> None:
         self._feed = Feed(self, self.app.fps, self._grow, self._tick)
         self.composer.cursor_blink = not self.app.slow
-        self.transcript.by_pages = self.app.house.config.ui.follow == "page"
+        self.follow_files()
         self.composer.focus()
         self._take_up()
         if self._problems:
             self._tell_problems()
+
+    def follow_files(self) -> None:
+        self.transcript.by_pages = self.app.house.config.ui.follow == "page"
+        self._feed.fps = self.app.fps
+
+    def go_on_with(self, target: Target) -> None:
+        super().go_on_with(target)
+        self._check_endpoint()
 
     def show_chat(self, chat: Chat) -> None:
         self.leave_chat()
