@@ -49,6 +49,19 @@ async def chat(env: dict[str, str]) -> AsyncIterator[Chat]:
         yield running
 
 
+def write(env: dict[str, str], toml: str, theme: str = "") -> None:
+    """Put config.toml, and a theme `mine` beside it."""
+    file = Path(env["TUI_CHAT_CONFIG"])
+    file.write_text(toml)
+    if theme:
+        (file.parent / "themes").mkdir()
+        (file.parent / "themes" / "mine.toml").write_text(theme)
+
+
+def written(env: dict[str, str]) -> str:
+    return Path(env["TUI_CHAT_CONFIG"]).read_text()
+
+
 async def form(chat: Chat) -> SettingsScreen:
     await chat.press("alt+s")
     await chat.until(lambda: isinstance(chat.app.screen, SettingsScreen))
@@ -173,7 +186,7 @@ async def test_settings_are_kept_as_a_profile_which_is_told_where_the_name_is_th
     assert (kept.model, kept.settings) == ("demo-fast", Settings(temperature=0.2, seed=3))
     await form(chat)
     assert field(chat, "seed").origin == "profile mine"
-    assert Path(env["TUI_CHAT_CONFIG"]).read_text() == CONFIG
+    assert written(env) == CONFIG
 
 
 async def test_settings_are_kept_as_default_and_it_is_forgotten(chat: Chat, env: dict[str, str]) -> None:
@@ -248,16 +261,15 @@ async def test_every_field_and_the_keys_can_be_seen(env: dict[str, str], size: t
 
 
 async def test_reload_brings_what_is_new_and_a_reply_under_way_goes_on(chat: Chat, env: dict[str, str]) -> None:
-    file = Path(env["TUI_CHAT_CONFIG"])
     await chat.send("count 3000")
     await chat.until(lambda: chat.screen.session.running)
     url = chat.screen.session.target.endpoint.base_url
     theme = 'primary = "#ff0000"\nbackground = "#000000"\nforeground = "#ffffff"\n'
-    (file.parent / "themes").mkdir()
-    (file.parent / "themes" / "mine.toml").write_text(theme)
-    file.write_text(
+    write(
+        env,
         f'{CONFIG}[endpoints.new]\nbase_url = "{url}"\n[profiles.young]\nseed = 1\n'
-        '[prices."openai/demo-fast"]\ninput = 7\noutput = 7\n[ui]\nfps = 3\nfollow = "page"\ntheme = "mine"\n'
+        '[prices."openai/demo-fast"]\ninput = 7\noutput = 7\n[ui]\nfps = 3\nfollow = "page"\ntheme = "mine"\n',
+        theme,
     )
     await chat.send("/reload")
     await chat.until(lambda: "read again" in chat.status)
@@ -277,11 +289,10 @@ async def test_reload_brings_what_is_new_and_a_reply_under_way_goes_on(chat: Cha
 
 
 async def test_a_mistake_is_told_and_a_broken_file_leaves_all_as_it_was(chat: Chat, env: dict[str, str]) -> None:
-    file = Path(env["TUI_CHAT_CONFIG"])
-    file.write_text(f"{CONFIG}[ui]\nfps = 0\n")
+    write(env, f"{CONFIG}[ui]\nfps = 0\n")
     await chat.send("/reload")
     await chat.until(lambda: "fps" in chat.status)
-    file.write_text("= broken")
+    write(env, "= broken")
     await chat.send("/reload")
     await chat.until(lambda: "line 1" in chat.status)
     assert "poet" in chat.app.house.profiles.names()

@@ -79,8 +79,8 @@ class SettingsScreen(ModalScreen[Chosen | None]):
         self._answer = Static(classes="dialog-hint", markup=False)
 
     def _field(self, name: str) -> Field:
-        hint = say(f"settings.{name}.hint")
-        return Field(name, say(f"settings.{name}"), self._shown(name), hint, several_lines=name in SEVERAL_LINES)
+        hint = say(f"setting.{name}.hint")
+        return Field(name, say(f"setting.{name}"), self._shown(name), hint, several_lines=name in SEVERAL_LINES)
 
     def _shown(self, name: str) -> str:
         if name != "model":
