@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import stat
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from textual import events
-from textual.widgets import Input, OptionList
 
 from tests.kit.screen import DEADLINE_S, Chat, opened
-from tests.kit.serving import Asked, Canned, CannedServer, canned_server, demo_server
+from tests.kit.serving import Asked, Canned, canned_server, demo_server
 from tui_chat.demo.server import DemoServer
-from tui_chat.domain.endpoint import Endpoint
-from tui_chat.store.paths import keys_file
 from tui_chat.ui.actions import ACTIONS
 from tui_chat.ui.screens.chat import ChatScreen
-from tui_chat.ui.screens.first_run import FirstRun
 from tui_chat.ui.screens.help import HelpScreen
 from tui_chat.ui.screens.models import ModelPicker
 from tui_chat.wiring import Choice, House
@@ -58,120 +52,6 @@ def refusing(asked: Asked) -> Canned:
     if asked.headers.get("authorization") != f"Bearer {GOOD_KEY}":
         return Canned(json.dumps({"error": {"message": "No such key."}}).encode(), 401)
     return Canned(json.dumps({"data": [{"id": "only-one"}]}).encode())
-
-
-# the first run
-
-
-async def test_the_first_run_offers_demo_local_servers_and_keys(env: dict[str, str]) -> None:
-    async with opened(env) as chat:
-        assert isinstance(chat.app.screen, FirstRun)
-        offered = chat.offered()
-        assert "demo" in offered[0]
-        assert "ollama" in offered[1]
-        assert any("HolySheep" in line for line in offered[2:])
-        assert "OPENAI_API_KEY" in chat.said("#answer")
-        assert env["TUI_CHAT_CONFIG"] in chat.said("#answer")
-        await chat.press("escape")
-        assert isinstance(chat.app.screen, FirstRun)
-        await chat.press("enter")
-        await chat.until(lambda: isinstance(chat.app.screen, ChatScreen))
-        await chat.ask("echo hello")
-        assert chat.replies == ["hello"]
-    assert not keys_file(env).exists()
-
-
-async def test_local_servers_are_looked_for_only_when_asked(env: dict[str, str], server: DemoServer) -> None:
-    async with opened(env) as chat:
-        house = chat.app.house
-        found: list[Endpoint] = []
-
-        async def find_local() -> list[Endpoint]:
-            return found
-
-        house.find_local = find_local
-        await chat.press("down", "enter")
-        await chat.until(lambda: "No server answers" in chat.said("#answer"))
-        found.append(Endpoint("ollama", server.base_url, default_model="demo-fast"))
-        house.config = house.config.with_endpoint(found[0])
-        await chat.press("enter")
-        await chat.until(lambda: chat.offered() == [f"ollama · {server.base_url}"])
-        await chat.press("escape")
-        assert len(chat.offered()) > 1
-        await chat.press("down", "enter")
-        await chat.until(lambda: len(chat.offered()) == 1)
-        await chat.press("enter")
-        await chat.until(lambda: isinstance(chat.app.screen, ChatScreen))
-        assert "ollama/demo-fast" in chat.title
-
-
-@asynccontextmanager
-async def at_the_key(env: dict[str, str], server: CannedServer) -> AsyncIterator[Chat]:
-    """On the demo, with another endpoint being set up: the question for the key of `openai`."""
-    env["OPENAI_BASE_URL"] = server.base_url
-    async with opened(env, demo=True) as chat:
-        await chat.press("f2")
-        await chat.type("set")
-        await chat.press("backspace", "backspace", "backspace")
-        await chat.until(lambda: len(chat.offered()) > 5)
-        options = chat.app.screen.query_one(OptionList)
-        options.highlighted = len(options.options) - 1
-        await chat.press("enter")
-        await chat.until(lambda: isinstance(chat.app.screen, FirstRun))
-        names = [name for name, _ in chat.app.house.key_endpoints()]
-        chat.app.screen.query_one(OptionList).highlighted = 2 + names.index("openai")
-        await chat.press("enter")
-        await chat.until(lambda: chat.app.screen.query_one("#key", Input).has_focus)
-        yield chat
-
-
-async def test_a_key_is_checked_and_kept_in_a_private_file(env: dict[str, str]) -> None:
-    keys = keys_file(env)
-    with canned_server(refusing) as server:
-        async with at_the_key(env, server) as chat:
-            field = chat.app.screen.query_one("#key", Input)
-            assert field.password
-            for wrong, said in (
-                ("YOUR_HOLYSHEEP_API_KEY", "placeholder “YOUR_HOLYSHEEP_API_KEY”"),
-                ("two words", "has a space"),
-                ("sk-wrong-key-0000", "No such key."),
-            ):
-                field.value = wrong
-                await chat.press("enter")
-                await chat.until(lambda said=said: said in chat.said("#answer"))
-                assert isinstance(chat.app.screen, FirstRun)
-            assert [asked.headers["authorization"] for asked in server.asked] == ["Bearer sk-wrong-key-0000"]
-            assert not keys.exists()
-            field.value = f" {GOOD_KEY} "
-            await chat.press("enter")
-            await chat.until(lambda: isinstance(chat.app.screen, ModelPicker) and "only-one" in chat.offered()[0])
-            await chat.press("enter")
-            await chat.until(lambda: "openai/only-one" in chat.title)
-    assert GOOD_KEY in keys.read_text()
-    assert stat.S_IMODE(keys.stat().st_mode) == 0o600
-
-
-async def test_a_key_is_not_kept_after_going_back(env: dict[str, str]) -> None:
-    gate = asyncio.Event()
-    with canned_server(refusing) as server:
-        async with at_the_key(env, server) as chat:
-            house = chat.app.house
-            offers = house.offers
-
-            async def slow(endpoint: Endpoint) -> object:
-                await gate.wait()
-                return await offers(endpoint)
-
-            house.offers = slow
-            chat.app.screen.query_one("#key", Input).value = GOOD_KEY
-            await chat.press("enter")
-            await chat.until(lambda: "checking" in chat.said("#answer"))
-            await chat.press("escape")
-            gate.set()
-            await chat.until(lambda: chat.app.screen.query_one("#ways").display)
-            assert not [worker for worker in chat.app.workers if worker.node is chat.app.screen and worker.is_running]
-            assert isinstance(chat.app.screen, FirstRun)
-    assert not keys_file(env).exists()
 
 
 # choosing a model

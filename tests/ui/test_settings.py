@@ -137,6 +137,13 @@ async def test_wrong_input_is_a_line_at_its_field_and_nothing_is_lost(chat: Chat
     assert settings(chat) == Settings(system="Kept.", temperature=0.2, top_p=0.2, extra_body={"a": 1})
 
 
+async def test_up_and_down_go_from_field_to_field_and_typing_loses_nothing(chat: Chat) -> None:
+    await form(chat)
+    await chat.press("end", "x", "down", "a", "enter", "b", "up", "c", "down", "down", "9", "down", "up", "up", "d")
+    texts = {f.field: f.text for f in chat.app.screen.query(Field)}
+    assert (texts["model"], texts["system"], texts["temperature"]) == ("openai/demo-fastx", "ac\nbd", "0.29")
+
+
 async def test_changes_are_given_up_only_when_asked_twice(chat: Chat) -> None:
     before = chat.screen.session.target
     await form(chat)
@@ -261,7 +268,7 @@ async def test_every_field_and_the_keys_can_be_seen(env: dict[str, str], size: t
 
 
 async def test_reload_brings_what_is_new_and_a_reply_under_way_goes_on(chat: Chat, env: dict[str, str]) -> None:
-    await chat.send("count 3000")
+    await chat.send("count 30000")
     await chat.until(lambda: chat.screen.session.running)
     url = chat.screen.session.target.endpoint.base_url
     theme = 'primary = "#ff0000"\nbackground = "#000000"\nforeground = "#ffffff"\n'
@@ -281,7 +288,7 @@ async def test_reload_brings_what_is_new_and_a_reply_under_way_goes_on(chat: Cha
     assert price is not None
     assert price.input == 7
     await chat.until(lambda: not chat.screen.session.running)
-    assert chat.replies[0].endswith("3000")
+    assert chat.replies[0].endswith("30000")
     await chat.send("/model new/demo-fast")
     await chat.send("/profile young")
     await chat.until(lambda: settings(chat) == Settings(seed=1))

@@ -23,7 +23,7 @@ from tui_chat.ui import clipboard, themes
 from tui_chat.ui.actions import ACTIONS
 from tui_chat.ui.screens.chat import ChatScreen
 from tui_chat.ui.screens.confirm import Confirm
-from tui_chat.ui.screens.first_run import FirstRun
+from tui_chat.ui.screens.first_run import FirstRun, SetUp
 from tui_chat.ui.screens.history import HistoryScreen
 from tui_chat.ui.terminal import Driver, HostileFilter
 from tui_chat.wiring import Chat, NoEndpoint
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
     from textual.screen import Screen
 
-    from tui_chat.domain.endpoint import Endpoint
     from tui_chat.engine.replay import Player
     from tui_chat.engine.session import Session
     from tui_chat.wiring import Choice, House
@@ -170,8 +169,7 @@ class TuiChat(App[None]):
         except NoEndpoint:
             self.push_screen(FirstRun(self.house, first=True), self._set_up)
         except TuiChatError as error:
-            self._problems.insert(0, str(error))
-            self.push_screen(FirstRun(self.house, first=True), self._set_up)
+            self.push_screen(FirstRun(self.house, first=True, said=str(error)), self._set_up)
         self.call_after_refresh(self._warm_up)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -180,11 +178,13 @@ class TuiChat(App[None]):
         if event.state is WorkerState.ERROR and worker.error is not None:
             log.error("a worker broke", exc_info=worker.error)
 
-    def _set_up(self, endpoint: Endpoint | None) -> None:
-        if endpoint is not None:
+    def _set_up(self, ready: SetUp | None) -> None:
+        """Open the first chat, with a question in it that Enter sends."""
+        if ready is not None:
             settings = self.choice.settings
-            target = self.house.target(endpoint, endpoint.default_model or "", settings)
-            self._show(self.house.new_chat(target))
+            chat = self.house.new_chat(self.house.target(ready.endpoint, ready.endpoint.default_model or "", settings))
+            chat.draft, chat.notices = say("first.question"), (ready.said or say("first.ready"),)
+            self._show(chat)
 
     async def _open_first(self) -> None:
         """Open the conversation that was asked for, or one that was interrupted, or else a new one."""

@@ -152,6 +152,8 @@ class House:
         self._demo: DemoServer | None = None
         self._found: dict[str, Endpoint] = {}
         """Endpoints that came up at run time; the user's files do not know of them."""
+        self._offered: dict[tuple[str, Secret | None], list[ModelInfo]] = {}
+        """By base URL and key, the models of endpoints that were asked."""
         self._checked: set[tuple[str, Secret | None]] = set()
         """Origins, and the keys that they are known to take."""
 
@@ -300,11 +302,14 @@ class House:
 
     def key_endpoints(self) -> list[tuple[str, str]]:
         """(name, label) of the endpoints that a pasted key would make usable."""
+        endpoints = self.config.endpoints
         known = self.config.known.items()
-        return [(name, about.label) for name, about in known if about.key_url_hint]
+        return [(name, about.label) for name, about in known if about.key_url_hint or endpoints[name].needs_key]
 
-    def key_url(self, name: str) -> str:
-        return self.config.known[name].key_url_hint
+    def recognised(self, key: str) -> str | None:
+        """The endpoint that a key belongs to, where the way it begins says so for sure."""
+        known = self.config.known.items()
+        return next((name for name, about in known if about.key_prefixes and key.startswith(about.key_prefixes)), None)
 
     async def start_demo(self) -> Endpoint:
         """The built-in endpoint on a free port of loopback; the same one while the program runs."""
@@ -337,7 +342,13 @@ class House:
 
     async def offers(self, endpoint: Endpoint) -> list[ModelInfo]:
         """The models that an endpoint offers; raises Broken."""
-        return await offers(self.engine, endpoint)
+        found = await offers(self.engine, endpoint)
+        self._offered[(endpoint.base_url, endpoint.key)] = found
+        return found
+
+    def offered(self, endpoint: Endpoint) -> list[ModelInfo]:
+        """The models that it offered when it was asked last; none before."""
+        return self._offered.get((endpoint.base_url, endpoint.key), [])
 
     async def check_key(self, endpoint: Endpoint) -> Failure | None:
         """What would keep a first message from being answered; asks each endpoint once, and never this computer's own.
@@ -448,7 +459,7 @@ class House:
         """
         if target.model:
             return target
-        offered = [m.id for m in await self.offers(target.endpoint)]
+        offered = [m.id for m in self.offered(target.endpoint) or await self.offers(target.endpoint)]
         if offered and (len(offered) == 1 or target.endpoint.local):
             return self.target(target.endpoint, offered[0], target.settings, stream=target.stream)
         names = ", ".join(visible_line(m, 60) for m in offered[:MODELS_NAMED]) + (

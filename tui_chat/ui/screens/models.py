@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 from tui_chat.domain.failure import Broken, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.ui.screens.first_run import FirstRun
+from tui_chat.ui.screens.first_run import FirstRun, SetUp
 from tui_chat.ui.widgets.editing import ShownInput
 
 if TYPE_CHECKING:
@@ -123,9 +123,9 @@ class ModelPicker(ModalScreen[Picked | None]):
         self.query_one(Input).value = ""
         self._ask()
 
-    def _set_up(self, endpoint: Endpoint | None) -> None:
-        if endpoint is not None:
-            self._endpoint = endpoint
+    def _set_up(self, ready: SetUp | None) -> None:
+        if ready is not None:
+            self._endpoint = ready.endpoint
             self._ask()
 
     def on_key(self, event: events.Key) -> None:

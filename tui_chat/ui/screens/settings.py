@@ -37,8 +37,6 @@ KEYS = (
     Key("alt+l", "profiles", "settings.key.profiles", first=True),
     Key("f2", "models", "settings.key.models", first=True),
     Key("escape", "back", "settings.key.back"),
-    Key("up", "app.focus_previous"),
-    Key("down", "app.focus_next"),
 )
 SHORT, AROUND, AROUND_SHORT = 18, 9, 5
 """Rows below which the dialog has no blank lines, and how many are not the fields'."""
@@ -115,6 +113,13 @@ class SettingsScreen(ModalScreen[Chosen | None]):
             field.scroll_visible(animate=False)
             if self.has_class("-narrow"):
                 self._say(field.origin)
+
+    def on_key(self, event: events.Key) -> None:
+        """Up and Down go from field to field."""
+        if event.key in ("up", "down"):
+            self.focus_previous() if event.key == "up" else self.focus_next()
+            event.stop()
+            event.prevent_default()
 
     def on_resize(self, event: events.Resize) -> None:
         around = AROUND_SHORT if event.size.height < SHORT else AROUND

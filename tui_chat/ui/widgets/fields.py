@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 
 class Line(ShownInput):
-    """One line of text."""
+    """One line of text; Up and Down are left to its screen."""
 
     async def _on_key(self, event: events.Key) -> None:
-        await act_at_once(self, event)
+        if event.key not in ("up", "down"):
+            await act_at_once(self, event)
 
 
 class Lines(TextArea):
@@ -58,9 +59,8 @@ class Field(Vertical):
         super().__init__(id=f"field-{name}")
         self.field = name
         self._label = label
-        self.editor = (
-            Lines(visible(text), hint) if several_lines else Line(visible_line(text, 1000), hint, compact=True)
-        )
+        one = Line(visible_line(text, 1000), hint, compact=True, select_on_focus=False)
+        self.editor = Lines(visible(text), hint) if several_lines else one
         self._origin = Static(classes="field-origin", markup=False)
         self._fault = Static(classes="field-fault", markup=False)
         self.origin = ""
