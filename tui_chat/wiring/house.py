@@ -344,6 +344,7 @@ class House:
         """The models that an endpoint offers; raises Broken."""
         found = await offers(self.engine, endpoint)
         self._offered[(endpoint.base_url, endpoint.key)] = found
+        self._checked.add((endpoint.origin, endpoint.key))
         return found
 
     def offered(self, endpoint: Endpoint) -> list[ModelInfo]:
