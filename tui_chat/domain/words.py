@@ -462,10 +462,16 @@ ENGLISH: dict[str, str] = {
         "now: the last 2 seconds. gaps: time between chunks with text; a chunk is not a token.\n"
         "~ marks an estimate, replaced by the provider's count when it comes. price?: no price is known, so no cost."
     ),
-    "models.title": "Choose a model",
+    "models.title": "Models of {endpoint}",
     "models.filter": "type to filter, Enter chooses, Esc goes back",
     "models.loading": "asking {endpoint} …",
+    "models.last": "last used",
+    "models.in_use": "in use",
+    "models.not_billed": "not billed",
     "models.endpoint": "→ {endpoint}",
+    "models.local": "→ {endpoint}, if it runs on this computer",
+    "models.no_key": "→ {endpoint}: no key yet; Enter asks for it, or set {variable}",
+    "models.about": "{count} models · USD per million tokens in / out, context in tokens · {url}",
     "models.setup": "→ set up another endpoint …",
     "models.none": "Nothing matches; Enter takes the name as typed.",
     # the settings of a chat

@@ -318,7 +318,8 @@ class ChatScreen(Choosing, Copying, Reading):
                 return
             self._pick(Picked(endpoint, model))
         else:
-            self.app.push_screen(ModelPicker(self.app.house, self.session.target.endpoint), self._pick)
+            target = self.session.target
+            self.app.push_screen(ModelPicker(self.app.house, target.endpoint, target.model), self._pick)
 
     def _pick(self, picked: Picked | None) -> None:
         if picked is not None:

@@ -235,7 +235,8 @@ class SettingsScreen(ModalScreen[Chosen | None]):
         self._say(say("settings.taken", name=visible_line(name, 60)))
 
     def action_models(self) -> None:
-        self.app.push_screen(ModelPicker(self._house, self._read()[0].endpoint), self._picked)
+        target = self._read()[0]
+        self.app.push_screen(ModelPicker(self._house, target.endpoint, target.model), self._picked)
 
     def _picked(self, picked: Picked | None) -> None:
         if picked is not None:
