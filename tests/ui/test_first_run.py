@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,15 @@ async def test_a_key_that_stays_elsewhere_is_found_without_a_restart(env: dict[s
         file.write_text(f'{config}default_model = "m"\n')  # noqa: ASYNC240  # a small file of the test's own
         await chat.press("enter")
         await chat.until(lambda: isinstance(chat.app.screen, ChatScreen) and "openai/m" in chat.title)
+
+
+async def test_what_the_command_line_chose_is_not_forgotten(env: dict[str, str]) -> None:
+    Path(env["TUI_CHAT_CONFIG"]).write_text("[profiles.poet]\nseed = 4\n")  # noqa: ASYNC240  # a small file
+    async with opened(env, "demo-slow") as chat:
+        chat.app.choice = replace(chat.app.choice, profile="poet")
+        await chat.press("down", "enter")
+        await chat.until(lambda: isinstance(chat.app.screen, ChatScreen) and "demo/demo-slow" in chat.title)
+        assert chat.screen.session.target.settings.seed == 4
 
 
 async def test_another_endpoint_is_set_up_from_the_models(env: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ import signal
 import threading
 import traceback
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -180,11 +181,16 @@ class TuiChat(App[None]):
 
     def _set_up(self, ready: SetUp | None) -> None:
         """Open the first chat, with a question in it that Enter sends."""
-        if ready is not None:
-            settings = self.choice.settings
-            chat = self.house.new_chat(self.house.target(ready.endpoint, ready.endpoint.default_model or "", settings))
-            chat.draft, chat.notices = say("first.question"), (ready.said or say("first.ready"),)
-            self._show(chat)
+        if ready is None:
+            return
+        try:
+            target = self.house.choose(replace(self.choice, endpoint=ready.endpoint.name))
+        except TuiChatError as error:
+            target = self.house.target(ready.endpoint, ready.endpoint.default_model or "", self.choice.settings)
+            self._problems.append(str(error))
+        chat = self.house.new_chat(target)
+        chat.draft, chat.notices = say("first.question"), (ready.said or say("first.ready"),)
+        self._show(chat)
 
     async def _open_first(self) -> None:
         """Open the conversation that was asked for, or one that was interrupted, or else a new one."""

@@ -156,6 +156,10 @@ class ModelPicker(ModalScreen[Picked | None]):
         found = [row for row in self._models if _has(row, words)]
         others = [row for row in self._others if _has(row, words)]
         options = self.query_one(OptionList)
+        if not options.scrollable_content_region.width:
+            # Before the first layout nobody knows how wide a line is.
+            self.call_after_refresh(self._fill)
+            return
         before = options.highlighted_option
         options.clear_options()
         options.add_options(self._options([*found, *others, Row("setup:", say("models.setup"), 6)]))
@@ -179,7 +183,7 @@ class ModelPicker(ModalScreen[Picked | None]):
 
     def _drawing(self) -> Callable[[Row], Text]:
         """What makes a line of a row, in columns as far as there is room."""
-        width = max(20, self.query_one(OptionList).scrollable_content_region.width or 60)
+        width = max(20, self.query_one(OptionList).scrollable_content_region.width)
         context = CONTEXT if width >= NARROW else 0
         room = width - PRICE - context - 2
 
