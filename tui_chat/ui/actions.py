@@ -79,6 +79,7 @@ ACTIONS = (
     Action("settings", "alt+s", slash="settings"),
     Action("profile", slash="profile", takes=True),
     Action("reload", slash="reload"),
+    Action("config", slash="config"),
     Action("theme", slash="theme", takes=True),
     Action("fold", "alt+o", slash="fold", takes=True),
     Action("find", slash="find", takes=True),

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
+import subprocess
 from typing import TYPE_CHECKING
 
 from textual import work
+from textual.app import SuspendNotSupported
 
-from tui_chat.domain.failure import ConfigError, TuiChatError
+from tui_chat.domain.failure import ConfigError, StoreError, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
+from tui_chat.store.files import write_private
+from tui_chat.store.shipped import config_template
 from tui_chat.ui.screens.keeping import Keeping
 from tui_chat.ui.screens.profiles import ProfilesScreen
 from tui_chat.ui.screens.settings import Chosen, SettingsScreen
 from tui_chat.ui.screens.told import Told
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tui_chat.engine.session import Target
+
+EDITOR = "vi"
+"""Where neither $VISUAL nor $EDITOR names one."""
 
 
 class Choosing(Keeping):
@@ -70,6 +80,27 @@ class Choosing(Keeping):
             self._taken = name
             self.go_on_with(target)
             self.notice(say("status.profile", name=visible_line(name, 60)))
+
+    def action_config(self) -> None:
+        """Have $EDITOR change config.toml, then read it again; not while a reply streams, which would stand still."""
+        if self.app.house.chats.registry.busy:
+            self.notice(say("status.running"), passing=True)
+            return
+        file = self.app.house.config_file
+        try:
+            if not file.exists():
+                write_private(file, config_template())
+            self._edit(file)
+        except (StoreError, OSError, ValueError, SuspendNotSupported) as error:
+            self.notice(say("status.no_editor", file=file, fault=error))
+        else:
+            self.action_reload()
+
+    def _edit(self, file: Path) -> None:
+        env = self.app.house.env
+        editor = shlex.split(env.get("VISUAL") or env.get("EDITOR") or EDITOR)
+        with self.app.suspend():
+            subprocess.run([*editor, str(file)], env=dict(env), check=False)
 
     @work(exclusive=True, group="reload", exit_on_error=False)
     async def action_reload(self) -> None:

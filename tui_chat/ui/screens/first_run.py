@@ -75,7 +75,8 @@ class FirstRun(ModalScreen[SetUp | None]):
         self._ways.can_focus = False
         self._key.focus()
         self._start()
-        self._tell(self._said)
+        if self._said:
+            self._tell(self._said)
 
     def action_back(self) -> None:
         if not self._at_start or self._asking:

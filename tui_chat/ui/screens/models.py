@@ -167,7 +167,7 @@ class ModelPicker(ModalScreen[Picked | None]):
         at = "" if words else model
         options.highlighted = next((place for place, o in enumerate(options.options) if o.id == at), 0)
         options.call_after_refresh(options.scroll_to_highlight)
-        said = self._message or (say("models.none") if words and not found else self._about(len(found)))
+        said = self._message or (say("models.none") if words and not found and not others else self._about(len(found)))
         self.query_one("#answer", Static).update(Text(visible_line(said, 400)))
 
     def _about(self, count: int) -> str:
