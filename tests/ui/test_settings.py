@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,7 @@ async def test_the_model_is_picked_or_typed(chat: Chat) -> None:
     await chat.until(lambda: field(chat, "model").text == "openai/demo-slow")
     await chat.press("ctrl+s")
     await chat.until(lambda: "openai/demo-slow" in chat.title)
+    assert House(chat.app.house.env).state.model == "demo-slow"
     await form(chat)
     field(chat, "model").put("")
     await chat.press("ctrl+s")
@@ -172,6 +174,31 @@ async def test_the_model_is_picked_or_typed(chat: Chat) -> None:
     field(chat, "model").put("demo-reasoning")
     await chat.press("ctrl+s")
     await chat.until(lambda: "openai/demo-reasoning" in chat.title)
+
+
+async def test_what_cannot_be_shown_as_it_is_stays_as_it_is_unless_it_is_changed(chat: Chat) -> None:
+    session = chat.screen.session
+    strange = Settings(system="a\x1b[2Jb", stop=("x" * 2000,))
+    session.target = replace(session.target, settings=strange)
+    await form(chat)
+    field(chat, "seed").put("1")
+    await chat.press("ctrl+s")
+    await chat.until(lambda: isinstance(chat.app.screen, ChatScreen))
+    assert settings(chat) == replace(strange, seed=1)
+
+
+async def test_a_key_command_is_not_run_while_one_types(chat: Chat, env: dict[str, str], tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    command = f'api_key_command = ["sh", "-c", "echo x >> {ran}; echo key"]'
+    write(env, f'{CONFIG}[endpoints.vault]\nbase_url = "http://127.0.0.1:9/v1"\n{command}\n')
+    chat.app.house.reload()
+    await form(chat)
+    await chat.press("ctrl+u")
+    await chat.type("vault/m")
+    assert not ran.exists()
+    await chat.press("ctrl+s")
+    await chat.until(lambda: "vault/m" in chat.title)
+    assert ran.exists()
 
 
 async def test_settings_are_kept_as_a_profile_which_is_told_where_the_name_is_the_files(

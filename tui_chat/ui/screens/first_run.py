@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from tui_chat.domain.failure import Broken, Kind, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
+from tui_chat.ui.screens.told import Told
 from tui_chat.ui.widgets.fields import Line
 
 if TYPE_CHECKING:
@@ -177,7 +178,11 @@ class FirstRun(ModalScreen[SetUp | None]):
 
     def _tell_elsewhere(self) -> None:
         self._offer(say("first.elsewhere_title"), [("again:", say("first.again"))])
-        self._tell(say("first.elsewhere_how", file=self._house.config_file))
+        how = say("first.elsewhere_how", file=self._house.config_file)
+        if self.has_class("-short"):
+            self.app.push_screen(Told(say("first.elsewhere_title"), how.split("\n")))
+        else:
+            self._tell(how)
 
     @work(exclusive=True, exit_on_error=False)
     async def _read_again(self) -> None:

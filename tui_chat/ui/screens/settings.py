@@ -71,7 +71,7 @@ class SettingsScreen(ModalScreen[Chosen | None]):
         self._target = target
         self._choice = choice
         self._profile = profile
-        self._offered = False
+        self._offered: tuple[str, str] | None = None
         self._leaving = False
         self._fields = [self._field("model"), *map(self._field, written.FIELDS)]
         self._answer = Static(classes="dialog-hint", markup=False)
@@ -133,40 +133,43 @@ class SettingsScreen(ModalScreen[Chosen | None]):
             field.tell(origins[field.field], faults.get(field.field))
 
     def _read(self) -> tuple[Target, dict[str, str]]:
-        """The target with all that is right in the fields, and by field what is not."""
+        """The target with all that is right in the fields, its model as written, and by field what is wrong."""
         faults: dict[str, str] = {}
         right: dict[str, Any] = {}
         for field in self._fields[1:]:
-            if field.text == self._shown(field.field):
-                continue
-            value, fault = written.read(field.field, field.text)
-            if fault is None:
-                right[field.field] = value
-            else:
-                faults[field.field] = fault
+            if field.changed:
+                value, fault = written.read(field.field, field.text)
+                right |= {field.field: value} if fault is None else {}
+                faults |= {field.field: fault} if fault is not None else {}
         target = replace(self._target, settings=replace(self._target.settings, **right))
-        try:
-            return self._with_model(target, self._fields[0].text.strip()), faults
-        except TuiChatError as error:
-            return target, {"model": str(error), **faults}
-
-    def _with_model(self, target: Target, text: str) -> Target:
-        if text == self._shown("model"):
-            return target
-        endpoint, model = self._house.named(text, target.endpoint)
-        if not model:
-            raise UsageError(say("settings.no_model"))
-        return self._house.target(endpoint, model, target.settings, stream=target.stream)
+        model = self._fields[0]
+        if model.changed:
+            target = replace(target, model=model.text.strip())
+            faults |= {} if target.model else {"model": say("settings.no_model")}
+        return target, faults
 
     def _whole(self) -> Target | None:
         """The target as written; None where something is wrong, which then has the focus."""
         target, faults = self._read()
+        if self._fields[0].changed and "model" not in faults:
+            try:
+                target = self._with_model(target)
+            except TuiChatError as error:
+                faults["model"] = str(error)
+                self._fields[0].tell("", faults["model"])
         wrong = next((field for field in self._fields if field.field in faults), None)
-        if wrong is not None:
-            wrong.editor.focus()
-            self.call_after_refresh(self._say, say("settings.wrong", count=len(faults)))
-            return None
-        return target
+        if wrong is None:
+            return target
+        wrong.editor.focus()
+        self.call_after_refresh(self._say, say("settings.wrong", count=len(faults)))
+        return None
+
+    def _with_model(self, target: Target) -> Target:
+        """The endpoint that the model's text names is looked for only here: its key may come from a command."""
+        endpoint, model = self._house.named(target.model, self._target.endpoint)
+        if not model:
+            raise UsageError(say("settings.no_model"))
+        return self._house.target(endpoint, model, target.settings, stream=target.stream)
 
     def _say(self, text: str) -> None:
         self._answer.update(Text(visible_line(text)))
@@ -180,7 +183,7 @@ class SettingsScreen(ModalScreen[Chosen | None]):
             self._leave(target, self._profile, say("settings.used") if target != self._target else "")
 
     def _leave(self, target: Target, profile: str, said: str) -> None:
-        self.dismiss(Chosen(target, profile, said, self._offered and target.model == self._target.model))
+        self.dismiss(Chosen(target, profile, said, self._offered == (target.endpoint.name, target.model)))
 
     def action_keep(self) -> None:
         """Keep it under a name, and go on with it."""
@@ -230,23 +233,21 @@ class SettingsScreen(ModalScreen[Chosen | None]):
             return
         self._profile = name
         for field in self._fields:
-            field.put(self._shown(field.field))
+            field.reset(self._shown(field.field))
         self._tell()
         self._say(say("settings.taken", name=visible_line(name, 60)))
 
     def action_models(self) -> None:
-        target = self._read()[0]
-        self.app.push_screen(ModelPicker(self._house, target.endpoint, target.model), self._picked)
+        self.app.push_screen(ModelPicker(self._house, self._target.endpoint, self._target.model), self._picked)
 
     def _picked(self, picked: Picked | None) -> None:
         if picked is not None:
-            self._offered = picked.offered
+            self._offered = (picked.endpoint.name, picked.model) if picked.offered else None
             self._fields[0].put(f"{picked.endpoint.name}/{picked.model}")
 
     def action_back(self) -> None:
         """Leave; what was changed is given up only when asked twice."""
-        changed = any(field.text != self._shown(field.field) for field in self._fields)
-        if changed and not self._leaving:
+        if any(field.changed for field in self._fields) and not self._leaving:
             self._leaving = True
             self._say(say("settings.leave"))
         else:

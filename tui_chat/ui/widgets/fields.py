@@ -61,6 +61,7 @@ class Field(Vertical):
         self._label = label
         one = Line(visible_line(text, 1000), hint, compact=True, select_on_focus=False)
         self.editor = Lines(visible(text), hint) if several_lines else one
+        self._before = self.text
         self._origin = Static(classes="field-origin", markup=False)
         self._fault = Static(classes="field-fault", markup=False)
         self.origin = ""
@@ -75,6 +76,16 @@ class Field(Vertical):
     @property
     def text(self) -> str:
         return self.editor.text if isinstance(self.editor, TextArea) else self.editor.value
+
+    @property
+    def changed(self) -> bool:
+        """Something else stands there than what it was given."""
+        return self.text != self._before
+
+    def reset(self, text: str) -> None:
+        """Give it another text, which has not been changed."""
+        self.put(text)
+        self._before = self.text
 
     def put(self, text: str) -> None:
         """Write something else into it."""
