@@ -134,7 +134,7 @@ def test_a_key(tmp_path: Path, request: pytest.FixtureRequest) -> None:
             person.terminal.send(f"\x1b[200~{KEY}\x1b[201~")
             person.see("••••")
             person.press("enter")
-            person.see("Models of openai")
+            person.see("Choose a model of openai")
             person.see("gpt-4.1-mini")
             person.press("enter")
             person.see("openai/gpt-4.1")

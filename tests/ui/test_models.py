@@ -140,7 +140,7 @@ async def test_endpoints_that_want_a_key_say_what_to_do(env: dict[str, str]) -> 
         await chat.press(*["backspace"] * 4)
         await chat.type("free")
         await chat.press("enter")
-        await chat.until(lambda: "Models of free" in chat.said("#whose"))
+        await chat.until(lambda: "Choose a model of free" in chat.said("#whose"))
         await chat.until(lambda: "127.0.0.1" in chat.said("#answer"))
 
 

@@ -464,7 +464,7 @@ ENGLISH: dict[str, str] = {
         "now: the last 2 seconds. gaps: time between chunks with text; a chunk is not a token.\n"
         "~ marks an estimate, replaced by the provider's count when it comes. price?: no price is known, so no cost."
     ),
-    "models.title": "Models of {endpoint}",
+    "models.title": "Choose a model of {endpoint}",
     "models.filter": "type to filter, Enter chooses, Esc goes back",
     "models.loading": "asking {endpoint} …",
     "models.last": "last used",
