@@ -12,6 +12,7 @@ from tui_chat.cli.output import complain, print_json, print_line
 from tui_chat.domain.words import say
 from tui_chat.store.config import Config, load
 from tui_chat.store.paths import shipped_themes, user_themes
+from tui_chat.store.state import load_state
 from tui_chat.store.tables import Problem, Reader, not_one_of
 from tui_chat.wire.dialects import DIALECTS
 
@@ -21,7 +22,7 @@ from tui_chat.wire.dialects import DIALECTS
 @common
 def command(common: Common, as_json: bool) -> int:
     """Look for mistakes in config.toml and in what it names: one line each, exit code 2 where there is one."""
-    config = load(os.environ, DIALECTS)
+    config = load(os.environ, DIALECTS, load_state(os.environ))
     problems = [*config.problems, *_theme(config)]
     if as_json:
         print_json([{"file": p.where, "key": p.key or None, "message": p.line} for p in problems])

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from msgspec.structs import replace
 from rich.text import Text
 from textual import work
 from textual.app import App, SystemCommand
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual.filter import LineFilter
 
-    from tui_chat.domain.endpoint import Endpoint
     from tui_chat.engine.replay import Player
     from tui_chat.engine.session import Session
+    from tui_chat.ui.screens.first_run import SetUp
     from tui_chat.ui.screens.history import HistoryScreen
     from tui_chat.wiring import Choice, House
 
@@ -80,11 +81,10 @@ class TuiChat(App[None], inherit_bindings=False):
         super().__init__(driver_class=Driver)
         self.use_command_palette = True
         self.house = house
-        line = house.config.ui.slow_line
-        self.slow = line == "on" or (line == "auto" and bool(house.env.get("SSH_CONNECTION")))
+        self.slow = False
         """The terminal is at the end of a line on which bytes count."""
-        self.fps = min(house.config.ui.fps, SLOW_FPS) if self.slow else house.config.ui.fps
-        self.set_class(self.slow, "-slow")
+        self.fps = SLOW_FPS
+        self._follow_line()
         self.last_words: Callable[[], None] | None = house.chats.flush
         """Called, in a thread, when the terminal is gone and the program has to be ended by force."""
         self.set_keymap(keys.changes(house.config.keys))
@@ -96,6 +96,8 @@ class TuiChat(App[None], inherit_bindings=False):
         self._session: Session | None = None
         """Of a recording that is played."""
         self._unset = False
+        self._fault = ""
+        """What was wrong with what would have been opened."""
         """There is nothing to ask: the user has to set something up first."""
         self.warm = asyncio.Event()
         """What the first message needs has been imported."""
@@ -105,6 +107,26 @@ class TuiChat(App[None], inherit_bindings=False):
         for theme in loaded.themes.values():
             self.register_theme(theme)
         self._start_theme()
+
+    def _follow_line(self) -> None:
+        """Be as sparing with bytes as the user's file and the line ask for."""
+        ui = self.house.config.ui
+        self.slow = ui.slow_line == "on" or (ui.slow_line == "auto" and bool(self.house.env.get("SSH_CONNECTION")))
+        self.fps = min(ui.fps, SLOW_FPS) if self.slow else ui.fps
+        self.set_class(self.slow, "-slow")
+
+    def follow_files(self) -> list[str]:
+        """Look as the user's files say now; what is wrong with them beside config.toml."""
+        self._follow_line()
+        self.set_keymap(keys.changes(self.house.config.keys))
+        loaded = themes.load(self.house.theme_folders)
+        self.theme_names = sorted(loaded.themes)
+        for theme in loaded.themes.values():
+            self.register_theme(theme)
+        self._problems = list(loaded.problems)
+        self._start_theme()
+        self.refresh_css(animate=False)
+        return self._problems
 
     def _start_theme(self) -> None:
         wanted = self.house.state.theme or self.house.config.ui.theme
@@ -173,8 +195,7 @@ class TuiChat(App[None], inherit_bindings=False):
         except NoEndpoint:
             self._unset = True
         except TuiChatError as error:
-            self._problems.insert(0, str(error))
-            self._unset = True
+            self._unset, self._fault = True, str(error)
         return Screen(id="_default")
 
     def on_mount(self) -> None:
@@ -187,7 +208,7 @@ class TuiChat(App[None], inherit_bindings=False):
         if self._unset:
             from tui_chat.ui.screens.first_run import FirstRun
 
-            self.push_screen(FirstRun(self.house, first=True), self._set_up)
+            self.push_screen(FirstRun(self.house, first=True, said=self._fault), self._set_up)
         self.call_after_refresh(self._stand)
 
     def _stand(self) -> None:
@@ -204,11 +225,18 @@ class TuiChat(App[None], inherit_bindings=False):
         if event.state is WorkerState.ERROR and worker.error is not None:
             log.error("a worker broke", exc_info=worker.error)
 
-    def _set_up(self, endpoint: Endpoint | None) -> None:
-        if endpoint is not None:
-            settings = self.choice.settings
-            target = self.house.target(endpoint, endpoint.default_model or "", settings)
-            self.push_screen(self._screen_of(self.house.new_chat(target)))
+    def _set_up(self, ready: SetUp | None) -> None:
+        """Open the first chat, with a question in it that Enter sends."""
+        if ready is None:
+            return
+        try:
+            target = self.house.choose(replace(self.choice, endpoint=ready.endpoint.name))
+        except TuiChatError as error:
+            target = self.house.target(ready.endpoint, ready.endpoint.default_model or "", self.choice.settings)
+            self._problems.append(str(error))
+        chat = self.house.new_chat(target)
+        chat.draft, chat.notices = say("first.question"), (ready.said or say("first.ready"),)
+        self.push_screen(self._screen_of(chat))
 
     def _first_chat(self) -> Chat:
         """The conversation that was asked for, or one that was interrupted, or else a new one."""

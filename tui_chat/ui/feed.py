@@ -31,21 +31,37 @@ class Feed:
         on_text: Callable[[str, str, str], None],
         on_stats: Callable[[], None],
     ) -> None:
+        self._owner = owner
         self._fps = fps
         self._frames = frames_of(owner)
         self._on_text = on_text
         self._on_stats = on_stats
         self._node = ""
+        self._streaming = False
         self._text: list[str] = []
         self._thinking: list[str] = []
         self._ticks = 0
         """Frames since the figures were shown."""
         self._timer: Timer = owner.set_interval(1 / fps, self._tick, pause=True)
 
+    @property
+    def fps(self) -> int:
+        """Frames a second at most."""
+        return self._fps
+
+    @fps.setter
+    def fps(self, fps: int) -> None:
+        if fps == self._fps:
+            return
+        self._timer.stop()
+        self._fps = fps
+        self._timer = self._owner.set_interval(1 / fps, self._tick, pause=not self._streaming)
+
     def start(self, node: str) -> None:
         """A reply begins."""
         self.flush()
         self._node = node
+        self._streaming = True
         self._timer.resume()
         if self._frames is not None:
             self._frames.stream(self._fps)
@@ -53,6 +69,7 @@ class Feed:
     def stop(self) -> None:
         """The reply has ended: show what is left."""
         self.flush()
+        self._streaming = False
         self._timer.pause()
         self._on_stats()
         if self._frames is not None:

@@ -5,12 +5,12 @@ Unknown is null, never 0; keys are added, never removed. Text of foreign files i
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Place, Settings
 from tui_chat.domain.attempts import AttemptRecord, RunRecord

@@ -26,6 +26,7 @@ from tui_chat.ui.feed import Feed
 from tui_chat.ui.frames import frames_of
 from tui_chat.ui.keys import chat_bindings
 from tui_chat.ui.screens.budget import BudgetQuestion
+from tui_chat.ui.screens.choosing import Choosing
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.measuring import Measuring
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.actions import Action
     from tui_chat.domain.conversation import Node
-    from tui_chat.engine.session import Reply
+    from tui_chat.engine.session import Reply, Target
     from tui_chat.ui.rows import Head
     from tui_chat.ui.screens.models import Picked
     from tui_chat.wiring import Chat
@@ -57,7 +58,7 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Copying, Measuring):
+class ChatScreen(Choosing, Copying, Measuring):
     BINDINGS: ClassVar = chat_bindings()
 
     def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
@@ -93,11 +94,19 @@ class ChatScreen(Copying, Measuring):
     def on_mount(self) -> None:
         self._feed = Feed(self, self.app.fps, self._grow, self._tick)
         self.composer.cursor_blink = not self.app.slow
-        self.transcript.by_pages = self.app.house.config.ui.follow == "page"
+        self.follow_files()
         self.composer.focus()
         self._take_up()
         if self._problems:
             self._tell_problems()
+
+    def follow_files(self) -> None:
+        self.transcript.by_pages = self.app.house.config.ui.follow == "page"
+        self._feed.fps = self.app.fps
+
+    def go_on_with(self, target: Target) -> None:
+        super().go_on_with(target)
+        self._check_endpoint()
 
     def show_chat(self, chat: Chat) -> None:
         self.leave_chat()
@@ -286,7 +295,7 @@ class ChatScreen(Copying, Measuring):
 
     def _models(self) -> Iterator[Argument]:
         """The models that were listed since the start, those of the endpoint in use first."""
-        own, offered = self.session.target.endpoint.name, self.app.house.offered
+        own, offered = self.session.target.endpoint.name, self.app.house.listed
         for name in sorted(offered, key=lambda name: name != own):
             for model in offered[name]:
                 value = model.id if name == own else f"{name}/{model.id}"
@@ -400,7 +409,8 @@ class ChatScreen(Copying, Measuring):
                 return
             self._pick(Picked(endpoint, model))
         else:
-            self.app.push_screen(ModelPicker(self.app.house, self.session.target.endpoint), self._pick)
+            target = self.session.target
+            self.app.push_screen(ModelPicker(self.app.house, target.endpoint, target.model), self._pick)
 
     def _pick(self, picked: Picked | None) -> None:
         if picked is not None:
