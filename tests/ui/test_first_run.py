@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from textual import events
 from textual.widgets import Input, OptionList
 
