@@ -130,6 +130,7 @@ class Comparison:
         if cap is not None:
             session.purse.budget = replace(session.purse.budget, per_command=cap)
         session.listeners.append(self._hear)
+        session.comparison = self
         for target in targets:
             self.add(target)
 
@@ -298,6 +299,7 @@ class Comparison:
         """Leave the conversation: what is under way ends, and nothing is heard any more."""
         self.cancel()
         self.session.listeners.remove(self._hear)
+        self.session.comparison = None
 
     # judging
 

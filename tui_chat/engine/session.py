@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.meter import Stats
     from tui_chat.domain.pricing import Price
     from tui_chat.domain.tokens import Ratios
+    from tui_chat.engine.comparison import Comparison
     from tui_chat.engine.lanes import Lane
     from tui_chat.engine.ports import Engine
     from tui_chat.engine.run import Ready
@@ -208,6 +209,8 @@ class Session:
         self.ready = ready
         self.purse = Purse(engine, lambda: self._ended().usd or NOTHING)
         self.asked: Asked | None = None
+        self.comparison: Comparison | None = None
+        """What is being compared in it; it outlives the screen that shows it."""
         self.beside = NOTHING
         """USD that the conversation took beside its replies, such as for its title."""
         self._engine = engine

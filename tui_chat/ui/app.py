@@ -21,7 +21,9 @@ from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.words import say
 from tui_chat.ui import clipboard, themes
 from tui_chat.ui.actions import ACTIONS
+from tui_chat.ui.compare_keys import COMMANDS
 from tui_chat.ui.screens.chat import ChatScreen
+from tui_chat.ui.screens.compare import CompareScreen
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.first_run import FirstRun
 from tui_chat.ui.screens.history import HistoryScreen
@@ -131,6 +133,9 @@ class TuiChat(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the table of actions has; nothing of it is foreign text."""
+        if isinstance(screen, CompareScreen):
+            for command in COMMANDS:
+                yield SystemCommand(command.label, command.help, getattr(screen, f"action_{command.name}"))
         if isinstance(screen, ChatScreen):
             for action in ACTIONS:
                 if not action.in_composer:
@@ -199,7 +204,7 @@ class TuiChat(App[None]):
     def _tell(self, text: str) -> None:
         """Show what has gone wrong beside the conversation."""
         for screen in self.screen_stack:
-            if isinstance(screen, ChatScreen):
+            if isinstance(screen, ChatScreen | CompareScreen):
                 screen.notice(text)
 
     def _tell_from_store(self, text: str) -> None:

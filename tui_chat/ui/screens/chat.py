@@ -23,6 +23,7 @@ from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.screens.budget import BudgetQuestion
+from tui_chat.ui.screens.comparing import Comparing
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.help import HelpScreen
@@ -47,7 +48,7 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Copying, Reading):
+class ChatScreen(Copying, Comparing, Reading):
     BINDINGS: ClassVar = bindings()
 
     def __init__(self, house: House, chat: Chat, problems: tuple[str, ...] = ()) -> None:
@@ -158,6 +159,8 @@ class ChatScreen(Copying, Reading):
 
     def hear(self, event: events.SessionEvent) -> None:
         if events.lane_of(event):
+            if isinstance(event, events.Finished):
+                self._show_turns()
             return
         match event:
             case events.Submitted(question, reply):
@@ -167,8 +170,8 @@ class ChatScreen(Copying, Reading):
                 self._show_turns()
                 self.transcript.to_tail()
                 self._feed.start(reply.id)
-            case events.RunHeard(_, stamped):
-                self._feed.hear(stamped)
+            case events.RunHeard(node, stamped):
+                self._feed.hear(node, stamped)
                 match stamped.event:
                     case events.Text() | events.Thinking():
                         pass
@@ -289,13 +292,13 @@ class ChatScreen(Copying, Reading):
             self.composer.focus()
 
     def action_retry(self) -> None:
-        if self.session.running:
+        if self.session.busy:
             self.notice(say("status.running"), passing=True)
         elif not self.session.retry():
             self.notice(say("status.nothing"))
 
     def action_resume(self) -> None:
-        if self.session.running:
+        if self.session.busy:
             self.notice(say("status.running"), passing=True)
         elif not self.session.resume():
             self.notice(say("status.whole"))
@@ -309,7 +312,7 @@ class ChatScreen(Copying, Reading):
     def _walk(self, step: int) -> None:
         """Show the version beside the newest turn that has several."""
         conversation = self.session.conversation
-        if self.session.running:
+        if self.session.busy:
             self.notice(say("status.running"), passing=True)
             return
         for node in reversed(conversation.path()):
@@ -453,9 +456,14 @@ class ChatScreen(Copying, Reading):
             return of_result(node, node.result)
         return None if reply is None else of_reply(reply)
 
+    def show_session(self) -> None:
+        self.retarget()
+        self._show_turns()
+        self.transcript.to_tail()
+
     def _show_turns(self) -> None:
         self.forget_links()
-        self.transcript.show(turns(self.session.conversation, self.session.reply))
+        self.transcript.show(turns(self.session.conversation, [self.session.reply, *self.session.aside.values()]))
         self._number_code()
         self._tick()
 

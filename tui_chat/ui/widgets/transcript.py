@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.segment import Segment
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -42,6 +43,13 @@ REST_S = 0.1
 
 class Transcript(Marking):
     """Shows turns; `show` sets them, `grow` and `dress` change one."""
+
+    class Scrolled(Message):
+        """The user has moved the view."""
+
+        def __init__(self, transcript: Transcript) -> None:
+            super().__init__()
+            self.transcript = transcript
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"rows--{name}" for name in (*STYLES, "cursor")}
     can_focus = False
@@ -156,6 +164,19 @@ class Transcript(Marking):
             self._view(self._top_of(turn_id, row))
             self.refresh()
             self._show_bar(at_once=True)
+
+    def stand_like(self, other: Transcript) -> None:
+        """Go to the turn at the top of another's view, as far into it by its height."""
+        if other.following:
+            self.to_tail()
+        elif self._ready() and self._shelf and other._shelf:
+            shelf = other._shelf
+            place, offset = shelf.at(other.scroll_offset.y)
+            share = offset / max(1, shelf.turn_height(place))
+            place = min(place, len(self._shelf) - 1)
+            for _ in range(2):
+                # What was estimated above it is measured by the second time.
+                self.stand_at(self._shelf.top(place) + round(share * self._shelf.turn_height(place)))
 
     # what is asked of turns
 
@@ -328,6 +349,7 @@ class Transcript(Marking):
             self._view(new)
             self.refresh()
             self._show_bar(at_once=True)
+            self.post_message(self.Scrolled(self))
 
     def on_resize(self) -> None:
         place, offset = self._shelf.at(self.scroll_offset.y)
