@@ -412,7 +412,7 @@ ENGLISH: dict[str, str] = {
     "results.key.reverse": "reverse",
     "results.key.back": "back",
     "results.running": "Lanes are still at work.",
-    "results.hint": "* best. Of several runs the median, below it the least and the most; runs that failed are not in it.",
+    "results.hint": "* best. Of several runs the median, below it least and most; runs that failed do not count.",
     "difference.title": "Difference: {left} → {right}",
     "difference.summary": "only {left}: {gone} words, struck out · only {right}: {new}, underlined · both: {same}",
     "difference.same": "{left} and {right} are the same, word for word.",

@@ -211,8 +211,6 @@ class CompareScreen(Judging, Setting):
             view.set_class(not tabbed and place > 0, "-beside")
             view.set_class(lane_id == self.current, "-current")
             view.transcript.by_pages = by_pages
-                len(self._views) > 1 and not tabbed
-            ) or self.app.house.config.ui.follow == "page"
 
     @on(Transcript.Scrolled)
     def _scrolled(self, message: Transcript.Scrolled) -> None:
