@@ -365,6 +365,9 @@ class Transcript(Marking):
         self.call_after_refresh(self._recolour)
 
     def _recolour(self) -> None:
+        if not self.is_attached:
+            # It was taken off the screen meanwhile, and its styles with it.
+            return
         colours = self._colours()
         if colours != self._palette and self._ready():
             self._palette = colours
