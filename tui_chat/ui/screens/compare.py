@@ -26,7 +26,7 @@ from tui_chat.ui.screens.compare_judging import Judging
 from tui_chat.ui.screens.compare_options import Options
 from tui_chat.ui.screens.compare_setting import Setting
 from tui_chat.ui.screens.history import Line as Written
-from tui_chat.ui.turns import head, turns
+from tui_chat.ui.turns import head, notes, turns
 from tui_chat.ui.widgets.composer import Composer
 from tui_chat.ui.widgets.lane import LaneView, Line
 from tui_chat.ui.widgets.transcript import Transcript
@@ -118,14 +118,25 @@ class CompareScreen(Judging, Setting):
                         pass
                     case events.Ended():
                         self._feed.stop(node)
-                        self.renew()
+                        self._end(lane_id, node)
                     case _:
                         self._tick()
             case events.Submitted(_, reply):
                 self._feed.start(reply.id)
                 self.renew()
+            case events.Finished():
+                pass
             case _:
                 self.renew()
+
+    def _end(self, lane_id: str, node_id: str) -> None:
+        """A reply has ended: say how, and leave the rest of the lane as it is drawn."""
+        conversation, view = self.comparison.session.conversation, self._views.get(lane_id)
+        node, lane = conversation.nodes[node_id], self.comparison.lanes.get(lane_id)
+        if view is not None and lane is not None and node.result is not None:
+            shown = self._dressed(head(conversation, node, None), lane)
+            view.transcript.dress(node_id, shown, notes(node.result, node.text))
+        self._tick()
 
     def renew(self) -> None:
         if not self._stale:
@@ -147,7 +158,6 @@ class CompareScreen(Judging, Setting):
                 view = self._views[lane.id] = LaneView(lane.id)
                 self._box.mount(view)
             self._views[lane.id].transcript.show(self._turns(lane))
-            self._number(lane)
             for reply in lane.replies:
                 if not reply.draft.phase.ended:
                     self._feed.start(reply.node.id)
@@ -162,6 +172,8 @@ class CompareScreen(Judging, Setting):
 
     def _arrange(self, ids: list[str]) -> None:
         """Have the lanes stand in this order; in it, Tab goes through them."""
+        if list(self._views) == ids:
+            return
         places = {lane_id: place for place, lane_id in enumerate(ids)}
         self._box.sort_children(
             key=lambda view: places.get(view.lane_id, len(places)) if isinstance(view, LaneView) else 0
@@ -180,10 +192,6 @@ class CompareScreen(Judging, Setting):
         if role == "assistant" and self.hidden:
             return Head(self.letter(lane))
         return replace(shown, version="")
-
-    def _number(self, lane: LaneState) -> None:
-        view, reply = self._views[lane.id], shown_reply(lane)
-        view.transcript.number_code("" if reply is None or not reply.draft.phase.ended else reply.node.id)
 
     # where lanes stand
 
