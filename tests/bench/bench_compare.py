@@ -169,15 +169,15 @@ def main() -> None:
 def report(receiver: float, chat: Shown, compared: Shown, lanes: int) -> str:
     budget = lanes * receiver + BUDGET * (chat.cpu_s - receiver)
 
-    def p95(values: list[float]) -> float:
-        return sorted(values)[len(values) * 19 // 20]
+    def echo(shown: Shown) -> str:
+        late = sorted(shown.echoes_ms)[len(shown.echoes_ms) * 19 // 20]
+        return f"p50 {statistics.median(shown.echoes_ms):.0f} ms, p95 {late:.0f} ms"
 
     return (
         f"CPU s per 1k tokens of a lane: receiver {receiver:.2f}, chat {chat.cpu_s:.2f}, {lanes} lanes "
         f"{compared.cpu_s:.2f}, budget {budget:.2f}\n"
         f"bytes per token and lane: chat {chat.bytes_per_token:.0f}, {lanes} lanes {compared.bytes_per_token:.0f}\n"
-        f"echo: chat p50 {statistics.median(chat.echoes_ms):.0f} ms, p95 {p95(chat.echoes_ms):.0f} ms; {lanes} lanes p50 "
-        f"{statistics.median(compared.echoes_ms):.0f} ms, p95 {p95(compared.echoes_ms):.0f} ms\n"
+        f"echo: chat {echo(chat)}; {lanes} lanes {echo(compared)}\n"
         f"last token late: chat {chat.lag_s:.3f} s, all of {lanes} lanes {compared.lag_s:.3f} s"
     )
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.kit.keeping import library_of
 from tests.kit.program import Program
+from tests.kit.spending import spending, tried
 
 FOUR = ["claude-sonnet-4-5", "gpt-4.1", "gemini-2.5-flash", "deepseek-v3.2"]
 MONTH = ("--tokens", "10M")
@@ -177,3 +179,73 @@ def test_import_of_something_else(program: Program) -> None:
     assert (done.code, done.out) == (2, "")
     assert len(done.err.splitlines()) == 1
     assert not (program.home / ".local/share/tui-chat/prices.json").exists()
+
+
+SATURDAY, MONDAY = 1_795_228_200.0, 1_795_228_200.0 + 2 * 86_400
+"""At 02:30 UTC: the price of the second falls into a window of Monday to Friday."""
+
+
+@pytest.fixture
+def spent(program: Program) -> Program:
+    program.configure(
+        "[prices.mine]\ninput = 1\noutput = 2\n"
+        "[prices.hourly]\ninput = 1\noutput = 1\n"
+        '[[prices.hourly.windows]]\ninput = 5\noutput = 5\nutc = ["01:00-04:00"]\ndays = ["mon"]\n'
+    )
+    with library_of(program) as library:
+        million = {"input": 0, "output": 1_000_000}
+        library.add(
+            spending("aaaa", [tried(SATURDAY, "mine", "2", **million)], [tried(MONDAY, "mine", "2", **million)])
+        )
+        library.add(spending("bbbb", [tried(MONDAY + 60, "other", input=5, output=1_000_000)]))
+    return program
+
+
+def test_the_requests_of_a_conversation_at_their_times(spent: Program) -> None:
+    told = object_of(spent, "--conversation", "aaaa")
+    assert (told["requests"], told["tokens"]) == (2, {"input": 0, "output": 2_000_000})
+    assert told["paid"] == {"usd": 4, "source": "computed", "unpriced": 0, "month_usd": None}
+    usd = {row["model"]: (row["usd"], row["ratio"]) for row in told["rows"]}
+    assert (usd["hourly"], usd["mine"], usd["work/mine"]) == ((6, Decimal("1.5")), (4, 1), (4, 1))
+    assert usd["deepseek-v3.2"] == (Decimal("0.84"), Decimal("0.21"))
+    assert (told["against"], told["days"]) == ("paid", None)
+
+
+def test_the_history_with_a_month_of_it(spent: Program) -> None:
+    told = object_of(spent, "--history", "-m", "mine", "-m", "hourly")
+    assert (told["requests"], told["paid"]["usd"], told["paid"]["unpriced"]) == (3, 4, 1)
+    assert [(row["model"], row["usd"]) for row in told["rows"]] == [
+        ("hourly", Decimal("11.000025")),
+        ("mine", Decimal("6.000005")),
+    ]
+    assert told["against"] == "hourly"
+    month = told["rows"][1]["usd"] * 30 / told["days"]
+    assert abs(told["rows"][1]["month_usd"] / month - 1) < Decimal("0.001")
+    assert object_of(spent, "--history", "--since", "2026-11-22")["requests"] == 2
+    assert object_of(spent, "--history", "--until", "2026-11-21", "--against", "mine")["requests"] == 1
+
+
+def test_the_history_as_table_and_csv(spent: Program) -> None:
+    done = spent.run("cost", "--history", "-m", "mine")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0] == "Requests: 3 · tokens in: 5 · tokens out: 3,000,000"
+    assert lines[2].split()[:3] == ["mine", "–", "$6.00"]
+    assert "As it was: $4.00" in lines
+    rows = list(csv.DictReader(io.StringIO(spent.run("cost", "--history", "-m", "mine", "--format", "csv").out)))
+    assert [(row["model"], row["usd"]) for row in rows] == [("mine", "6.000005")]
+    assert Decimal(rows[0]["month_usd"]) > 0
+
+
+@pytest.mark.parametrize(
+    "args", [("--history", "--tokens", "5"), ("--conversation", "zzzz"), ("--history", "--since", "soon")]
+)
+def test_measured_traffic_that_cannot_be(spent: Program, args: tuple[str, ...]) -> None:
+    done = spent.run("cost", *args)
+    assert (done.code, done.out) == (2, "")
+
+
+def test_no_traffic_yet(program: Program) -> None:
+    assert program.run("cost", "--history").out == "No such request has been made in that time.\n"
+    told = object_of(program, "--history")
+    assert (told["requests"], told["paid"]["usd"], told["days"]) == (0, None, None)

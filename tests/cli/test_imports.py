@@ -10,6 +10,7 @@ import pytest
 from tests.kit.program import COMMAND, ROOT, Program
 
 KNOWN = ROOT / "tests" / "fixtures" / "known.rec"
+ITEMS = ROOT / "tests" / "fixtures" / "batch.jsonl"
 
 
 def imported(program: Program, *args: str) -> tuple[int, set[str]]:
@@ -38,6 +39,8 @@ def imported(program: Program, *args: str) -> tuple[int, set[str]]:
         (["demo-server", "--help"], {"textual", "httpx", "rich"}),
         (["models", "--help"], {"textual", "httpx", "rich"}),
         (["--demo", "ask", "echo hi"], {"textual", "markdown_it"}),
+        (["batch", "--help"], {"textual", "httpx", "rich"}),
+        (["--demo", "batch", str(ITEMS), "-o", "out.jsonl"], {"textual", "markdown_it"}),
         (["--demo", "models"], {"textual", "markdown_it"}),
         (["doctor", "--help"], {"textual", "httpx", "rich"}),
         (["history", "--help"], {"textual", "httpx", "rich", "asyncio", "sqlite3"}),

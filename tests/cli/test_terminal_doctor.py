@@ -6,11 +6,11 @@ import json
 import signal
 import subprocess
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit.program import COMMAND, Program, clean_environment
 from tests.kit.terminal import Terminal
@@ -107,7 +107,8 @@ CASES: list[tuple[str, dict[str, Any], bool | None, str, str]] = [
     ("clipboard", {"tmux": GOOD_TMUX, **env(**TMUX)}, True, "set-clipboard on", ""),
     ("clipboard", {"tmux": FRESH_TMUX, **env(**TMUX)}, False, "set-clipboard external", ""),
     ("clipboard", {"tmux": {}, **env(**TMUX)}, None, "set-clipboard ?", ""),
-    ("clipboard", env(STY="1.pts", TERM="screen"), None, "screen", "Select"),
+    ("clipboard", env(STY="1.pts", TERM="screen"), None, "handed on through screen", "paste it elsewhere"),
+    ("clipboard", env(STY="1.pts", TERM="xterm"), None, "drops it while TERM=xterm", "Let screen set TERM"),
     ("keys", {"keys": None}, None, "not asked", ""),
     ("keys", {"keys": dict.fromkeys(KEYS)}, None, "not asked", ""),
     ("keys", {}, True, "Enter ESC[13u sends · Shift+Enter ESC[13;2u makes a new line · Ctrl+J", ""),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tui_chat.domain.comparing import Best, Spread, Summary, best, spread, summary
 from tui_chat.domain.conversation import Result

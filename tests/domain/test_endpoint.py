@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import pickle
 import traceback
-from dataclasses import asdict, replace
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from tui_chat.domain.endpoint import Endpoint, Secret, is_loopback, is_placeholder, key_trouble
 from tui_chat.domain.failure import Kind

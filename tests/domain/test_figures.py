@@ -105,6 +105,47 @@ def test_small_amounts_show_three_digits(value: Decimal) -> None:
     assert shown > 0
 
 
+COUNTS: dict[int | None, str] = {
+    None: "–",
+    0: "0",
+    999: "999",
+    1000: "1.00k",
+    9994: "9.99k",
+    9996: "10.0k",
+    99_949: "99.9k",
+    99_951: "100k",
+    999_499: "999k",
+    999_500: "1.00M",
+    1_234_567_890: "1.23G",
+    10**15: "1,000T",
+}
+
+
+@pytest.mark.parametrize("value", COUNTS)
+def test_a_short_count(value: int | None) -> None:
+    assert figures.short_count(value) == COUNTS[value]
+    assert figures.short_count(value, exact=False) == (COUNTS[value] if value is None else f"~{COUNTS[value]}")
+
+
+BARS = {0.0: "", 0.001: "▏", 0.5: "██", 0.53: "██▏", 1.0: "████"}
+
+
+@pytest.mark.parametrize("share", BARS)
+def test_a_bar(share: float) -> None:
+    assert figures.bar(share, 4) == BARS[share]
+
+
+@given(st.floats(0, 1), st.integers(0, 40))
+def test_a_bar_fits(share: float, width: int) -> None:
+    assert len(figures.bar(share, width)) <= width
+
+
+def test_a_spark() -> None:
+    assert figures.spark([]) == ""
+    assert figures.spark([0, 0]) == "  "
+    assert figures.spark([0, 0.1, 4, 8]) == " ▁▄█"
+
+
 MONEY = {
     "unknown": (UNKNOWN, "price?"),
     "computed": (Cost(Decimal("0.5"), CostSource.COMPUTED), "$0.5000"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -236,7 +235,7 @@ CASES: dict[str, tuple[Timeline, float, dict[str, Any]]] = {
 def test_figures_of_a_timeline(name: str) -> None:
     timeline, at, expected = CASES[name]
     stats = metered(timeline).stats(at)
-    found = {f.name: getattr(stats, f.name) for f in fields(stats)}
+    found = {name: getattr(stats, name) for name in stats.__struct_fields__}
     assert {key: found[key] for key in expected} == {
         key: pytest.approx(value) if isinstance(value, float) else value for key, value in expected.items()
     }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tui_chat.domain.events import Usage
 from tui_chat.domain.pricing import UNKNOWN, Cost, CostSource, Price, Tier, Window, cost, find_price, total

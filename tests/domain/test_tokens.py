@@ -29,7 +29,21 @@ def test_bytes_by_class(text: str) -> None:
     counter = TokenCounter()
     counter.feed(text)
     assert counter.sizes == CLASSES[text]
-    assert counter.tokens == pytest.approx(sum(size / STARTING[kind] for kind, size in CLASSES[text].items()))
+    if not {TextClass.CODE, TextClass.JSON} & counter.sizes.keys():
+        assert counter.tokens == pytest.approx(sum(size / STARTING[kind] for kind, size in CLASSES[text].items()))
+
+
+WEIGHTS = {'{"a": 1}': 8 - 1 + 5 * 1.5 + 0.7, "[\n    [], 12\n]": 14 - 7 + 5 * 1.5 + 2 * 0.7, '{"é_"}': 7 + 5 * 1.5}
+"""Bytes, less white space, and more for marks and digits."""
+
+
+@pytest.mark.parametrize("text", WEIGHTS)
+def test_marks_of_code_weigh_much_and_spaces_nothing(text: str) -> None:
+    whole, cut = TokenCounter(), TokenCounter()
+    whole.feed(text)
+    for char in text:
+        cut.feed(char)
+    assert whole.tokens == pytest.approx(cut.tokens) == pytest.approx(WEIGHTS[text] / STARTING[TextClass.JSON])
 
 
 @given(st.lists(st.text("a`\n{}json中 ", max_size=12)))

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_chat.domain.events import Usage
-from tui_chat.domain.pricing import Price, Tier, Window
-from tui_chat.domain.whatif import ARTICLE, Offer, Request, saving, span, what_if
+from tui_chat.domain.pricing import Price, Tier, Window, billed
+from tui_chat.domain.usage import Line
+from tui_chat.domain.whatif import ARTICLE, DAY_S, Offer, Request, elsewhere, monthly, saving, span, what_if
 from tui_chat.store.shipped import shipped_prices
 
 D = Decimal
@@ -107,3 +108,67 @@ def test_the_dearest_first(prices: list[Price], given_: int, output: int) -> Non
 def test_a_saving_against_nothing_is_none() -> None:
     assert saving(D(1), D(0)) is None
     assert saving(D("4.2"), D(80)) == D("94.75")
+
+
+NOON = 1_790_000_000.0
+TIERED = Price(D(1), D(4), D("0.1"), tiers=(Tier(D(2), D(8), D("0.2"), above=1000), Tier(D(3), D(9), above=5000)))
+BEYOND = Price(D(1), D(4), D("0.1"), tiers=(Tier(D(2), D(8), D("0.2"), above=1000, whole=False),))
+FULL = Price(D(1), D(4), D("0.1"), D("1.25"), D(2), D(5))
+
+
+def paid(usd: str | None, *, estimated: bool = False) -> Line:
+    known = None if usd is None else D(usd)
+    return Line("m", 0, 1, usd=known, estimated=estimated, unpriced=int(usd is None))
+
+
+def test_against_what_was_paid() -> None:
+    traffic = [(Request(Usage(output=1_000_000), NOON + n), paid("1.5")) for n in range(2)]
+    found = elsewhere(traffic, [Offer("two", TWO), Offer("one", ONE), Offer("x", None)])
+    assert [(row.model, row.usd, row.ratio, row.saving_pct) for row in found.rows] == [
+        ("two", 16, D("5.3333"), D("-433.3333")),
+        ("one", 8, D("2.6667"), D("-166.6667")),
+        ("x", None, None, None),
+    ]
+    assert (found.total.usd, found.total.requests, found.total.output) == (3, 2, 2_000_000)
+    assert (found.first, found.last, found.reference) == (NOON, NOON + 1, None)
+
+
+@pytest.mark.parametrize("usd", [None, "0"])
+def test_against_the_dearest_where_nothing_was_paid_or_not_all_is_known(usd: str | None) -> None:
+    traffic = [(Request(Usage(output=1_000_000), NOON), own) for own in (paid("0"), paid(usd))]
+    found = elsewhere(traffic, [Offer("one", ONE), Offer("two", TWO)])
+    assert (found.reference, [row.ratio for row in found.rows]) == ("two", [1, D("0.5")])
+    assert found.total.unpriced == (usd is None)
+
+
+def test_against_a_model_that_is_named() -> None:
+    found = elsewhere([(Request(Usage(output=9), NOON), paid("1"))], [Offer("one", ONE), Offer("two", TWO)], "one")
+    assert (found.reference, [row.ratio for row in found.rows]) == ("one", [2, 1])
+
+
+def test_no_traffic_has_no_figures() -> None:
+    found = elsewhere([], [Offer("one", ONE)])
+    assert (found.total.usd, found.total.requests, found.first, found.rows[0].ratio) == (None, 0, None, None)
+
+
+COUNT = st.none() | st.integers(0, 20_000)
+USAGES = st.builds(
+    Usage, input=COUNT, cached=COUNT, cache_write=COUNT, reasoning=COUNT, output=COUNT, cache_write_1h=COUNT
+)
+
+
+@given(
+    st.lists(st.tuples(USAGES, st.floats(0, 14 * DAY_S)), max_size=12),
+    st.sampled_from([ONE, FULL, TIERED, BEYOND, HOURLY]),
+)
+def test_requests_cost_together_what_each_costs(traffic: list[tuple[Usage, float]], price: Price) -> None:
+    requests = [(Request(usage, NOON + at), paid(None)) for usage, at in traffic]
+    found = elsewhere(requests, [Offer("m", price)]).rows[0]
+    assert found.usd == sum((billed(request.usage, price.at(request.at)) for request, _ in requests), D(0))
+
+
+def test_a_month_like_the_days_that_were() -> None:
+    assert monthly(D(3), NOON, NOON + 10 * DAY_S) == 9
+    assert monthly(D(3), NOON, NOON + 5) == 90
+    assert monthly(None, NOON, NOON) is None
+    assert monthly(D(3), None, NOON) is None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit import DONE, HANG, Held, Pause, Script, Stage, cut, refusal, said, stopped, used
 from tests.kit.clock import WALL
@@ -37,7 +37,9 @@ def stage_of(
 ) -> tuple[Stage, Held]:
     stage = Stage(*scripts)
     stage.engine = replace(stage.engine, budget=Budget(**{name: D(limit) for name, limit in limits.items()}))
-    return stage, Held(Session(stage.engine, Target(stage.endpoint, "m", settings or Settings(max_tokens=10), price)))
+    return stage, Held(
+        Session(stage.engine, Target(stage.endpoint, "m", settings or Settings(max_tokens=10), lambda *_: price))
+    )
 
 
 def limits(held: Held) -> list[Limit]:

@@ -46,8 +46,10 @@ class Table:
     def __init__(self, *scripts: Script, lanes: int = 2, price: Price | None = None, **options: Any) -> None:
         self.stage = Stage(*scripts)
         self.clock = self.stage.clock
-        targets = [Target(self.stage.endpoint, f"m{n}", Settings(temperature=float(n)), price) for n in range(lanes)]
-        self.session = Session(self.stage.engine, Target(self.stage.endpoint, "chat", Settings(), price))
+        targets = [
+            Target(self.stage.endpoint, f"m{n}", Settings(temperature=float(n)), lambda *_: price) for n in range(lanes)
+        ]
+        self.session = Session(self.stage.engine, Target(self.stage.endpoint, "chat", Settings(), lambda *_: price))
         self.told: list[SessionEvent] = []
         self.heard: list[tuple[str, SessionEvent]] = []
         self.session.listeners.append(self.told.append)

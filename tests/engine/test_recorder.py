@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit import (
     COMMENT,
     DONE,
     HANG,
+    Cut,
     Facts,
     Head,
     Held,
@@ -111,7 +112,7 @@ def player(recording: Recording, clock: Clock) -> tuple[Player, Held]:
     parts = ReplayEngine.on(clock)
 
     def target(asked: AskLine) -> Target:
-        return Target(played_endpoint(asked), asked.model, asked.settings.settings, None, asked.stream)
+        return Target(played_endpoint(asked), asked.model, asked.settings.settings, stream=asked.stream)
 
     engine = Engine(parts.transport, DIALECTS.__getitem__, parts.clock, parts.knowledge)
     held = Held(Session(engine, target(recording.questions[0].asked)))
@@ -347,7 +348,7 @@ async def test_no_key_is_in_a_recording_whoever_repeats_it() -> None:
 
 
 def cut_with(message: str) -> Any:
-    return replace(cut(), failure=failure(Kind.RESET, message))
+    return Cut(failure(Kind.RESET, message))
 
 
 async def test_an_exchange_that_was_left_says_so() -> None:

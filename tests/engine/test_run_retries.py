@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit import DONE, WALL, Head, Pause, Script, Stage, cut, delta, event, models, refusal, said, stopped, thought
 from tui_chat.domain.endpoint import RetryPolicy, Secret, Timeouts

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit import DONE, HANG, Held, Pause, Script, Stage, cut, refusal, said, stopped, thought, ticks, used
 from tui_chat.domain.draft import Phase

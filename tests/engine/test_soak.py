@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 if sys.platform != "linux":
     pytest.skip("reads /proc and asks sockets for what is not acknowledged", allow_module_level=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tests.kit import DONE, Stage, refusal, said, stopped, used
 from tui_chat.domain.ask import Settings
@@ -23,7 +24,7 @@ async def titled(stage: Stage) -> Titled:
     conversation = Conversation()
     question = conversation.add(None, "user", "x" * (SHOWN + 500))
     conversation.add(question.id, "assistant", "an answer")
-    target = Target(stage.endpoint, "m", Settings(system="Be a pirate.", temperature=2.0), PRICE)
+    target = Target(stage.endpoint, "m", Settings(system="Be a pirate.", temperature=2.0), lambda *_: PRICE)
     return await stage.clock.finish(title_of(stage.engine, target, conversation.path()))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tui_chat.domain.events import Faulted, Skipped, Stopped, Text, Thinking, Usage
 from tui_chat.domain.failure import Kind, failure

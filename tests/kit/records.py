@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from tests.kit.building import builds
 from tui_chat.domain.ask import Place, Settings
 from tui_chat.domain.attempts import AttemptRecord, RunRecord
 from tui_chat.domain.conversation import Node, Result
@@ -25,7 +25,7 @@ bodies = st.dictionaries(
     texts, st.none() | st.booleans() | st.integers(-(2**63), 2**63) | texts | st.lists(texts, max_size=2), max_size=2
 )
 
-settings = st.builds(
+settings = builds(
     Settings,
     system=st.none() | texts,
     temperature=st.none() | st.floats(0, 2),
@@ -36,14 +36,14 @@ settings = st.builds(
     reasoning_effort=st.none() | texts,
     extra_body=bodies,
 )
-failures = st.builds(
+failures = builds(
     Failure, st.sampled_from(Kind), texts, texts, st.none() | st.integers(100, 599), retryable=st.booleans()
 )
-stats = st.builds(
+stats = builds(
     Stats,
     elapsed_s=seconds,
     attempts=st.integers(1, 9),
-    usage=st.builds(Usage, counts, counts, counts, counts, counts, st.none() | amounts),
+    usage=builds(Usage, counts, counts, counts, counts, counts, st.none() | amounts),
     exact=st.booleans(),
     ttft_s=maybe_seconds,
     ttft_answer_s=maybe_seconds,
@@ -58,14 +58,14 @@ stats = st.builds(
     gap_max_s=maybe_seconds,
     silence_s=st.none(),
 )
-costs = st.builds(
+costs = builds(
     Cost,
     amounts,
     st.sampled_from([source for source in CostSource if source is not CostSource.UNKNOWN]),
     st.none() | st.just("2025-01-02"),
     texts,
 ) | st.just(Cost(None, CostSource.UNKNOWN))
-results = st.builds(
+results = builds(
     Result,
     phase=ended,
     finish_reason=st.none() | texts,
@@ -74,10 +74,10 @@ results = st.builds(
     stats=stats,
     cost=costs,
     seams=st.lists(st.integers(0, 12), max_size=2).map(tuple),
-    place=st.none() | st.builds(Place, texts, st.integers(0, 10**6)),
+    place=st.none() | builds(Place, texts, st.integers(0, 10**6)),
     kept=st.booleans(),
 )
-tries = st.builds(
+tries = builds(
     AttemptRecord,
     n=st.integers(1, 9),
     resumes=st.integers(0, 2),
@@ -90,7 +90,7 @@ tries = st.builds(
     status=st.none() | st.integers(100, 599),
     request_id=st.none() | texts,
 )
-runs = st.builds(
+runs = builds(
     RunRecord,
     id=st.uuids().map(str),
     endpoint=texts,
@@ -100,7 +100,7 @@ runs = st.builds(
     began=seconds,
     attempts=st.lists(tries, min_size=1, max_size=2).map(tuple),
 )
-replies = st.builds(
+replies = builds(
     Node,
     id=st.uuids().map(str),
     parent=st.just("question"),

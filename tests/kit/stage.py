@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec.structs import replace
 
 from tests.kit.clock import FakeClock
 from tests.kit.transport import ScriptedTransport
@@ -137,7 +138,7 @@ class Stage:
         assert (wire.open_answers, wire.being_read, self.clock.pending, wire.cancelled_twice) == (0, 0, 0, 0)
 
     def session(self, price: Price | None = None) -> Held:
-        return Held(Session(self.engine, Target(self.endpoint, "m", Settings(), price)))
+        return Held(Session(self.engine, Target(self.endpoint, "m", Settings(), lambda *_: price)))
 
 
 class Held:

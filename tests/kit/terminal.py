@@ -38,6 +38,7 @@ KEYS = {
     "ctrl+end": "\x1b[1;5F",
     "ctrl+c": "\x03",
     "ctrl+j": "\n",
+    "ctrl+l": "\x0c",
     "ctrl+q": "\x11",
 }
 
@@ -130,6 +131,10 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         self._set_size(columns, rows)
         self._screen.resize(rows, columns)
+
+    def overwrite(self, text: str) -> None:
+        """Show what another program writes there."""
+        self._stream.feed(text)
 
     def hang_up(self) -> None:
         """Close the terminal, as a lost connection does."""

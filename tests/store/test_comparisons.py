@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import suppress
-from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from tests.kit import DONE, HANG, Pause, Stage, cut, said, stopped, used
 from tests.kit.desk import Desk, eventually, played, rows, shape, sound

@@ -8,12 +8,12 @@ import sqlite3
 import threading
 import time
 from contextlib import asynccontextmanager, closing
-from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit import DONE, HANG, Cut, Pause, Stage, cut, engine, refusal, said, stopped, thought, used
 from tests.kit.desk import Desk, eventually, played, rows, shape, sound, until

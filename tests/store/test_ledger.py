@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.kit.desk import Desk
 from tui_chat.engine.ledger import Tally
 from tui_chat.store.database import Database
-from tui_chat.store.ledger import QUARTER_S, Ledger
+from tui_chat.store.ledger import QUARTER_S, Ledger, book
 
 D = Decimal
 MIDNIGHT = 1_795_305_600.0 + 5.75 * 3600
@@ -31,6 +31,30 @@ def test_what_costs_nothing_is_not_written_down(desk: Desk) -> None:
     Ledger(desk.database).book(MIDNIGHT, D(0))
     desk.flush()
     assert desk.rows("SELECT count(*) FROM spending") == [(0,)]
+
+
+def test_what_is_long_gone_is_let_go(desk: Desk) -> None:
+    ledger = Ledger(desk.database)
+    ledger.book(MIDNIGHT - 3 * 86_400, D("0.1"))
+    ledger.book(MIDNIGHT, D("0.2"))
+    desk.flush()
+    assert desk.rows("SELECT usd FROM spending") == [("0.2",)]
+
+
+def test_what_dead_programs_have_spent_adds_up(desk: Desk) -> None:
+    for _ in range(2):
+        desk.do(lambda c: book(c, MIDNIGHT, D("0.1")))
+    desk.do(lambda c: book(c, MIDNIGHT, D(0)))
+    Ledger(desk.database).book(MIDNIGHT, D("0.5"))
+    desk.flush()
+    assert Ledger(desk.database).spent_since(MIDNIGHT) == D("0.7")
+
+
+def test_an_amount_on_its_way_to_the_disk_counts_once(desk: Desk) -> None:
+    ledger = Ledger(desk.database)
+    for number in range(1, 200):
+        ledger.book(MIDNIGHT, D("0.01"))
+        assert ledger.spent_since(MIDNIGHT) == number * D("0.01")
 
 
 def test_programs_on_the_same_data_see_each_others_spending(desk: Desk, tmp_path: Path) -> None:

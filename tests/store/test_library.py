@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit.desk import Desk, rows, shape, sound, until
 from tui_chat.domain.ask import Settings

@@ -66,3 +66,18 @@ def test_what_was_spent_lately_is_taken_over(tmp_path: Path) -> None:
     assert Ledger(database).spent_since(now - 3600) == Decimal("0.2500001")
     assert Ledger(database).spent_since(now - 900_000) == Decimal("0.2500001"), "long ago is no day's business"
     database.close()
+
+
+def test_sums_of_all_programs_are_those_of_nobody_at_work(tmp_path: Path) -> None:
+    path = tmp_path / "tui-chat.db"
+    with closing(sqlite3.connect(path)) as c:
+        for statement in (statement for step in STEPS[:4] for statement in step):
+            c.execute(statement)
+        c.execute("PRAGMA user_version = 4")
+        c.execute("INSERT INTO spending VALUES (1900000, '0.25')")
+        c.commit()
+    database = Database(path)
+    ledger = Ledger(database)
+    ledger.book(1_900_000 * 900.0, Decimal("0.5"))
+    assert ledger.spent_since(1_900_000 * 900.0) == Decimal("0.75")
+    database.close()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit import DONE, HANG, Pause, Stage, cut, said, stopped, thought, used
 from tests.kit.desk import Desk, eventually, played, shape, sound
@@ -36,7 +36,7 @@ def begun(
     desk: Desk, *scripts: Any, settings: Settings | None = None, **changes: Any
 ) -> tuple[Stage, Session, Journal]:
     stage = Stage(*scripts, **changes)
-    target = Target(stage.endpoint, "m", settings or Settings(), PRICE)
+    target = Target(stage.endpoint, "m", settings or Settings(), lambda *_: PRICE)
     session = Session(replace(stage.engine, new_id=new_id), target)
     return stage, session, desk.journal(session)
 

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,7 @@ from tui_chat.domain.failure import StoreError
 from tui_chat.store import database as database_module
 from tui_chat.store import salvage, writer
 from tui_chat.store.database import Database
+from tui_chat.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -348,3 +350,15 @@ def test_a_damaged_index_of_the_search_costs_no_turn(filled, hasty):
     assert list(filled.parent.glob("*.damaged-*")) == []
     desk.close()
     assert sound(filled)
+
+
+def test_what_the_day_has_spent_is_carried_over(filled, hasty):
+    desk = Desk(filled.parent).open()
+    Ledger(desk.database).book(1_790_000_000.0, Decimal("0.25"))
+    desk.close()
+    overwrite(filled, leaves(filled, "nodes")[0] * PAGE, bytes(PAGE))
+    desk = Desk(filled.parent).open()
+    desk.do(lambda c: c.execute("UPDATE nodes SET reasoning = 'x'").rowcount)
+    assert Ledger(desk.database).spent_since(1_790_000_000.0 - 900) == Decimal("0.25")
+    assert aside(filled).exists()
+    desk.close()

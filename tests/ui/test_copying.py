@@ -139,13 +139,15 @@ async def test_a_reply_is_copied_as_markdown_as_text_and_by_its_code(chat: Desk)
     await chat.send("/copy")
     assert "sent to the terminal's clipboard" in chat.status
     await chat.send("/copy plain")
+    await chat.until(lambda: len(chat.copied) == 2)
     await chat.send("/copy 2")
+    await chat.until(lambda: len(chat.copied) == 3)
     await chat.press("alt+1")
-    assert "Code block 1" in chat.status
+    await chat.until(lambda: "Code block 1" in chat.status)
     reply = chat.replies[0]
     assert chat.copied == [reply, plain_text(reply), "in a list", "echo 1\n\necho 2"]
     await chat.press("alt+3")
-    assert "no code block 3; it has 2" in chat.status
+    await chat.until(lambda: "no code block 3; it has 2" in chat.status)
     await chat.send("/copy everything")
     assert "/copy plain" in chat.status
     assert len(chat.copied) == 4
@@ -413,6 +415,7 @@ async def test_the_blocks_of_the_newest_reply_show_the_numbers_that_copy_them(ch
     assert numbered()[0].split()[0] == "py"
     for n, code in enumerate(("x = 1", "y = 2", "z = 3"), 1):
         await chat.press(f"alt+{n}")
+        await chat.until(lambda n=n: len(chat.copied) == n)
         assert chat.copied[-1].strip() == code
     await chat.ask("echo no code")
     assert numbered() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -211,3 +212,14 @@ async def test_an_empty_conversation_has_nowhere_to_go(chat: Chat) -> None:
     await chat.press("alt+pageup", "alt+pagedown", "alt+home", "alt+end", "alt+o")
     await find(chat, "x")
     assert "not in this conversation" in chat.status
+
+
+def test_many_hits_in_a_long_turn_take_time_by_their_number() -> None:
+    rows = TurnRows(Turn("t", "assistant", Head("m"), "e " * 150_000), PALETTE, 80)
+    rows.rows()
+    started = time.process_time()
+    places = Search("e").places(rows)
+    assert time.process_time() - started < 1.5
+    assert len(places) == 150_000
+    assert [place.char for place in places[:3]] == [2, 4, 6]
+    assert places[-1].row == rows.content_end - 1

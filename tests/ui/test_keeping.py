@@ -309,6 +309,16 @@ async def test_leaving_with_unsaved_words_is_asked_about(env: dict[str, str], mo
         assert chat.app.is_running
 
 
+async def test_the_figures_have_the_colours_of_the_theme_chosen(env: dict[str, str]) -> None:
+    async with opened(env, "demo-fast") as chat:
+        await chat.ask("echo one")
+        pane = chat.app.screen.query_one(Figures)
+        for theme in ("paper", "night"):
+            await chat.send(f"/theme {theme}")
+            wanted = pane.get_component_styles("figures--figure").partial_rich_style
+            await chat.until(lambda wanted=wanted: any(span.style == wanted for span in pane.render().spans))
+
+
 async def test_a_pane_without_room_is_not_drawn_and_is_whole_once_it_has_some(env: dict[str, str]) -> None:
     async with opened(env, "demo-fast", size=(80, 24)) as chat:
         await chat.ask("echo one")

@@ -7,12 +7,17 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from rich.style import Style
+from textual.strip import Strip
 from textual.widgets import Static
 
 from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
 from tui_chat.demo.server import DemoServer
-from tui_chat.ui.links import LONGEST, Link, NotOpened, links, open_target, shown
+from tui_chat.ui.links import LONGEST, NotOpened, open_target, shown
+from tui_chat.ui.rows import STYLES, Head, Turn, TurnRows
+from tui_chat.ui.rows.links import Link
+from tui_chat.ui.rows.marks import text_of
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.told import Told
 
@@ -67,6 +72,26 @@ https://in-code.test
 """
 
 
+PALETTE = {name: Style(bold=name == "strong") for name in STYLES}
+
+
+def laid_out(text: str, width: int = 100, pieces: int = 10_000) -> TurnRows:
+    rows = TurnRows(Turn("t", "assistant", Head("m")), PALETTE, width)
+    for at in range(0, len(text), pieces):
+        rows.append(text[at : at + pieces], "")
+        rows.advance()
+    rows.rows()
+    return rows
+
+
+def links(text: str) -> list[Link]:
+    return laid_out(text).links
+
+
+def drawn(text: str, width: int = 100) -> list[str]:
+    return [strip.text.replace("\u00a0", " ").strip() for strip in laid_out(text, width).rows()[1:-1]]
+
+
 def test_links_are_found_in_their_order() -> None:
     assert links(TEXT) == [
         Link("the docs", "https://docs.test/a?b=1"),
@@ -79,6 +104,50 @@ def test_links_are_found_in_their_order() -> None:
     ]
     assert links("plain text, http:// and no link") == []
     assert links("only https://bare.test.") == [Link("https://bare.test", "https://bare.test")]
+
+
+def test_links_carry_their_numbers() -> None:
+    assert drawn("[a](https://a.test) and [*b*](https://b.test), [a](https://a.test)") == [
+        "a [1] (https://a.test) and b [2] (https://b.test), a [1] (https://a.test)"
+    ]
+    assert drawn("https://a.test/x. ![b](https://b.test/b.png) <https://a.test/x>") == [
+        "https://a.test/x [1]. [b] https://b.test/b.png [2] https://a.test/x [1]"
+    ]
+    assert drawn("no `https://a.test` in code, no [b] without a target") == [
+        "no https://a.test in code, no [b] without a target"
+    ]
+
+
+@pytest.mark.parametrize("width", [7, 10, 20, 22, 23, 24, 25, 100])
+@pytest.mark.parametrize(
+    "text", ["See https://a.test/with/words and", "漢字[漢字](https://a.test)漢字", "[word](a) [b](b)"]
+)
+def test_a_number_is_no_text_wherever_the_row_breaks(text: str, width: int) -> None:
+    rows = laid_out(text, width).rows()[1:-1]
+    assert text_of(rows) == "\n".join(strip.text.strip() for strip in laid_out(text, 900).rows()[1:-1]).replace(
+        "\u00a0[1]", ""
+    ).replace("\u00a0[2]", "")
+
+
+def test_a_number_stays_while_more_text_comes() -> None:
+    text = "".join(f"{n} [link](https://x.test/{n % 40}) and https://y.test/{n}\n\n" for n in range(60))
+    rows = TurnRows(Turn("t", "assistant", Head("m")), PALETTE, 100)
+    frozen: list[Strip] = []
+    for at in range(0, len(text), 37):
+        rows.append(text[at : at + 37], "")
+        rows.advance()
+        now = rows._body.frozen  # pyright: ignore[reportPrivateUsage]
+        assert [list(strip) for strip in now[: len(frozen)]] == [list(strip) for strip in frozen]
+        frozen = now[:]
+    assert rows.links == links(text)
+    assert len(rows.links) == 100
+    assert [strip.text for strip in rows.rows()] == [strip.text for strip in laid_out(text).rows()]
+
+
+def test_a_definition_after_its_use_counts_in_the_place_of_the_use() -> None:
+    text = "[late] and https://x.test\n\nmore\n\n[late]: https://late.test\n"
+    for pieces in (1, 7, 1_000):
+        assert [link.target for link in laid_out(text, pieces=pieces).links] == ["https://late.test", "https://x.test"]
 
 
 @pytest.mark.parametrize(
@@ -132,8 +201,10 @@ def test_without_a_browser_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None
 # the screen
 
 
-async def test_links_are_listed_by_number(chat: Chat) -> None:
+async def test_links_are_listed_by_the_numbers_they_carry(chat: Chat) -> None:
     await chat.ask("echo [one](https://one.test) https://two.test/[/red]")
+    rows = [strip.text.replace("\u00a0", " ") for strip in chat.app.screen._compositor.render_strips()]  # pyright: ignore[reportPrivateUsage]
+    assert any("one [1] (https://one.test) https://two.test/[/red [2]" in row for row in rows)
     await chat.send("/links")
     await chat.until(lambda: isinstance(chat.app.screen, Told))
     text = "\n".join(str(static.content) for static in chat.app.screen.query(Static))

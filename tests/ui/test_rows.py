@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from textual.strip import Strip
 
 from tui_chat.demo.models import HOSTILE, hostile_content
 from tui_chat.domain.hostile import is_control
+from tui_chat.ui.cells import columns
 from tui_chat.ui.rows import STYLES, Block, Head, Note, Turn, TurnRows
 from tui_chat.ui.rows.blocks import Blocks
 from tui_chat.ui.rows.inline import Inline
@@ -23,7 +25,7 @@ from tui_chat.ui.rows.lines import Lines
 from tui_chat.ui.rows.marks import decor, no_line
 from tui_chat.ui.rows.parsing import parse
 from tui_chat.ui.rows.rest import Open
-from tui_chat.ui.rows.runs import clusters, fold, wrap
+from tui_chat.ui.rows.runs import NARROW, clusters, fold, wrap
 from tui_chat.ui.rows.runs import strip as row_of
 
 PALETTE = {name: Style(color=f"color({16 + place})") for place, name in enumerate(STYLES)}
@@ -81,9 +83,9 @@ def style_of(text: str, part: str) -> Style | None:
         ("> a\n> b\n>> c", ["▎ a", "▎ b", "▎", "▎ ▎ c"]),
         ("> a\nlazy", ["▎ a", "▎ lazy"]),
         ("---", ["─" * WIDTH]),
-        ("[text](https://x.test/y)", ["text (https://x.test/y)"]),
-        ("<https://x.test/y>", ["https://x.test/y"]),
-        ("![alt](https://x.test/p.png)", ["[alt] https://x.test/p.png"]),
+        ("[text](https://x.test/y)", ["text\u00a0[1] (https://x.test/y)"]),
+        ("<https://x.test/y>", ["https://x.test/y\u00a0[1]"]),
+        ("![alt](https://x.test/p.png)", ["[alt] https://x.test/p.png\u00a0[1]"]),
         ("<b>html</b> &amp; &lt;", ["<b>html</b> & <"]),
         ("<script>\nx\n</script>", ["<script>", "x", "</script>"]),
         ("\\*no\\*", ["*no*"]),
@@ -101,12 +103,12 @@ def test_elements(text: str, lines: list[str]) -> None:
 
 
 def test_styles_come_from_the_palette() -> None:
-    text = "plain **bold** `code` [link](https://x.test)"
+    text = "plain **bold** `code` [link](https://x.t)"
     assert style_of(text, "plain") == PALETTE["prose"]
     assert style_of(text, "bold") == PALETTE["prose"] + PALETTE["strong"]
     assert style_of(text, "code") == PALETTE["prose"] + PALETTE["code"]
     assert style_of(text, "link") == PALETTE["prose"] + PALETTE["link"]
-    assert style_of(text, "(https://x.test)") == PALETTE["dim"]
+    assert style_of(text, "(https://x.t)") == PALETTE["dim"]
     assert style_of("# Title", "Title") == PALETTE["heading"]
     assert style_of("> quoted", "▎") == decor(PALETTE["quote"])
 
@@ -344,7 +346,7 @@ def test_a_link_definition_that_comes_late_is_brought_in() -> None:
     assert texts([*block.frozen, *block.tail]) == ["  see [it]", "", "  between", "", "  end"]
     while not block.settle():
         pass
-    assert texts([*block.frozen, *block.tail]) == ["  see it (https://x.test)", "", "  between", "", "  end"]
+    assert texts([*block.frozen, *block.tail]) == ["  see it\u00a0[1] (https://x.test)", "", "  between", "", "  end"]
 
 
 LONG = {
@@ -470,6 +472,12 @@ def test_wide_characters_break_anywhere_but_before_a_full_stop() -> None:
 
 def test_what_belongs_together_is_not_torn_apart() -> None:
     assert clusters("e\u0301👩‍👩‍👧🇻🇳🇩🇪❤\ufe0fx") == ["e\u0301", "👩‍👩‍👧", "🇻🇳", "🇩🇪", "❤\ufe0f", "x"]
+
+
+def test_what_counts_as_narrow_takes_one_cell_and_joins_nothing() -> None:
+    narrow = [char for char in map(chr, range(0x20, 0x11000)) if NARROW.fullmatch(char)]
+    assert all(columns(char) == 1 and not unicodedata.category(char).startswith("M") for char in narrow)
+    assert clusters("".join(narrow)) == narrow
 
 
 @settings(deadline=None)

@@ -486,3 +486,11 @@ async def test_a_retry_is_a_version_beside_the_first(chat: Chat) -> None:
     assert "no other version" in chat.status
     await chat.press("alt+right")
     assert conversation.head == head
+
+
+async def test_lines_that_are_too_long_end_with_an_ellipsis(chat: Chat) -> None:
+    await chat.pilot.resize_terminal(60, 20)
+    await chat.ask(f"echo {'words of a title ' * 9}")
+    rows = [strip.text for strip in chat.app.screen._compositor.render_strips()]  # pyright: ignore[reportPrivateUsage]
+    assert rows[0].rstrip().endswith("…")
+    assert rows[-1].rstrip().endswith("…")

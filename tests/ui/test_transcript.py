@@ -411,7 +411,7 @@ async def test_a_link_whose_definition_comes_late_is_one_in_the_end() -> None:
         transcript.dress("live", Head("model", "done"), ())
         await settle(transcript)
         transcript.paint()
-        assert transcript.seen()[1] == "  see it (https://x.test)"
+        assert transcript.seen()[1] == "  see it\u00a0[1] (https://x.test)"
         assert transcript.cells == transcript.whole()
 
 

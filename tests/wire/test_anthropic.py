@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.kit.cuts import check_cuts, check_sane, decode
 from tests.kit.fixtures_anthropic import END, KEY_SOURCE, STREAMS, say_text, stop

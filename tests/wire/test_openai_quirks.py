@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.kit.fixtures_openai import KEY_SOURCE, delta, fault, say_text, skipped, sse, stop, usage
 from tui_chat.domain.ask import Ask, Continuation, Message, Settings, Way

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Ask, Message, Settings
 from tui_chat.domain.endpoint import Endpoint, Secret

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.kit.fixtures_openai import KEY_SOURCE, sse
 from tests.kit.fixtures_responses import ID, STREAMS, created, ended, event, named, response, said

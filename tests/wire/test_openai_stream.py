@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.kit.fixtures_openai import DEEP, KEY_SOURCE, STREAMS, say_text, sse, stop
 from tui_chat.domain.draft import Draft

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.kit.building import builds
 from tui_chat.domain.ask import Continuation, Message, Place, Settings, Way
 from tui_chat.domain.endpoint import RetryPolicy, Timeouts
 from tui_chat.domain.failure import Failure, Kind, RecordingError, TuiChatError
@@ -32,8 +33,8 @@ NAME = "some.rec"
 HEADER = encode(header(1_700_000_000.25, "1.2.3"))
 seconds = st.floats(0, 1e6).map(lambda s: round(s, 6))
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-messages = st.lists(st.builds(Message, st.sampled_from(["user", "assistant"]), text), min_size=1, max_size=3).map(tuple)
-failures = st.builds(
+messages = st.lists(builds(Message, st.sampled_from(["user", "assistant"]), text), min_size=1, max_size=3).map(tuple)
+failures = builds(
     Failure,
     st.sampled_from(Kind),
     text,
@@ -44,7 +45,7 @@ failures = st.builds(
     st.none() | text,
 )
 wire_headers = st.dictionaries(text, text, max_size=3)
-some_settings = st.builds(
+some_settings = builds(
     Settings,
     st.none() | text,
     st.none() | st.floats(0, 2),
@@ -54,10 +55,10 @@ some_settings = st.builds(
     st.lists(text, max_size=2).map(tuple),
     st.none() | text,
 )
-continuations = st.builds(
-    Continuation, text, text, st.none() | st.builds(Place, text, st.integers(0, 99)), st.none() | st.sampled_from(Way)
+continuations = builds(
+    Continuation, text, text, st.none() | builds(Place, text, st.integers(0, 99)), st.none() | st.sampled_from(Way)
 )
-asks = st.builds(
+asks = builds(
     AskLine,
     ask=st.just(1),
     at=seconds,
@@ -70,16 +71,16 @@ asks = st.builds(
     stream=st.booleans(),
     continuation=st.none() | continuations,
     refused=st.lists(text, max_size=2).map(tuple),
-    timeouts=st.builds(Timeouts, seconds, seconds, seconds, seconds),
-    retry=st.builds(RetryPolicy, st.integers(1, 9), seconds, seconds),
+    timeouts=builds(Timeouts, seconds, seconds, seconds, seconds),
+    retry=builds(RetryPolicy, st.integers(1, 9), seconds, seconds),
 )
-requests = st.builds(RequestLine, st.just(1), seconds, text, text, text, text, wire_headers, text)
-answers = st.builds(
+requests = builds(RequestLine, st.just(1), seconds, text, text, text, text, wire_headers, text)
+answers = builds(
     AnswerLine, st.just(1), seconds, st.integers(100, 599), wire_headers, st.none() | seconds, st.none() | text
 )
 pieces = st.lists(st.tuples(seconds, st.binary(max_size=40)), max_size=5)
-ends = st.builds(EndLine, st.just(1), seconds, st.sampled_from(["whole", "closed", "broken"]), st.none() | failures)
-ended = st.builds(
+ends = builds(EndLine, st.just(1), seconds, st.sampled_from(["whole", "closed", "broken"]), st.none() | failures)
+ended = builds(
     EndedLine, st.just(1), seconds, st.sampled_from(["completed", "cancelled", "failed"]), st.none() | failures
 )
 

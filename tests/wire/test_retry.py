@@ -38,6 +38,30 @@ HEADERS: dict[str, tuple[dict[str, str], float | None]] = {
     "date gone by": ({"retry-after": "Wed, 21 Oct 2015 07:00:00 GMT"}, None),
     "date at the end of time": ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None),
     "date of a year too long": ({"retry-after": "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"}, None),
+    "requests used up": ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0.5s"}, 360.5),
+    "milliseconds of a limit": ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "20ms"}, 0.02),
+    "the longest of the limits": (
+        {
+            "x-ratelimit-remaining-requests": "0",
+            "x-ratelimit-reset-requests": "1s",
+            "x-ratelimit-remaining-tokens": "0",
+            "x-ratelimit-reset-tokens": "3s",
+        },
+        3.0,
+    ),
+    "limits with something left": ({"x-ratelimit-remaining-tokens": "9", "x-ratelimit-reset-tokens": "3s"}, None),
+    "Retry-After before the limits": (
+        {"retry-after": "2", "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "3s"},
+        2.0,
+    ),
+    "a limit that ends at a moment": (
+        {"anthropic-ratelimit-tokens-remaining": "0", "anthropic-ratelimit-tokens-reset": "2015-10-21T07:28:12Z"},
+        12.0,
+    ),
+    "a limit in epoch milliseconds": ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1445412485000"}, 5.0),
+    "a limit in seconds": ({"ratelimit-remaining": "0", "ratelimit-reset": "40"}, 40.0),
+    "a limit that has ended": ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1445412479"}, None),
+    "a limit that is garbage": ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "3 soon"}, None),
     "date that is none": ({"retry-after": "Wed, 99 Oct 2015 25:61:00 GMT"}, None),
 }
 
@@ -50,7 +74,8 @@ def test_retry_after(name: str) -> None:
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_header_gives_a_wait_that_can_be_told(value: str, date: str) -> None:
-    seconds = retry_after({"retry-after": value, "date": date, "retry-after-ms": date}, NOW)
+    limit = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": date}
+    seconds = retry_after({"retry-after": value, "date": date, "retry-after-ms": date} | limit, NOW)
     assert seconds is None or 0 < seconds < 1e9
     if seconds is not None:
         assert clock_time(NOW + seconds).endswith(" UTC")

@@ -6,10 +6,12 @@ import asyncio
 import os
 import stat
 import sys
-from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.cli.common import NEWEST, Common, amount, common, continuing, looks_like_id
 from tui_chat.cli.exits import ExitCode, exit_of_kind
@@ -72,16 +74,14 @@ def command(
     return run_until_signal(lambda: _ask(common, choice, what, cap, as_json=as_json, stats=stats))
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A question, and the conversation that it goes on with: an id, NEWEST, or None for a new one."""
 
     text: str
     continued: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Struct, frozen=True):
     """The rest of an answer, by its run."""
 
     run: str

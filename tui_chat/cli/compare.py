@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from tui_chat.cli.ask import piped, question
 from tui_chat.cli.common import Common, amount, common
@@ -97,8 +97,7 @@ def command(
     return run_until_signal(lambda: _compare(common, order))
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What the command line asked for."""
 
     prompt: str

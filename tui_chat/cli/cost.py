@@ -6,31 +6,31 @@ import csv
 import io
 import os
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
+from msgspec import Struct
 
 from tui_chat.cli.common import Common, common
+from tui_chat.cli.cost_output import fields_of, print_rows, savings, spreadsheet_cell
+from tui_chat.cli.cost_traffic import compare
 from tui_chat.cli.exits import ExitCode
 from tui_chat.cli.output import complain, print_json, print_line
+from tui_chat.cli.spans import span
 from tui_chat.domain.events import Usage
 from tui_chat.domain.failure import ConfigError, UsageError
-from tui_chat.domain.figures import NONE, USD, in_both, tokens
-from tui_chat.domain.pricing import ANY_MODEL, find_price
-from tui_chat.domain.whatif import ARTICLE, Offer, Request, Row, saving, what_if
+from tui_chat.domain.figures import USD, tokens
+from tui_chat.domain.whatif import ARTICLE, Offer, Request, what_if
 from tui_chat.domain.words import say
-from tui_chat.store.config import DEMO, load
+from tui_chat.store.config import load
 from tui_chat.store.price_import import import_prices
-from tui_chat.store.prices import PRICE_SOURCE
-from tui_chat.store.state import load_state
+from tui_chat.wiring.offers import offers, priced_models, usual_models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tui_chat.domain.whatif import Row
     from tui_chat.store.config import Config
 
@@ -43,8 +43,7 @@ COLUMNS = ("model", "provider", "usd", "ratio", "saving_pct", "checked", "source
 _COUNT = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?)([kmbg]?)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Whose prices to compare."""
 
     models: tuple[str, ...]
@@ -61,6 +60,10 @@ class Choice:
 @click.option("--against", metavar="MODEL", help="The model that ratio and saving refer to; else the dearest.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--history", is_flag=True, help="Instead of --tokens: all requests that were made, at their times.")
+@click.option("--conversation", metavar="ID", help="Instead of --tokens: the requests of a conversation.")
+@click.option("--since", metavar="DATE", help="Of the requests those from this day, month or year on: 2026-11.")
+@click.option("--until", metavar="DATE", help="And those to the end of this one.")
 @common
 @click.pass_context
 def command(
@@ -72,6 +75,10 @@ def command(
     against: str | None,
     form: str,
     as_json: bool,
+    history: bool,
+    conversation: str | None,
+    since: str | None,
+    until: str | None,
 ) -> int | None:
     """Compare what the same tokens cost at different models, the dearest first.
 
@@ -79,13 +86,27 @@ def command(
     """
     if ctx.invoked_subcommand is not None:
         return None
+    form = "json" if as_json else form
+    if history or conversation is not None or since or until:
+        _refuse_both(ctx)
+        names = ctx.meta.get(MODELS) or ((common.model,) if common.model else ())
+        days = span(since, until)
+        compare(names, conversation, days, everything=everything, against=against, endpoint=common.endpoint, form=form)
+        return ExitCode.DONE
     usage = Usage(input=_count(given, "--input-tokens"), output=_count(output, "--tokens"))
     config = _config()
     choice = Choice(ctx.meta.get(MODELS) or ((common.model,) if common.model else ()), everything, against)
     offers = _offers(config, common, choice)
     rows = what_if([Request(usage, many=True)], offers, against)
-    _print(rows, usage, config, "json" if as_json else form)
+    _print(rows, usage, config, form)
     return ExitCode.DONE
+
+
+def _refuse_both(ctx: click.Context) -> None:
+    """Tokens that were made and tokens that are made up cannot be compared at once. Raises UsageError."""
+    for name, option in (("output", "--tokens"), ("given", "--input-tokens")):
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(say("usage.measured", option=option))
 
 
 def _all_models(ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> str | None:
@@ -143,45 +164,9 @@ def _count(text: str, option: str) -> int:
 
 
 def _offers(config: Config, common: Common, choice: Choice) -> list[Offer]:
-    if choice.all:
-        names: Iterable[str] = _models(config)
-    else:
-        names = choice.models or (*ARTICLE, *_in_use(config))
+    names = priced_models(config) if choice.all else choice.models or usual_models(config)
     extra = (choice.reference,) if choice.reference else ()
-    return [_offer(config, common, name) for name in dict.fromkeys((*names, *extra))]
-
-
-def _models(config: Config) -> list[str]:
-    """The names of models that have a price, each once: not again for a host that asks the same."""
-    prices = config.prices
-    return [
-        name
-        for name, price in prices.items()
-        if not name.endswith(f"/{ANY_MODEL}")
-        and not name.startswith(f"{DEMO}/")
-        and prices.get(name.partition("/")[2]) is not price
-    ]
-
-
-def _in_use(config: Config) -> Iterable[str]:
-    """The models that the user has named: in config.toml, and last on screen."""
-    named = [
-        config.default.model,
-        *(profile.model for profile in config.profiles.values()),
-        load_state(config.env).model,
-    ]
-    own = [name for name in _models(config) if config.prices[name].source == PRICE_SOURCE]
-    return [name for name in (*named, *own) if name]
-
-
-def _offer(config: Config, common: Common, name: str) -> Offer:
-    """A model at today's price; `X/Y` is a model of the endpoint X where there is one of that name."""
-    endpoint, slash, model = name.partition("/")
-    if common.endpoint is None and slash and config.knows(endpoint):
-        price = find_price(config.prices, endpoint, model)
-    else:
-        price = find_price(config.prices, common.endpoint or "", name)
-    return Offer(name, None if price is None else price.on(datetime.now(UTC).date().isoformat()))
+    return offers(config, (*names, *extra), datetime.now(UTC).date().isoformat(), common.endpoint)
 
 
 def _print(rows: list[Row], usage: Usage, config: Config, form: str) -> None:
@@ -194,39 +179,12 @@ def _print(rows: list[Row], usage: Usage, config: Config, form: str) -> None:
 
 
 def _as_object(rows: list[Row], usage: Usage, config: Config) -> dict[str, Any]:
-    priced = [row for row in rows if row.usd is not None]
     return {
         "tokens": {"input": usage.input, "output": usage.output},
         "currency": config.currency.code,
         "per_usd": config.currency.per_usd,
-        "rows": [_fields(row, config) for row in rows],
-        "cheapest": {"model": priced[-1].model, "saves_pct": _savings(priced)} if priced else None,
-    }
-
-
-def _fields(row: Row, config: Config) -> dict[str, Any]:
-    price = row.price
-    return {
-        "model": row.model,
-        "provider": price.provider if price is not None else None,
-        "usd": row.usd,
-        "ratio": row.ratio,
-        "saving_pct": row.saving_pct,
-        "checked": price.checked if price is not None else None,
-        "source": price.source if price is not None else None,
-        "when": row.when or None,
-        "note": price.note or None if price is not None else None,
-        "amount": None if row.usd is None else row.usd * config.currency.per_usd,
-    }
-
-
-def _savings(priced: list[Row]) -> dict[str, Decimal | None]:
-    """Per cent that the cheapest costs less than each of the others."""
-    *others, cheapest = priced
-    return {
-        f"{row.model} {row.when}".strip(): saving(cheapest.usd, row.usd)
-        for row in others
-        if row.usd is not None and cheapest.usd is not None
+        "rows": [fields_of(row, config.currency) for row in rows],
+        "cheapest": savings(rows),
     }
 
 
@@ -237,49 +195,18 @@ def _print_csv(rows: list[Row], config: Config) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        fields = _fields(row, config)
+        fields = fields_of(row, config.currency)
         fields[local] = fields["usd"] if local == USD.lower() else fields["amount"]
-        writer.writerow(_cell(fields[name]) for name in columns)
+        writer.writerow(spreadsheet_cell(fields[name]) for name in columns)
     print_line(out.getvalue().removesuffix("\n"))
-
-
-def _cell(value: object) -> str:
-    """Amounts without exponents; text that a spreadsheet would take for a formula stands behind an apostrophe."""
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def _print_table(rows: list[Row], usage: Usage, config: Config) -> None:
     print_line(say("cost.traffic", input=tokens(usage.input), output=tokens(usage.output)))
-    lines = [say("cost.columns").split(" | "), *(_line(row, config) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    for model, provider, *figures, checked, note in lines:
-        right = (f"{cell:>{width}}" for cell, width in zip(figures, widths[2:-2], strict=True))
-        cells = (f"{model:<{widths[0]}}", f"{provider:<{widths[1]}}", *right, f"{checked:<{widths[-2]}}", note)
-        print_line("  ".join(cells).rstrip())
-    _print_savings([row for row in rows if row.usd is not None])
-
-
-def _line(row: Row, config: Config) -> list[str]:
-    price = row.price
-    return [
-        row.model,
-        (price.provider if price is not None else None) or NONE,
-        in_both(row.usd, config.currency) if row.usd is not None else "price?",
-        NONE if row.ratio is None else f"{row.ratio:f}",
-        NONE if row.saving_pct is None else f"{row.saving_pct:f} %",
-        (price.checked if price is not None else None) or NONE,
-        "; ".join(text for text in (row.when, price.note if price is not None else "") if text),
-    ]
-
-
-def _print_savings(priced: list[Row]) -> None:
-    if len(priced) > len(ARTICLE) * 2 or not priced or not priced[-1].usd:
+    print_rows(rows, config.currency)
+    saved = savings(rows)
+    if saved is None or len(saved["saves_pct"]) >= len(ARTICLE) * 2:
         return
-    for name, percent in _savings(priced).items():
-        if percent:
-            print_line(say("cost.saves", cheapest=priced[-1].model, percent=f"{percent:f}", other=name))
+    for name, percent in saved["saves_pct"].items():
+        if percent and percent != 100:
+            print_line(say("cost.saves", cheapest=saved["model"], percent=f"{percent:f}", other=name))

@@ -15,6 +15,7 @@ COMMANDS = {
     "show": "Print a conversation, with its runs.",
     "export": "Write conversations to a file: Markdown, JSON or HTML.",
     "import": "Take conversations in: our JSON, or ChatGPT's or Claude's export.",
+    "stats": "Sum up cost, tokens and speed by model, endpoint or day.",
     "delete": "Delete conversations; for a week --undo brings them back.",
 }
 
@@ -22,7 +23,7 @@ COMMANDS = {
 @click.group("history", cls=Commands, table=COMMANDS, prefix="tui_chat.cli.history_", invoke_without_command=True)
 @common
 def command(common: Common) -> None:
-    """List, search, show, export, import and delete conversations. The beginning of an ID stands for all of it."""
+    """List, search, show, export, import, delete and sum up conversations. The beginning of an ID stands for it."""
     ctx = click.get_current_context()
     if ctx.invoked_subcommand is None:
         raise UsageError(say("usage.group", group="history", commands=", ".join(COMMANDS)))

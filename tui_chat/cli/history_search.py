@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.history_list import SCREENFUL, terminal_width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -21,6 +22,7 @@ from tui_chat.domain.words import say
 COMMANDS = {
     "ask": "Ask one question and print the answer as it streams.",
     "compare": "Ask several models or settings side by side.",
+    "batch": "Ask many prompts from a file, several at a time, and resume where it ended.",
     "history": "List, search, show, export, import and delete conversations.",
     "models": "List the models that endpoints offer; this also tests the key.",
     "cost": "Compare what the same tokens cost at different models, or import a price list.",
@@ -47,6 +49,8 @@ def tui_chat(common: Common, continued: str | None) -> int | None:
         if continued is not None:
             raise UsageError(say("usage.continue_where"))
         return None
+    # Nothing of what a start makes is garbage; the screen turns it on again.
+    gc.disable()
     # The screen's imports are paid for here alone.
     from tui_chat.cli.screen import run
 

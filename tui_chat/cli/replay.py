@@ -13,11 +13,11 @@ import click
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.exits import ExitCode, worst
 from tui_chat.cli.output import complain, print_json
-from tui_chat.cli.results import ask_object
 from tui_chat.cli.running import opened, run_until_signal
 from tui_chat.cli.telling import Teller
 from tui_chat.domain.failure import UsageError
 from tui_chat.domain.words import say
+from tui_chat.wiring.results import ask_object
 
 if TYPE_CHECKING:
     from tui_chat.engine.replay import Player

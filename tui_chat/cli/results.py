@@ -1,4 +1,4 @@
-"""One run as the contract's JSON object, and as a line of figures."""
+"""A question that was never sent as the contract's JSON object, and a run as a line of figures."""
 
 from __future__ import annotations
 
@@ -11,27 +11,7 @@ from tui_chat.wire.forms import CostForm, ErrorForm, TimingForm, UsageForm
 
 if TYPE_CHECKING:
     from tui_chat.domain.failure import Failure
-    from tui_chat.engine.session import Reply
-
-
-def ask_object(reply: Reply, *, saved: bool = False) -> dict[str, Any]:
-    """The object `ask --json` prints; unknown is None, never 0. A run that is not saved cannot be named."""
-    draft, stats = reply.draft, reply.stats()
-    return {
-        "text": draft.text,
-        "reasoning": draft.reasoning or None,
-        "endpoint": reply.target.endpoint.name,
-        "model": reply.target.model,
-        "finish_reason": draft.finish_reason,
-        "state": draft.phase.value,
-        "attempts": stats.attempts,
-        "usage": UsageForm.of(stats),
-        "timing": TimingForm.of(stats),
-        "cost": CostForm.of(reply.cost()),
-        "skipped": draft.skipped,
-        "run": reply.run.id if saved else None,
-        "error": None if draft.failure is None else ErrorForm.of(draft.failure),
-    }
+    from tui_chat.wiring.results import Answered
 
 
 def unsent_object(failure: Failure | None, endpoint: str | None, model: str | None) -> dict[str, Any]:
@@ -53,7 +33,7 @@ def unsent_object(failure: Failure | None, endpoint: str | None, model: str | No
     }
 
 
-def figures_line(reply: Reply) -> str:
+def figures_line(reply: Answered) -> str:
     """`demo/demo-fast · done · 3.2 s · TTFT 210 ms · in 12 · out 412 · 88.1 tok/s · $0.0012`."""
     stats, draft = reply.stats(), reply.draft
     usage = stats.usage

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from tui_chat.cli.exits import ExitCode, exit_of, exit_of_kind
 from tui_chat.cli.output import Answer, OutputLost, complain, print_json
-from tui_chat.cli.results import ask_object, figures_line, unsent_object
+from tui_chat.cli.results import figures_line, unsent_object
 from tui_chat.domain import events
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.figures import seconds
 from tui_chat.domain.words import say
 from tui_chat.engine.budget import unsent
+from tui_chat.wiring.results import ask_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,8 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui_chat.cli.exits import ExitCode
 from tui_chat.cli.findings import Page, check_object

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from statistics import median
+
+from msgspec import Struct, field
 
 from tui_chat.domain.checkup import Check
 from tui_chat.domain.words import say
@@ -78,8 +79,7 @@ COLOUR_TERMS = ("truecolor", "24bit")
 UTF8 = re.compile(r"utf-?8$", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What the screen would like an option of tmux to be."""
 
     good: Callable[[str], bool]
@@ -111,8 +111,7 @@ TMUX_OPTIONS: dict[str, Wish | None] = {
 """None: looked at only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known of a terminal; None: not asked."""
 
     env: Mapping[str, str]
@@ -260,7 +259,9 @@ def _judge_clipboard(facts: Facts) -> Finding:
         shown = say("terminal.clipboard_tmux", setting=setting or "?")
         return _finding(None if setting is None else setting == "on", shown)
     if facts.multiplexer == "screen":
-        return _finding(None, say("terminal.clipboard_screen"), say("terminal.without_clipboard"))
+        if not facts.term.startswith("screen"):
+            return _finding(None, say("terminal.clipboard_unwrapped", term=facts.term), say("terminal.clipboard_term"))
+        return _finding(None, say("terminal.clipboard_screen"), say("terminal.clipboard_hint"))
     who = WHO_REPORT.search(facts.replies or b"")
     if who is not None and b"52" in who[1].split(b";"):
         return _finding(True, say("terminal.clipboard_said"))

@@ -4,8 +4,9 @@ import hashlib
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import cycle, islice
+
+from msgspec import Struct
 
 from tui_chat.demo import tour
 from tui_chat.demo.models import MODELS
@@ -22,8 +23,7 @@ _WORD = re.compile(r"[\w/]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s|(?<=[。！？])|\n\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A text and the topic it is about."""
 
     topic: str

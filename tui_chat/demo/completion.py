@@ -3,10 +3,11 @@
 import asyncio
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
 from typing import assert_never
+
+from msgspec import Struct
 
 from tui_chat.demo import dialect
 from tui_chat.demo.answers import answer, reasoning, stable_hash
@@ -177,8 +178,7 @@ class Pace:
         await asyncio.sleep(STALL_SECONDS / self._speed if self._speed else _UNPACED_STALL_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Performance:
+class Performance(Struct, frozen=True):
     """Everything that is needed to play one reply onto a connection."""
 
     connection: Connection

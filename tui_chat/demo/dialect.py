@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
+from msgspec import Struct
 
 from tui_chat.demo.http11 import HttpError
 from tui_chat.demo.models import MODELS, Reply
@@ -89,8 +89,7 @@ def _param(message: str) -> str | None:
     return found[1] if found else None
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Token counts; `cached` is part of `prompt`, `reasoning` is part of `completion`."""
 
     prompt: int
@@ -108,8 +107,7 @@ class Usage:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """Writes the chunks, or the whole answer, of one completion. `created` is in Unix seconds."""
 
     id: str

@@ -6,9 +6,10 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+
+from msgspec import Struct
 
 HEAD_LIMIT = 65_536
 BODY_LIMIT = 32 * 1024 * 1024
@@ -46,8 +47,7 @@ class HttpError(Exception):
         self.headers = dict(headers or {})
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The request line and the headers; header names are lower-case."""
 
     method: str

@@ -5,8 +5,9 @@ A behaviour is a script, a sequence of steps on a time line; the server plays it
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from tui_chat.demo.tokens import pieces
 
@@ -27,8 +28,7 @@ class Fault(Enum):
     GARBAGE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class DemoModel:
+class DemoModel(Struct, frozen=True):
     """One entry of the model list. Speeds are those of a server with `speed=1`."""
 
     id: str
@@ -68,8 +68,7 @@ MODELS = (
 MODELS_BY_ID = {model.id: model for model in MODELS}
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What a model is going to say, in tokens, and why it ends."""
 
     reasoning: tuple[str, ...]
@@ -88,51 +87,43 @@ class Reply:
         return Reply(self.reasoning[:max_tokens], self.content[:left], "length")
 
 
-@dataclass(frozen=True, slots=True)
-class KeepAlive:
+class KeepAlive(Struct, frozen=True):
     """A comment that carries nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Struct, frozen=True):
     """The chunk that only names the role."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     text: str
     reasoning: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+class Malformed(Struct, frozen=True):
     """An event whose data is no JSON."""
 
     data: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Struct, frozen=True):
     """The connection breaks, after these characters of an unfinished token."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stall:
+class Stall(Struct, frozen=True):
     """From here on only keep-alives."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True):
     reason: str
 
 
 Action = KeepAlive | Begin | Token | Malformed | Reset | Stall | Finish
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """An action and its time, in seconds since the start at `speed=1`."""
 
     at: float

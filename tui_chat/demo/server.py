@@ -3,12 +3,14 @@
 import asyncio
 import math
 import random
+import socket
 import time
 from contextlib import suppress
-from dataclasses import replace
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+from msgspec.structs import replace
 
 from tui_chat.demo.completion import (
     Pace,
@@ -75,11 +77,15 @@ class DemoServer:
         """How many connections are open."""
         return len(self._handlers)
 
-    async def start(self, port: int = 0) -> None:
-        """Listen; port 0 takes a free one. Raises OSError when the port is taken."""
+    async def start(self, port: int = 0, sock: socket.socket | None = None) -> None:
+        """Listen; port 0 takes a free one. On a `sock` that listens already, answer who has called meanwhile.
+
+        Raises OSError when the port is taken.
+        """
         if self._server is not None:
             raise RuntimeError("the demo server is running")
-        self._server = await asyncio.start_server(self._accept, HOST, port)
+        where: dict[str, Any] = {"host": HOST, "port": port} if sock is None else {"sock": sock}
+        self._server = await asyncio.start_server(self._accept, **where)
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:

@@ -1,10 +1,9 @@
 """The texts of the guided tour. `{models}` stands for the table of demo models."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(Struct, frozen=True):
     """One answer: a heading, one of several openings, the body, one of several closings.
 
     A message is about the topic whose keywords (words or phrases, lower-case) it holds most of.

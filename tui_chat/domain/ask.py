@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +17,7 @@ if TYPE_CHECKING:
 Role = Literal["user", "assistant"]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """How to answer; None leaves the choice to the server."""
 
     system: str | None = None
@@ -32,15 +33,14 @@ class Settings:
         """These settings where they say something, `base` elsewhere; extra bodies are merged."""
         empty = Settings()
         said = {
-            f.name: value
-            for f in fields(self)
-            if (value := getattr(self, f.name)) != getattr(empty, f.name) and f.name != "extra_body"
+            name: value
+            for name in self.__struct_fields__
+            if (value := getattr(self, name)) != getattr(empty, name) and name != "extra_body"
         }
         return replace(base, **said, extra_body={**base.extra_body, **self.extra_body})
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     role: Role
     text: str
 
@@ -65,8 +65,7 @@ class Way(StrEnum):
         return self in (Way.STREAM, Way.PREFIX, Way.CONTINUE)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where in a stream that the server keeps one has read to."""
 
     stream: str
@@ -75,8 +74,7 @@ class Place:
     """Number of the last event that was read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Continuation:
+class Continuation(Struct, frozen=True):
     """What an answer goes on from: what came so far, and how to ask for the rest."""
 
     text: str
@@ -86,8 +84,7 @@ class Continuation:
     """None until the engine has chosen one; a codec is only asked with a way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """One question to one model at one endpoint."""
 
     endpoint: Endpoint

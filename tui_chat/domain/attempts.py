@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tui_chat.domain.draft import Phase
-from tui_chat.domain.events import Attempt, Cancelled, Completed, Connected, Ended, Failed, Stamped, Usage, Waiting
+from tui_chat.domain.events import (
+    Attempt,
+    Cancelled,
+    Completed,
+    Connected,
+    Ended,
+    Failed,
+    Learned,
+    Stamped,
+    Usage,
+    Waiting,
+)
 from tui_chat.domain.meter import Meter
 from tui_chat.domain.pricing import cost, total
 
@@ -19,8 +31,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.tokens import Ratios
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(Struct, frozen=True):
     """One try; its figures are its own, its times count from its beginning."""
 
     n: int
@@ -37,10 +48,13 @@ class AttemptRecord:
     status: int | None = None
     """HTTP status, when an answer came."""
     request_id: str | None = None
+    via: str | None = None
+    """The proxy that it went through."""
+    refused: str | None = None
+    """The request parameter that the endpoint refused; the next try leaves it out."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True):
     """One run of an Ask, with its tries; a reply that was taken up again has several."""
 
     id: str
@@ -74,15 +88,19 @@ class AttemptLog:
         self._began = 0.0
         self._status: int | None = None
         self._request_id: str | None = None
+        self._via: str | None = None
+        self._refused: str | None = None
 
     def fold(self, stamped: Stamped) -> None:
         match stamped.event:
             case Attempt() as attempt:
                 self._close(stamped.at, None)
                 self._meter, self._attempt, self._began = Meter(self._prompt_tokens, self._ratios), attempt, stamped.at
-                self._status = self._request_id = None
-            case Connected(status, request_id):
-                self._status, self._request_id = status, request_id
+                self._status = self._request_id = self._via = self._refused = None
+            case Connected(status, request_id, _, via):
+                self._status, self._request_id, self._via = status, request_id, via
+            case Learned(_, _, refused):
+                self._refused = refused
             case Waiting(_, failure):
                 self._close(stamped.at, Failed(failure))
             case Ended(outcome):
@@ -126,6 +144,8 @@ class AttemptLog:
                 failure=outcome.failure if isinstance(outcome, Failed) else None,
                 status=self._status,
                 request_id=self._request_id,
+                via=self._via,
+                refused=self._refused,
             )
         )
         # What came is sent along when the answer is gone on with.

@@ -6,11 +6,13 @@ within it, and a limit of 0 allows only what costs nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from math import ceil
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.events import Usage
 from tui_chat.domain.figures import money, tokens, usd
@@ -39,8 +41,7 @@ class Limit(StrEnum):
     """From midnight to midnight, local time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """The limits in USD; None is no limit."""
 
     per_reply: Decimal | None = None
@@ -57,8 +58,7 @@ class Budget:
         return self == Budget()
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(Struct, frozen=True):
     """USD spent so far under each limit; all of it known amounts, estimated ones among them."""
 
     reply: Decimal = NOTHING
@@ -74,8 +74,7 @@ class Spent:
         return Spent(self.reply + more, self.conversation + more, self.day + more, self.command + more)
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
+class Crossing(Struct, frozen=True):
     """A limit that is crossed, or would be."""
 
     limit: Limit
@@ -89,8 +88,7 @@ class Crossing:
         return say(f"budget.over.{self.limit}", usd=usd(self.usd), cap=usd(self.cap))
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(Struct, frozen=True):
     """How much is left under a limit; never below 0."""
 
     limit: Limit
@@ -98,8 +96,7 @@ class Left:
     usd: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Struct, frozen=True):
     """What a request is likely to take, and the limits that it would cross."""
 
     input: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,8 +15,7 @@ ENDPOINT_CHECKS = ("key", "dns", "tcp", "tls", "proxy", "models", "stream", "clo
 """In the order in which they are told; the names are part of the JSON contract."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One finding; foreign text in `detail` is as received, keys are blotted out."""
 
     name: str
@@ -30,8 +30,7 @@ class Check:
     """Of what failed, where a Failure is behind it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """A server's certificate, and the connection that it secures."""
 
     issuer: str
@@ -41,8 +40,7 @@ class Certificate:
     """Epoch seconds at which it expires."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """The way to an endpoint's server."""
 
     proxy: str | None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from tui_chat.domain.draft import Phase
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 N = TypeVar("N", float, Decimal)
 
 
-@dataclass(frozen=True, slots=True)
-class Spread(Generic[N]):
+class Spread(Struct, Generic[N], frozen=True):
     """The middle and both ends of what is known of one figure."""
 
     median: N
@@ -27,8 +27,7 @@ class Spread(Generic[N]):
     max: N
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """A lane's runs of one question. The figures are those of completed runs; None where none of them is known."""
 
     completed: int = 0
@@ -41,8 +40,7 @@ class Summary:
     usd: Spread[Decimal] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Best:
+class Best(Struct, frozen=True):
     """The lanes that were best by their medians, several where they are equal; empty where nothing is known."""
 
     ttft: tuple[str, ...] = ()
@@ -50,8 +48,7 @@ class Best:
     cost: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedRun:
+class ComparedRun(Struct, frozen=True):
     """One run of a lane. `reply` has a result, also while it is under way."""
 
     repeat: int
@@ -60,8 +57,7 @@ class ComparedRun:
     """Its name in the store."""
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedLane:
+class ComparedLane(Struct, frozen=True):
     name: str
     endpoint: str
     model: str
@@ -78,8 +74,7 @@ class ComparedLane:
         return summary(self.results)
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """What all lanes made of one question."""
 
     prompt: str

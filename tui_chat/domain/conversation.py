@@ -6,8 +6,10 @@ on the way the tree remembers which child was last in chat, so that walking back
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Message
 from tui_chat.domain.draft import Phase
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.pricing import Cost
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """How the run behind an assistant turn ended, with its figures."""
 
     phase: Phase
@@ -48,8 +49,7 @@ class Result:
         return self.phase is Phase.INTERRUPTED and not self.kept
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     id: str
     parent: str | None
     role: Role
@@ -70,8 +70,7 @@ class Node:
         return bool(self.text.strip())
 
 
-@dataclass(slots=True)
-class Conversation:
+class Conversation(Struct):
     """The tree; `nodes` are in the order of their making."""
 
     nodes: dict[str, Node] = field(default_factory=dict[str, Node])

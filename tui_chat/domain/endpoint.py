@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from tui_chat.domain.failure import Failure, Kind
 from tui_chat.domain.words import say
@@ -68,8 +69,7 @@ class Secret:
         return hash(self._value)
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Struct, frozen=True):
     """Seconds; 0 means no limit."""
 
     connect: float = 10.0
@@ -80,16 +80,14 @@ class Timeouts:
     total: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     attempts: int = 4
     """Total tries, the first one included."""
     base: float = 0.5
     cap: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """One server and how to talk to it."""
 
     name: str
@@ -99,15 +97,20 @@ class Endpoint:
     key_source: str = ""
     """Where the key was found, or where it was looked for: named in messages instead of the key."""
     needs_key: bool = False
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     extra_body: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | None = None
     ca_file: str | None = None
     insecure_http: bool = False
     """The user agreed to send the key over plain http to another host."""
     timeouts: Timeouts = Timeouts()
     retry: RetryPolicy = RetryPolicy()
     default_model: str | None = None
+
+    def __repr__(self) -> str:
+        """Without headers and proxy, which may hold what nobody is to read."""
+        shown = [name for name in self.__struct_fields__ if name not in ("headers", "proxy")]
+        return f"Endpoint({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
     @property
     def origin(self) -> str:

@@ -6,8 +6,9 @@ the run began, put on once, in `Stamped`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -23,22 +24,19 @@ CHAT = "main"
 """The lane of the chat's own replies."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A piece of the answer, as received; never empty."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Thinking:
+class Thinking(Struct, frozen=True):
     """A piece of the reasoning, as received; never empty."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Token counters of the whole reply so far: each one replaces the one before.
 
     `input` includes cached and cache_write; `output` includes reasoning. None: the server does not say.
@@ -55,8 +53,7 @@ class Usage:
     """Those of `cache_write` that are kept for an hour or longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+class Timings(Struct, frozen=True):
     """The server's own measurements; seconds and tokens per second."""
 
     prompt_s: float | None = None
@@ -64,8 +61,7 @@ class Timings:
     tok_per_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """The server is at work and has nothing to say yet."""
 
     phase: Literal["queued", "loading", "prompt"]
@@ -73,23 +69,20 @@ class Progress:
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Struct, frozen=True):
     """One malformed piece of the stream was left out."""
 
     reason: str
     sample: str
 
 
-@dataclass(frozen=True, slots=True)
-class Faulted:
+class Faulted(Struct, frozen=True):
     """The server reports an error inside the stream."""
 
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(Struct, frozen=True):
     """The model finished; `reason` is the finish_reason, or None where the server gives none."""
 
     reason: str | None
@@ -98,20 +91,17 @@ class Stopped:
 StreamEvent = Text | Thinking | Usage | Timings | Progress | Skipped | Faulted | Stopped
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(Struct, frozen=True):
     """Waiting for a free place among the lanes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     n: int
     """1 for the first try."""
     resumes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(Struct, frozen=True):
     """Response headers are here."""
 
     status: int
@@ -122,15 +112,13 @@ class Connected:
     """The proxy in use."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seam:
+class Seam(Struct, frozen=True):
     """An interrupted answer goes on here; `dropped` characters of overlap were left out."""
 
     dropped: int
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(Struct, frozen=True):
     """The endpoint refuses this request parameter for this model."""
 
     endpoint: str
@@ -138,42 +126,36 @@ class Learned:
     refused: str
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """Backing off before the next attempt."""
 
     seconds: float
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Struct, frozen=True):
     finish_reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     failure: Failure
 
 
 Outcome = Completed | Cancelled | Failed
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     outcome: Outcome
 
 
 RunEvent = Queued | Attempt | Connected | StreamEvent | Seam | Learned | Waiting | Ended
 
 
-@dataclass(frozen=True, slots=True)
-class Stamped:
+class Stamped(Struct, frozen=True):
     """A RunEvent with its lane and its time, in seconds since the run began."""
 
     lane: str
@@ -181,8 +163,7 @@ class Stamped:
     event: RunEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(Struct, frozen=True):
     """A question is in the conversation and its reply has begun, or has been taken up again."""
 
     question: Node
@@ -190,65 +171,56 @@ class Submitted:
     run: RunRecord
 
 
-@dataclass(frozen=True, slots=True)
-class QueueChanged:
+class QueueChanged(Struct, frozen=True):
     """The messages that go when the reply ends, the next one first."""
 
     texts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RunHeard:
+class RunHeard(Struct, frozen=True):
     """An event of the reply `node`; the session has folded it already."""
 
     node: str
     stamped: Stamped
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(Struct, frozen=True):
     """Nothing was received: the question's text goes back to where it was typed."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """A reply has ended; `reply` holds all of it. Told before the run's `Ended`."""
 
     reply: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(Struct, frozen=True):
     """Another path is in chat, down to `head`; None: nothing is."""
 
     head: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(Struct, frozen=True):
     """The user has said what becomes of an interrupted reply."""
 
     reply: Node
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetAsked:
+class BudgetAsked(Struct, frozen=True):
     """A message waits for the user's word: sent now, it would likely cross a limit."""
 
     estimate: Estimate
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something that the user should know, in a line."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """A lane's reply is the conversation's now, and the chat goes on with whom it came from. Told before `Selected`."""
 
     reply: Node
@@ -257,15 +229,13 @@ class Kept:
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
-class LanesChanged:
+class LanesChanged(Struct, frozen=True):
     """The lanes of the conversation's comparison, all of them."""
 
     lanes: tuple[LaneRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Voted:
+class Voted(Struct, frozen=True):
     """What was said of the lanes of one round; it goes before an earlier word about the same round."""
 
     votes: tuple[Vote, ...]

@@ -14,8 +14,9 @@ Exception
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from tui_chat.domain.words import say
 
@@ -74,8 +75,7 @@ TRIES = {Kind.DNS: 2, Kind.FIRST_TOKEN_TIMEOUT: 2, Kind.IDLE_TIMEOUT: 2}
 """Upper bound of tries for kinds where more of the same only costs the user's time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """One failure, in words a person can act on; foreign text in `message` is as received."""
 
     kind: Kind

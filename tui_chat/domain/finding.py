@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+from msgspec import Struct
 
 from tui_chat.domain.folding import facet
 
@@ -15,8 +16,7 @@ _FILTER = re.compile(rf'(?<!\S)({"|".join(FILTERS)}):("[^"]*"?|\S+)', re.IGNOREC
 _ROLES = {"you": "user", "user": "user", "model": "assistant", "assistant": "assistant", "reply": "assistant"}
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A search, taken apart."""
 
     words: str

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-FOLD_VERSION = 1
-"""Changes whenever `indexed` or `facet` gives something else; an index of another version must be built anew."""
 MOST_QUERY = 400
 """Characters of a query that are looked at."""
 

@@ -9,11 +9,13 @@ import json
 import re
 import shlex
 import tomllib
-from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from itertools import product
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.words import say
@@ -36,8 +38,7 @@ class LaneError(ValueError):
     """What is wrong with a lane's text, as a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class LaneSpec:
+class LaneSpec(Struct, frozen=True):
     """A lane as it was written; None leaves the choice to the profile and the configuration."""
 
     profile: str | None = None
@@ -48,8 +49,7 @@ class LaneSpec:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LaneRecord:
+class LaneRecord(Struct, frozen=True):
     """A lane as it is kept with its conversation."""
 
     id: str
@@ -70,8 +70,7 @@ class Verdict(StrEnum):
     TIED = "tied"
 
 
-@dataclass(frozen=True, slots=True)
-class Vote:
+class Vote(Struct, frozen=True):
     """What was said of one lane in one round; the settings are those of that round."""
 
     round: str
@@ -84,8 +83,7 @@ class Vote:
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """How often a model with these settings won, lost and tied, and in how many rounds it was judged."""
 
     endpoint: str
@@ -158,7 +156,7 @@ def settings_text(settings: Settings) -> str:
 
 def settings_words(settings: Settings) -> list[str]:
     """The same, word by word, before they are quoted for a shell."""
-    said = [(f.name, getattr(settings, f.name)) for f in fields(Settings)]
+    said = [(name, getattr(settings, name)) for name in Settings.__struct_fields__]
     return [f"{name}={_written(name, value)}" for name, value in said if value != getattr(_LEFT, name)]
 
 

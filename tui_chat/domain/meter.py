@@ -15,8 +15,10 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.events import (
     Attempt,
@@ -31,6 +33,7 @@ from tui_chat.domain.events import (
     Usage,
     Waiting,
 )
+from tui_chat.domain.tempo import Tempo
 from tui_chat.domain.tokens import TokenCounter
 
 if TYPE_CHECKING:
@@ -41,8 +44,7 @@ WINDOW_S = 2.0
 """What the rate "now" covers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
+class Stats(Struct, frozen=True):
     """One snapshot; seconds and tokens; None is unknown."""
 
     elapsed_s: float
@@ -69,6 +71,10 @@ class Stats:
     """From the first token of each part of the answer to its last, added up."""
     estimate: float | None = None
     """What the tokens of the answer were estimated to be, as a share of what the provider counted: 1.04 is 4 % more."""
+    pace: tuple[float, ...] = ()
+    """Estimated tokens per second from the beginning of the run to its end, in steps of one length."""
+    timings: Timings | None = None
+    """The server's own measurements."""
 
 
 class Meter:
@@ -107,6 +113,8 @@ class Meter:
         self._gaps: list[float] = []
         self._recent: deque[tuple[float, float]] = deque()
         """(when, estimated tokens)"""
+        self._pace = Tempo()
+        self._timings: Timings | None = None
 
     def fold(self, stamped: Stamped) -> None:
         at, event = stamped.at, stamped.event
@@ -132,7 +140,9 @@ class Meter:
                 self._connect_s, self._warm, self._data_at = connect_s, connect_s is None, at
                 self._sent = min(at, self._sent + (connect_s or 0.0))
                 self._accepted = self._accepted or status == 200
-            case Timings() | Progress(phase="loading" | "prompt") | Stopped():
+            case Timings():
+                self._timings, self._data_at = event, at
+            case Progress(phase="loading" | "prompt") | Stopped():
                 self._data_at = at
             case Ended():
                 self._resume_clock(at)
@@ -167,6 +177,8 @@ class Meter:
             silence_s=None if self._ended is not None or self._pause is not None else max(0.0, at - self._data_at),
             decode_s=max(0.0, span),
             estimate=self._estimate(),
+            pace=self._pace.rates(end),
+            timings=self._timings,
         )
 
     def counted(self) -> tuple[Usage, bool]:
@@ -193,6 +205,7 @@ class Meter:
             insort(self._gaps, at - self._last)
         self._last = self._data_at = at
         self._recent.append((at, tokens))
+        self._pace.add(at, tokens)
         while self._recent[0][0] < at - WINDOW_S:
             self._recent.popleft()
 
@@ -257,8 +270,8 @@ class Meter:
 def added(one: Usage, other: Usage) -> Usage:
     """The sum of two usages; a counter that neither has stays unknown."""
     sums = {
-        field.name: getattr(one, field.name) if b is None else (getattr(one, field.name) or 0) + b
-        for field in fields(Usage)
-        for b in (getattr(other, field.name),)
+        name: getattr(one, name) if b is None else (getattr(one, name) or 0) + b
+        for name in Usage.__struct_fields__
+        for b in (getattr(other, name),)
     }
     return Usage(**sums)

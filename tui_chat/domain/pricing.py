@@ -14,11 +14,13 @@ day on; the last window that holds is the one that counts, and tiers do not touc
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,8 +33,7 @@ EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
 """ISO weekdays: Monday is 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """USD per million tokens. What is None costs as `input`, `reasoning` as `output`, a long write as any write."""
 
     input: Decimal
@@ -43,8 +44,7 @@ class Rates:
     reasoning: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tier(Rates):
+class Tier(Rates, frozen=True):
     """Rates of a request whose input is longer than `above` tokens."""
 
     above: int = 0
@@ -52,8 +52,7 @@ class Tier(Rates):
     """They hold for the whole request; else for its input beyond `above`, and its output stays as it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window(Rates):
+class Window(Rates, frozen=True):
     """Rates at certain times; `begins` and `ends` are minutes of the UTC day, and it may go on past midnight."""
 
     begins: int = 0
@@ -80,8 +79,7 @@ class Window(Rates):
         return inside and at.date().isoformat() >= self.since
 
 
-@dataclass(frozen=True, slots=True)
-class Price(Rates):
+class Price(Rates, frozen=True):
     """The rates of a model, with what changes them and where they were read."""
 
     checked: str | None = None
@@ -108,7 +106,7 @@ class Price(Rates):
         base, windows = self, list[Window]()
         for window in self.windows:
             if window.since <= day and window.always:
-                rates = {rate.name: getattr(window, rate.name) for rate in fields(Rates)}
+                rates = {name: getattr(window, name) for name in Rates.__struct_fields__}
                 base, windows = replace(self, **rates, tiers=()), []
             elif window.since <= day:
                 windows.append(window)
@@ -122,8 +120,7 @@ class CostSource(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """An amount and where it comes from; `usd` is None exactly when the source is unknown."""
 
     usd: Decimal | None

@@ -11,8 +11,7 @@ _MARKS = re.compile(r"^[\s#>*\-]+")
 
 def first_words(text: str) -> str:
     """The first line that says something, cut at a word; control characters stay, as in every stored text."""
-    line = next((found for line in text.split("\n") if (found := _MARKS.sub("", line).strip())), "")
-    line = " ".join(line.split())
+    line = " ".join(_MARKS.sub("", text).partition("\n")[0].split())
     if len(line) <= TITLE_LENGTH:
         return line
     cut = line[: TITLE_LENGTH - 1]

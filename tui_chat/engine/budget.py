@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import ceil
 from typing import TYPE_CHECKING
 
 from tui_chat.domain.budget import Budget, Estimate, expected_output, judged, likely_cost
@@ -35,7 +36,7 @@ def foreseen(engine: Engine, ask: Ask, price: Price | None) -> Estimate:
     output = expected_output(ask.settings.max_tokens, engine.ledger.answer_tokens(endpoint, model))
     at = engine.clock.wall()
     least, likely = (likely_cost(size, tokens, price, at) for tokens in (0, output))
-    return Estimate(round(size), output, likely, least)
+    return Estimate(ceil(size), output, likely, least)
 
 
 def weighed(engine: Engine, ask: Ask, price: Price | None, budget: Budget, spent: Spent) -> Estimate:

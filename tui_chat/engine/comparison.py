@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui_chat.domain.budget import Crossing, Limit
 from tui_chat.domain.comparing import Compared, ComparedLane, ComparedRun
@@ -32,8 +34,7 @@ if TYPE_CHECKING:
     from tui_chat.engine.session import Reply, Session, Target
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How a round is run."""
 
     repeat: int = 1
@@ -46,8 +47,7 @@ class Pace:
     """Between the beginnings of one lane and of the next."""
 
 
-@dataclass(eq=False, slots=True)
-class LaneState:
+class LaneState(Struct, eq=False):
     """One lane."""
 
     id: str

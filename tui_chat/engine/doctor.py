@@ -7,8 +7,9 @@ Everything together is given 30 s.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Ask, Message, Settings
 from tui_chat.domain.checkup import ENDPOINT_CHECKS, Check, verdict

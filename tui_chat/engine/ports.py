@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 from tui_chat.domain.budget import Budget
 from tui_chat.engine.ledger import Tally
@@ -85,8 +86,7 @@ class Ledger(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(Struct, frozen=True):
     """The engine's tools, put together once by the composition root."""
 
     transport: Transport

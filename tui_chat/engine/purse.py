@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.budget import NOTHING, Limit, Spent, crossed, left
 from tui_chat.engine.budget import book, midnight, weighed
@@ -22,8 +24,7 @@ LOOK_S = 5.0
 """How often, while a reply streams, the day is looked up for what other programs have spent."""
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(Struct):
     before: Decimal
     """What its reply had cost before it."""
     let_go: frozenset[Limit]

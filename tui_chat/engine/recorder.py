@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_chat import __version__
 from tui_chat.domain.events import Cancelled, Completed, Ended, Failed, RunHeard, Submitted

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tui_chat.domain.conversation import Result
 from tui_chat.domain.draft import Phase
@@ -119,8 +120,7 @@ class RecordedFacts:
         pass
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayEngine:
+class ReplayEngine(Struct, frozen=True):
     """The parts of an engine that play."""
 
     transport: ReplayTransport

@@ -9,8 +9,9 @@ import asyncio
 import logging
 import math
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Continuation, Way
 from tui_chat.domain.endpoint import key_trouble

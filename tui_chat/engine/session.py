@@ -7,9 +7,11 @@ waits, as `asked`, until a face says `agree` or `decline`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Ask, Continuation, Message
 from tui_chat.domain.attempts import AttemptLog, run_record
@@ -39,7 +41,6 @@ from tui_chat.domain.meter import Meter, added
 from tui_chat.domain.pricing import Cost, CostSource, total
 from tui_chat.domain.words import say
 from tui_chat.engine.budget import prompt_tokens, stopped
-from tui_chat.engine.lanes import start
 from tui_chat.engine.purse import Purse
 
 if TYPE_CHECKING:
@@ -68,22 +69,29 @@ FEW = 64
 """Characters of a chunk that may wait for that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+def unpriced(endpoint: str, model: str) -> Price | None:
+    """No price is known of any model."""
+
+
+class Target(Struct, frozen=True):
     """Whom the next message goes to, and how."""
 
     endpoint: Endpoint
     model: str
     settings: Settings
-    price: Price | None = None
+    price_of: Callable[[str, str], Price | None] = unpriced
+    """The price of an endpoint's model; looked up when a reply needs it."""
     stream: bool = True
 
     def ask(self, messages: tuple[Message, ...], rest: Continuation | None = None) -> Ask:
         return Ask(self.endpoint, self.model, messages, self.settings, self.stream, rest)
 
+    @property
+    def price(self) -> Price | None:
+        return self.price_of(self.endpoint.name, self.model)
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+
+class Asked(Struct, frozen=True):
     """What waits for the user's word, because it would likely cross a limit."""
 
     estimate: Estimate
@@ -504,6 +512,9 @@ class Session:
     ) -> Reply:
         if before is not None:
             node = self.conversation.reopen(node.id)
+        # The first screen stands without what runs a request.
+        from tui_chat.engine.lanes import start
+
         messages = self.conversation.messages(question.id)
         run, began = self._engine.new_id(), self._engine.clock.wall()
         ratios = self._engine.knowledge.ratios(target.endpoint.name, target.model)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from contextlib import aclosing
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tui_chat.domain.events import (
     Completed,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Ask, Message, Settings
 from tui_chat.domain.attempts import AttemptLog, run_record
@@ -31,8 +33,7 @@ ROOM = 400
 TURNS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Titled:
+class Titled(Struct, frozen=True):
     """A title, or why there is none, and what it cost to ask."""
 
     title: str

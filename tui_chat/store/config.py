@@ -6,10 +6,12 @@ It is read from the user's own folder only and never written. One bad entry spar
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.endpoint import Endpoint, Secret
@@ -22,7 +24,7 @@ from tui_chat.store.files import read_toml
 from tui_chat.store.lanes import read_sets, settings_in
 from tui_chat.store.paths import config_file, keys_file, prices_file
 from tui_chat.store.price_import import imported_prices
-from tui_chat.store.prices import layered, own_prices
+from tui_chat.store.prices import Prices, layered, own_prices
 from tui_chat.store.schema import Budget, Currency, Default, ProfileTable, Ui
 from tui_chat.store.secrets import load_keys, resolve_key
 from tui_chat.store.shipped import shipped_prices
@@ -38,8 +40,7 @@ CHOICES = ("endpoint", "model", "profile")
 SECTIONS = ("endpoints", "profiles", "compare", "prices", "budget", "currency", "ui", "keys")
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """A named choice of endpoint, model and settings; None leaves the choice open."""
 
     name: str
@@ -48,18 +49,17 @@ class Profile:
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """The configuration in use. Endpoints stand without their keys; `endpoint` looks for one when asked."""
 
     file: Path
-    env: Mapping[str, str] = field(repr=False)
-    endpoints: dict[str, Endpoint] = field(repr=False)
+    env: Mapping[str, str]
+    endpoints: dict[str, Endpoint]
     """Usable ones, the user's own first, then those of the catalog."""
-    known: dict[str, Known] = field(repr=False)
+    known: dict[str, Known]
     """By endpoint: label, where a key can be had, where it is looked for."""
     profiles: dict[str, Profile]
-    prices: dict[str, Price]
+    prices: Mapping[str, Price]
     """The catalog's, the imported and the user's, for `domain.pricing.find_price`."""
     bad_endpoints: dict[str, str]
     """By name, the sentence of the mistake that spoilt it."""
@@ -75,6 +75,10 @@ class Config:
     keys: dict[str, str]
     """Keys by action, as written."""
     problems: tuple[Problem, ...]
+
+    def __repr__(self) -> str:
+        """Without what may hold keys: the environment and the endpoints."""
+        return f"Config(file={self.file!r}, problems={self.problems!r})"
 
     @property
     def unreadable(self) -> str | None:
@@ -260,12 +264,17 @@ def _default(raw: Mapping[str, Any], endpoints: Endpoints, profiles: list[str], 
     return default
 
 
-def _prices(money: Mapping[str, Any], env: Mapping[str, str], endpoints: Endpoints, reader: Reader) -> dict[str, Price]:
+def _prices(money: Mapping[str, Any], env: Mapping[str, str], endpoints: Endpoints, reader: Reader) -> Prices:
     """What is shipped, under what was imported, under the user's own."""
     remote = {f"{name}/{ANY_MODEL}" for name, endpoint in endpoints.ready.items() if not endpoint.local}
-    shipped = {name: price for name, price in shipped_prices().items() if name not in remote}
     own, bad = own_prices(_section(money, "prices", reader), reader)
-    return layered({**shipped, **_imported(env, reader)}, own, bad)
+    imported = _imported(env, reader)
+
+    def read() -> dict[str, Price]:
+        shipped = {name: price for name, price in shipped_prices().items() if name not in remote}
+        return layered({**shipped, **imported}, own, bad)
+
+    return Prices(read)
 
 
 def _imported(env: Mapping[str, str], reader: Reader) -> dict[str, Price]:

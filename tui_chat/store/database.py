@@ -16,7 +16,6 @@ from tui_chat.domain.failure import StoreError
 from tui_chat.domain.words import say
 from tui_chat.store.files import FILE_MODE, locked, make_private_folder, open_to_others, reason
 from tui_chat.store.migrations import VERSION, TooNew, migrate, version
-from tui_chat.store.salvage import renew_index, salvage
 from tui_chat.store.writer import DAMAGED, Writer, is_error
 
 if TYPE_CHECKING:
@@ -175,6 +174,8 @@ class Database:
             return False
         try:
             with closing(self._connect()) as connection:
+                from tui_chat.store.salvage import renew_index
+
                 renew_index(connection)
         except sqlite3.Error:
             return False
@@ -216,6 +217,8 @@ class Database:
 
     def _replaced(self, fault: sqlite3.Error) -> str:
         """Put a mended file in the place of a damaged one; what to tell about it."""
+        from tui_chat.store.salvage import salvage
+
         aside, saved = salvage(self.path, self._connect)
         return say("store.salvaged", path=self.path, fault=fault, aside=aside, count=saved)
 

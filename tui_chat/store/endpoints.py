@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
+
+from msgspec import Struct, field
 
 from tui_chat.domain.endpoint import Endpoint, RetryPolicy, Secret, Timeouts
 from tui_chat.domain.words import say
@@ -23,8 +24,7 @@ KEY_FIELDS = ("api_key_env", "api_key_command", "api_key")
 _NAME = re.compile(r"[^\s/\x00-\x1f\x7f]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What is known of an endpoint beside how to talk to it."""
 
     label: str
@@ -38,8 +38,7 @@ class Known:
     """A keyless server of the catalog, on loopback."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoints:
+class Endpoints(Struct, frozen=True):
     """What `read_endpoints` found; the user's own come first."""
 
     ready: dict[str, Endpoint] = field(default_factory=dict[str, Endpoint])
@@ -48,8 +47,7 @@ class Endpoints:
     """By name, the sentence of the mistake that spoilt it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What an endpoint is read against."""
 
     file: Path
@@ -68,8 +66,7 @@ def read_endpoints(tables: Mapping[str, object], around: Surroundings, reader: R
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     """One endpoint on its way from tables to domain values."""
 
     name: str

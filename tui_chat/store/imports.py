@@ -9,8 +9,9 @@ import json
 import time
 from collections import Counter, deque
 from concurrent.futures import TimeoutError as TooLate
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from msgspec import Struct, field
 
 from tui_chat.domain.failure import StoreError, UsageError
 from tui_chat.domain.hostile import visible_line
@@ -42,8 +43,7 @@ FIRST_LINE = 4096
 """Bytes in which a header line ends."""
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What an import has done, in conversations; `turns` are those that were added."""
 
     new: int = 0

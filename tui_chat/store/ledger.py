@@ -6,59 +6,63 @@ It is called as requests are sent: a disk that fails costs the memory of an amou
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import count
 from typing import TYPE_CHECKING
 
+from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.failure import StoreError
+from tui_chat.store.ids import new_id
 from tui_chat.store.learned import answers, count_answer
 
 if TYPE_CHECKING:
     import sqlite3
-    from concurrent.futures import Future
 
     from tui_chat.store.database import Database
 
 QUARTER_S = 900
 """Sums are kept for a quarter of an hour each: the midnight of every time zone is between two."""
+KEPT = 200
+"""Quarters that are kept: two days, of which one may be an hour longer."""
+DEAD = ""
+"""In whose name the runs of programs that were killed are counted."""
 
 
 class Ledger:
-    """The engine's Ledger. Without `keep` it reads what others have spent and keeps its own to itself."""
+    """The engine's Ledger. Each program writes down its own sums alone, so that what it reads are those of the others.
+
+    Without `keep` it reads what others have spent and keeps its own to itself.
+    """
 
     def __init__(self, database: Database, *, keep: bool = True) -> None:
         self._database = database
         self._keep = keep
-        self._own: dict[int, tuple[float, Decimal]] = {}
-        """What is booked and not on the disk, or not yet."""
-        self._numbers = count()
-        self._found: dict[int, Decimal] = {}
-        """What was on the disk when it could last be read, by quarters."""
+        self._program = new_id()
+        self._own: dict[int, Decimal] = {}
+        """What this program has spent, by quarters."""
+        self._others: dict[int, Decimal] = {}
+        """What the others had spent when that could last be read."""
         self._answers: dict[tuple[str, str], tuple[int, int]] | None = None
 
     def book(self, at: float, usd: Decimal) -> None:
-        number = next(self._numbers)
-        self._own[number] = at, usd
-
-        def done(future: Future[None]) -> None:
-            if not future.cancelled() and future.exception() is None:
-                del self._own[number]
-
-        if self._keep:
-            self._database.write(lambda c: book(c, at, usd)).add_done_callback(done)
+        quarter = _quarter(at)
+        total = self._own[quarter] = self._own.get(quarter, NOTHING) + usd
+        if self._keep and usd:
+            self._database.write(lambda c: _put(c, quarter, self._program, total))
 
     def spent_since(self, at: float) -> Decimal:
-        """Reads one row for each quarter of an hour since then."""
-        # Before the disk is read: what reaches it in between is counted twice for a moment, and never left out.
-        own = [usd for when, usd in list(self._own.values()) if when >= at]
         first = _quarter(at)
         if self._database.path.exists():
+            query = "SELECT quarter, usd FROM spending WHERE quarter >= ? AND program <> ?"
             try:
                 with self._database.reading() as c:
-                    rows = c.execute("SELECT quarter, usd FROM spending WHERE quarter >= ?", (first,)).fetchall()
-                self._found = {quarter: Decimal(usd) for quarter, usd in rows}
+                    rows = c.execute(query, (first, self._program)).fetchall()
             except StoreError:
                 pass
-        return sum((usd for quarter, usd in self._found.items() if quarter >= first), sum(own, Decimal(0)))
+            else:
+                self._others = {}
+                for quarter, usd in rows:
+                    self._others[quarter] = self._others.get(quarter, NOTHING) + Decimal(usd)
+        sums = (*self._own.items(), *self._others.items())
+        return sum((usd for quarter, usd in sums if quarter >= first), NOTHING)
 
     def answered(self, endpoint: str, model: str, tokens: int) -> None:
         known = self._known()
@@ -84,13 +88,17 @@ class Ledger:
 
 
 def book(connection: sqlite3.Connection, at: float, usd: Decimal) -> None:
-    """Add an amount to the quarter of an hour in which it was spent."""
-    if not usd:
-        return
+    """Count what a run has cost whose program is gone."""
     quarter = _quarter(at)
-    row = connection.execute("SELECT usd FROM spending WHERE quarter = ?", (quarter,)).fetchone()
-    total = usd + (Decimal(row[0]) if row else 0)
-    connection.execute("INSERT OR REPLACE INTO spending VALUES (?, ?)", (quarter, str(total)))
+    query = "SELECT usd FROM spending WHERE quarter = ? AND program = ?"
+    row = connection.execute(query, (quarter, DEAD)).fetchone()
+    if usd:
+        _put(connection, quarter, DEAD, usd + (Decimal(row[0]) if row else NOTHING))
+
+
+def _put(connection: sqlite3.Connection, quarter: int, program: str, total: Decimal) -> None:
+    connection.execute("DELETE FROM spending WHERE quarter < ?", (quarter - KEPT,))
+    connection.execute("INSERT OR REPLACE INTO spending VALUES (?, ?, ?)", (quarter, program, str(total)))
 
 
 def _quarter(at: float) -> int:

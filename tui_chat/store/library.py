@@ -5,16 +5,16 @@ from __future__ import annotations
 import sqlite3
 import time
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.conversation import Conversation
 from tui_chat.domain.failure import UsageError
-from tui_chat.domain.folding import FOLD_VERSION
+from tui_chat.domain.fold_version import FOLD_VERSION
 from tui_chat.domain.words import say
 from tui_chat.store import comparisons, nodes, whole
 from tui_chat.store.ids import new_id
@@ -48,8 +48,7 @@ MERGED_AT_ONCE = 100
 """Pages of the index that are written anew in one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """One line of a list of conversations. Times are epoch seconds."""
 
     id: str
@@ -66,8 +65,7 @@ class Summary:
     """Of the newest reply; `interrupted` as long as any waits for a decision; None while one is under way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A conversation as it was left."""
 
     id: str

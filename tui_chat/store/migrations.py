@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tui_chat.domain.folding import FOLD_VERSION
+from tui_chat.domain.fold_version import FOLD_VERSION
 
 if TYPE_CHECKING:
     import sqlite3
@@ -176,6 +176,43 @@ STEPS = (
             PRIMARY KEY (conversation, round, lane)
         ) WITHOUT ROWID
         """,
+    ),
+    (
+        # Each program writes its own sums, so that what it reads are those of the others; '' stands for all before.
+        "ALTER TABLE spending RENAME TO spending_of_all",
+        "CREATE TABLE spending (quarter INTEGER, program TEXT, usd TEXT NOT NULL, PRIMARY KEY (quarter, program))"
+        " WITHOUT ROWID",
+        "INSERT INTO spending SELECT quarter, '', usd FROM spending_of_all",
+        "DROP TABLE spending_of_all",
+    ),
+    (
+        # What the tries have used, for sums: `store.usage` fills it from them. Costs are millionths of a millionth of a
+        # dollar; one that these cannot hold is in `odd_usd`.
+        """
+        CREATE TABLE usage (
+            attempt INTEGER PRIMARY KEY REFERENCES attempts ON DELETE CASCADE,
+            node INTEGER NOT NULL,
+            first INTEGER NOT NULL,
+            at REAL NOT NULL,
+            endpoint TEXT NOT NULL,
+            model TEXT NOT NULL,
+            failed INTEGER NOT NULL,
+            input INTEGER,
+            cached INTEGER,
+            cache_write INTEGER,
+            cache_write_1h INTEGER,
+            reasoning INTEGER,
+            output INTEGER,
+            exact INTEGER NOT NULL,
+            usd INTEGER,
+            odd_usd TEXT,
+            estimated INTEGER NOT NULL,
+            ttft_s REAL,
+            tok_per_s REAL
+        )
+        """,
+        "CREATE INDEX usage_at ON usage (at)",
+        "CREATE INDEX usage_node ON usage (node)",
     ),
 )
 VERSION = len(STEPS)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_chat.domain.conversation import Conversation, Node
-from tui_chat.domain.folding import facet, indexed
 from tui_chat.domain.pricing import CostSource
 from tui_chat.wire.forms import AttemptForm, ResultForm, SettingsForm, runs_of
 from tui_chat.wire.surrogates import well_formed
@@ -170,6 +169,9 @@ def _indexed(connection: sqlite3.Connection, row: int) -> tuple[str, str]:
     text, reasoning, role, endpoint, model, state = connection.execute(
         "SELECT text, reasoning, role, endpoint, model, state FROM nodes WHERE id = ?", (row,)
     ).fetchone()
+    # Its patterns take longer to be made than a start has.
+    from tui_chat.domain.folding import facet, indexed
+
     facets = [facet("role", role)]
     facets += [facet("endpoint", endpoint)] if endpoint else []
     facets += [facet("model", model)] if model else []

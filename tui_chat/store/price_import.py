@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+from msgspec import Struct
 
 from tui_chat.domain.failure import StoreError, UsageError
 from tui_chat.domain.pricing import EVERY_DAY
@@ -43,8 +43,7 @@ class Skip(Exception):
     """A model whose price is not taken; the message is the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """What came of an import."""
 
     list_name: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui_chat.domain.pricing import ANY_MODEL, Price, Tier, Window
@@ -9,7 +11,7 @@ from tui_chat.domain.words import say
 from tui_chat.store.schema import WEEKDAYS, PriceTable, RatesTable, TierTable, WindowTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from tui_chat.store.tables import Reader
 
@@ -17,6 +19,26 @@ R = TypeVar("R", bound=RatesTable)
 
 PRICE_SOURCE = "config.toml"
 RATES = ("input", "output", "cached", "cache_write", "cache_write_1h", "reasoning")
+
+
+class Prices(Mapping[str, Price]):
+    """Prices by name, read when one is asked for: the catalog takes longer than all the rest of a configuration."""
+
+    def __init__(self, read: Callable[[], Mapping[str, Price]]) -> None:
+        self._read = read
+
+    @cached_property
+    def _all(self) -> Mapping[str, Price]:
+        return self._read()
+
+    def __getitem__(self, name: str) -> Price:
+        return self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
 
 
 def price_of(table: RatesTable, tiers: Iterable[TierTable], windows: Iterable[WindowTable], **about: Any) -> Price:

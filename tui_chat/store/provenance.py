@@ -6,11 +6,10 @@ No key is ever told: of a key only its place and whether one is there, of a head
 from __future__ import annotations
 
 import json
-from dataclasses import asdict as dataclass_dict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import tomli_w
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from tui_chat.domain.failure import StoreError
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 ENDPOINT_FIELDS = ("base_url", "dialect", "proxy", "ca_file", "insecure_http", "default_model", "extra_body")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One value that counts."""
 
     key: str
@@ -95,7 +93,7 @@ class _Told:
         for header in endpoint.headers:
             yield Setting(dotted(("endpoints", name, "headers", header)), BLOT, self._endpoint_source(name, "headers"))
         for table in ("timeouts", "retry"):
-            for key, value in dataclass_dict(getattr(endpoint, table)).items():
+            for key, value in asdict(getattr(endpoint, table)).items():
                 at = ("endpoints", name, table, key)
                 if self._own(*at) is not None:
                     yield Setting(dotted(at), value, self._source(at))

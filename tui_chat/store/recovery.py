@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.attempts import AttemptRecord, RunRecord
 from tui_chat.domain.budget import NOTHING
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     PriceOf = Callable[[str, str], Price | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
+class _Left(Struct, frozen=True):
     """A run that was left behind."""
 
     run: RunRecord

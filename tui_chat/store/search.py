@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tui_chat.domain.folding import match, snippet
 from tui_chat.store.nodes import MAX_ID, row_at
@@ -20,8 +21,7 @@ SNIPPET = 160
 """Characters of a snippet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """One turn that holds what was searched for."""
 
     conversation: str

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
+from msgspec import Struct
 
 from tui_chat.domain.endpoint import Secret
 from tui_chat.domain.failure import ConfigError
@@ -30,8 +30,7 @@ STDERR_CHARACTERS = 200
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
 
 
-@dataclass(frozen=True, slots=True)
-class KeySource:
+class KeySource(Struct, frozen=True):
     """Where the key of one endpoint may come from; the first that has one wins, in the order of the fields."""
 
     endpoint: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import fields
 
 from tui_chat.domain.pricing import Price
@@ -19,8 +19,7 @@ from tui_chat.store.schema import EndpointTable, ShippedEndpoint, ShippedPrice
 CATALOG = "tui_chat.store.catalog"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One endpoint of the catalog."""
 
     about: ShippedEndpoint

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import tomli_w
+from msgspec import Struct, field
 
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.words import say
@@ -25,8 +25,7 @@ Refusals = Mapping[tuple[str, str], frozenset[str]]
 """By endpoint and model, the request parameters that were refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """None: not chosen yet, or what stood there made no sense."""
 
     theme: str | None = None

@@ -9,12 +9,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
+from msgspec import Struct, field
 from msgspec.structs import FieldInfo, fields
 
 from tui_chat.domain.endpoint import Secret
@@ -40,16 +40,14 @@ KINDS: dict[type, str] = {
 """TOML's kinds of values, in words; whatever else comes is a date or a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What a value must be: the key of its words, and a check of a value that has the right type."""
 
     words: str
     check: Callable[[Any], Fault] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One mistake in the configuration."""
 
     where: str
@@ -63,8 +61,7 @@ class Problem:
         return self.line
 
 
-@dataclass(slots=True)
-class Reader:
+class Reader(Struct):
     """Reads the tables of one file and collects what is wrong with them."""
 
     where: str

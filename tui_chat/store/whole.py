@@ -6,11 +6,11 @@ Every function works on an open connection.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_chat.store import comparisons as lanes
 from tui_chat.store import nodes

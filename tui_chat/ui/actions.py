@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 
+from msgspec import Struct
 from textual.binding import Binding
 
 from tui_chat.domain.words import say
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """One thing the user can do; `name` is its method `action_<name>` on the chat screen."""
 
     name: str
@@ -53,6 +52,9 @@ ACTIONS = (
     Action("quit", "ctrl+q", slash="quit", footer="always"),
     Action("model", "f2", slash="model", footer="always", takes=True),
     Action("history", "f3", slash="history", footer="always"),
+    Action("usage", slash="usage"),
+    Action("whatif", slash="whatif"),
+    Action("details", "alt+i", slash="details"),
     Action("newline", "ctrl+j,shift+enter,ctrl+enter", footer="always", in_composer=True),
     Action("previous_version", "alt+left"),
     Action("next_version", "alt+right"),
@@ -91,6 +93,7 @@ ACTIONS = (
     Action("page_up", "pageup"),
     Action("page_down", "pagedown"),
     Action("tail", "ctrl+end"),
+    Action("redraw", "ctrl+l", slash="redraw"),
     Action("copy_or_cancel", "ctrl+c"),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
+import gc
 import logging
 import os
 import signal
@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
+from textual import work
 from textual.app import App, SystemCommand
+from textual.screen import Screen
 from textual.worker import Worker, WorkerFailed, WorkerState
 
 from tui_chat.domain.failure import TuiChatError
@@ -22,12 +24,10 @@ from tui_chat.domain.words import say
 from tui_chat.ui import clipboard, themes
 from tui_chat.ui.actions import ACTIONS
 from tui_chat.ui.compare_keys import COMMANDS
-from tui_chat.ui.screens.chat import ChatScreen
-from tui_chat.ui.screens.compare import CompareScreen
-from tui_chat.ui.screens.confirm import Confirm
-from tui_chat.ui.screens.first_run import FirstRun
-from tui_chat.ui.screens.history import HistoryScreen
+from tui_chat.ui.screens.chat import WIDE, ChatScreen
+from tui_chat.ui.screens.compare_base import CompareBase
 from tui_chat.ui.terminal import Driver, HostileFilter
+from tui_chat.ui.warming import warm_up
 from tui_chat.wiring import Chat, NoEndpoint
 
 if TYPE_CHECKING:
@@ -35,15 +35,17 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
     from textual.filter import LineFilter
-    from textual.screen import Screen
 
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.engine.replay import Player
     from tui_chat.engine.session import Session
+    from tui_chat.ui.screens.history import HistoryScreen
     from tui_chat.wiring import Choice, House
 
 SLOW_FPS = 10
 """Frames a second at most over a slow line."""
+WARM_UP_S = 0.3
+"""How long after the first paint what it could do without is imported: what was typed meanwhile stands by then."""
 EXIT_LIMIT_S = 2.0
 """After a signal: how long an orderly end may take before the process ends anyway."""
 
@@ -55,6 +57,8 @@ class TuiChat(App[None]):
     CSS_PATH: ClassVar = Path(__file__).parent / "style" / "app.tcss"
     ENABLE_COMMAND_PALETTE = True
     NOTIFICATION_TIMEOUT = 6.0
+    lets_type = True
+    """It tells its driver when the first screen takes keys."""
 
     def __init__(
         self,
@@ -86,6 +90,10 @@ class TuiChat(App[None]):
         self._uid = uid
         self._session: Session | None = None
         """Of a recording that is played."""
+        self._unset = False
+        """There is nothing to ask: the user has to set something up first."""
+        self.warm = asyncio.Event()
+        """What the first message needs has been imported."""
         loaded = themes.load(house.theme_folders)
         self._problems = [*troubles, *house.problems(), *loaded.problems]
         self.theme_names = sorted(loaded.themes)
@@ -133,7 +141,7 @@ class TuiChat(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the table of actions has; nothing of it is foreign text."""
-        if isinstance(screen, CompareScreen):
+        if isinstance(screen, CompareBase):
             for command in COMMANDS:
                 yield SystemCommand(command.label, command.help, getattr(screen, f"action_{command.name}"))
         if isinstance(screen, ChatScreen):
@@ -141,25 +149,37 @@ class TuiChat(App[None]):
                 if not action.in_composer:
                     yield SystemCommand(action.label, action.help, getattr(screen, f"action_{action.name}"))
 
-    async def on_mount(self) -> None:
+    def get_default_screen(self) -> Screen[None]:
+        """The chat: a blank screen before it would have to be styled and painted too."""
+        try:
+            return self._screen_of(self._first_chat())
+        except NoEndpoint:
+            self._unset = True
+        except TuiChatError as error:
+            self._problems.insert(0, str(error))
+            self._unset = True
+        return Screen(id="_default")
+
+    def on_mount(self) -> None:
         self._own_loop = asyncio.get_running_loop()
         self._listen_to_signals()
         self.house.recordings.tell = self._tell
         self.house.chats.database.tell = self._tell_from_store
+        if self._player is None:
+            self.house.recordings.keep_last()
+        if self._unset:
+            from tui_chat.ui.screens.first_run import FirstRun
+
+            self.push_screen(FirstRun(self.house, first=True), self._set_up)
+        self.call_after_refresh(self._stand)
+
+    def _stand(self) -> None:
+        """The first screen is there: what was typed before it goes to it."""
+        if isinstance(self._driver, Driver):
+            self._driver.let_type()
         if self._player is not None:
-            self._play(self._player)
-            return
-        self.house.recordings.keep_last()
-        if self._demo:
-            await self.house.start_demo()
-        try:
-            await self._open_first()
-        except NoEndpoint:
-            self.push_screen(FirstRun(self.house, first=True), self._set_up)
-        except TuiChatError as error:
-            self._problems.insert(0, str(error))
-            self.push_screen(FirstRun(self.house, first=True), self._set_up)
-        self.call_after_refresh(self._warm_up)
+            self.call_later(self._player.play_all)
+        self._warm_up()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A worker that breaks ends alone; what broke it is in the log."""
@@ -171,30 +191,35 @@ class TuiChat(App[None]):
         if endpoint is not None:
             settings = self.choice.settings
             target = self.house.target(endpoint, endpoint.default_model or "", settings)
-            self._show(self.house.new_chat(target))
+            self.push_screen(self._screen_of(self.house.new_chat(target)))
 
-    async def _open_first(self) -> None:
-        """Open the conversation that was asked for, or one that was interrupted, or else a new one."""
+    def _first_chat(self) -> Chat:
+        """The conversation that was asked for, or one that was interrupted, or else a new one."""
+        if self._player is not None:
+            return self._played(self._player)
+        if self._demo:
+            self.house.listen_demo()
         chats = self.house.chats
         uid = self._uid or next(iter(chats.interrupted), None) or (chats.library.unsent() if chats.saving else None)
         if uid is None:
-            self._show(self.house.new_chat(self.house.choose(self.choice)))
-        else:
-            self._show(await asyncio.to_thread(self.house.reopen, uid, self.choice))
+            return self.house.new_chat(self.house.choose(self.choice))
+        return self.house.reopen(uid, self.choice)
 
-    def _show(self, chat: Chat) -> None:
+    def _screen_of(self, chat: Chat) -> ChatScreen:
         self._problems += chat.notices
         others = [uid for uid in self.house.chats.interrupted if uid != chat.id]
-        if others:
+        if others and self._player is None:
             self._problems.append(say("history.others_interrupted", count=len(others)))
-        self.push_screen(ChatScreen(self.house, chat, tuple(self._problems)))
+        screen = ChatScreen(chat, tuple(self._problems))
+        # Textual would find the breakpoint only once the first paint is over.
+        screen.set_class(self.size.width >= WIDE, "-wide")
+        return screen
 
-    def _play(self, player: Player) -> None:
+    def _played(self, player: Player) -> Chat:
         recording = player.recording
         self._session = player.session
         self._problems.insert(0, recording.note or say("recording.playing", file=recording.name))
-        self.push_screen(ChatScreen(self.house, Chat("", player.session), tuple(self._problems)))
-        self.call_after_refresh(player.play_all)
+        return Chat("", player.session)
 
     def on_history_screen_deleted(self, message: HistoryScreen.Deleted) -> None:
         for screen in self.screen_stack:
@@ -204,7 +229,7 @@ class TuiChat(App[None]):
     def _tell(self, text: str) -> None:
         """Show what has gone wrong beside the conversation."""
         for screen in self.screen_stack:
-            if isinstance(screen, ChatScreen | CompareScreen):
+            if isinstance(screen, ChatScreen | CompareBase):
                 screen.notice(text)
 
     def _tell_from_store(self, text: str) -> None:
@@ -212,13 +237,19 @@ class TuiChat(App[None]):
         with suppress(RuntimeError):
             self._own_loop.call_soon_threadsafe(self._tell, text)
 
-    def _warm_up(self) -> None:
-        """Import what the first message needs once the first screen stands, beside the loop."""
-        threading.Thread(target=self._import_the_rest, daemon=True).start()
-
-    def _import_the_rest(self) -> None:
-        self.house.transport.warm_up()
-        importlib.import_module("markdown_it")
+    @work(exit_on_error=False)
+    async def _warm_up(self) -> None:
+        """Import what the first message needs, beside the loop, and let the built-in endpoint answer."""
+        await asyncio.sleep(WARM_UP_S)
+        await asyncio.to_thread(warm_up)
+        await asyncio.to_thread(len, self.house.config.prices)
+        if self._demo and self._player is None:
+            await self.house.start_demo()
+        if not gc.isenabled():
+            # What stands now stays: no collection has to look at it again.
+            gc.freeze()
+            gc.enable()
+        self.warm.set()
 
     async def on_unmount(self) -> None:
         if self._session is not None:
@@ -235,6 +266,8 @@ class TuiChat(App[None]):
         if not self.house.chats.database.behind:
             self.exit()
             return
+
+        from tui_chat.ui.screens.confirm import Confirm
 
         def answered(agreed: bool | None) -> None:
             if agreed:

@@ -112,6 +112,13 @@ class Frames:
         self._cursor = cursor
         self._send()
 
+    def redraw(self) -> None:
+        """Send everything again, to a terminal in whatever state."""
+        if self._writer is not None:
+            self._writer.put(Job([RESTORE.encode()]))
+            self._shown.forget()
+            self._send()
+
     def wake(self) -> None:
         """Look again whether a frame can be sent; from any thread."""
         if self._waiting:

@@ -6,8 +6,9 @@ with all that follows from it, one step to the right.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from tui_chat.domain.conversation import Conversation
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 FIRST, FORK, PASSING = "┌─", "├─", "│ "
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     node: str
     guides: str
     """Box-drawing characters that lead to it, two columns a step."""

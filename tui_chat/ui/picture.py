@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
-from operator import ne
+from operator import is_not, ne
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import Struct, field
 from rich.cells import cell_len, get_character_cell_size
 from rich.color import ColorSystem
 from textual._compositor import ChopsUpdate, LayoutUpdate
@@ -78,16 +78,19 @@ def _cells(text: str) -> tuple[str, ...] | None:
 class Row:
     """One line of cells; a cell of which nothing is known holds None."""
 
-    __slots__ = ("chars", "pens")
+    __slots__ = ("_may_doubt", "chars", "pens")
 
     def __init__(self, width: int) -> None:
         self.chars: list[str | None] = [None] * width
         self.pens: list[Pen] = [PLAIN] * width
+        self._may_doubt = False
+        """Doubtful text was put here once."""
 
     @property
     def doubtful(self) -> bool:
         """Holds text whose width terminals may not agree on: such a line is written whole or not at all."""
-        return any(char and len(char) > 1 for char in self.chars)
+        self._may_doubt = self._may_doubt and any(char and len(char) > 1 for char in self.chars)
+        return self._may_doubt
 
     def put(self, x: int, strip: Strip, system: ColorSystem) -> None:
         """Draw a strip, which must fit, from column x on."""
@@ -96,6 +99,7 @@ class Row:
                 continue
             cells: Sequence[str] | None = text if text.isascii() else _cells(text)
             if cells is None:
+                self._may_doubt = True
                 cells = (text, *[""] * (cell_len(text) - 1)) if cell_len(text) else ()
             end = x + len(cells)
             self.chars[x:end] = cells
@@ -104,8 +108,14 @@ class Row:
 
     def copy(self) -> Row:
         row = Row(0)
-        row.chars, row.pens = self.chars[:], self.pens[:]
+        row.chars, row.pens, row._may_doubt = self.chars[:], self.pens[:], self._may_doubt
         return row
+
+    def take(self, other: Row, left: int, right: int) -> None:
+        """Show what another row shows in these columns."""
+        self.chars[left:right] = other.chars[left:right]
+        self.pens[left:right] = other.pens[left:right]
+        self._may_doubt = self._may_doubt or other._may_doubt
 
     def distance(self, other: Row) -> int:
         """About how many cells have to be written to get from one to the other."""
@@ -145,9 +155,7 @@ class Picture:
         left, right = region.column_span
         lines = range(region.y, region.bottom - rows) if rows > 0 else range(region.bottom - 1, region.y - rows - 1, -1)
         for y in lines:
-            to, source = self.rows[y], self.rows[y + rows]
-            to.chars[left:right] = source.chars[left:right]
-            to.pens[left:right] = source.pens[left:right]
+            self.rows[y].take(self.rows[y + rows], left, right)
 
     def forget(self) -> None:
         """Of what is shown nothing is known any more."""
@@ -161,8 +169,7 @@ def size_of(update: ChopsUpdate | LayoutUpdate) -> tuple[int, int]:
     return update.chop_ends[0][-1], len(update.chop_ends)
 
 
-@dataclass(slots=True)
-class Brush:
+class Brush(Struct):
     """Writes cells; knows which pen the terminal holds."""
 
     erases: bool
@@ -234,8 +241,9 @@ def _runs(old: Row, new: Row) -> Iterator[tuple[int, int]]:
         yield 0, len(new.chars)
         return
     start = end = -1
-    for x, (was, char, old_pen, pen) in enumerate(zip(old.chars, new.chars, old.pens, new.pens, strict=True)):
-        if char is None or (was == char and (old_pen is pen or _alike(char, old_pen, pen))):
+    for x in _unlike(old, new):
+        char = new.chars[x]
+        if char is None or (old.chars[x] == char and _alike(char, old.pens[x], new.pens[x])):
             continue
         if start >= 0 and x - end > GAP:
             yield _whole(new, start, end)
@@ -245,6 +253,12 @@ def _runs(old: Row, new: Row) -> Iterator[tuple[int, int]]:
         end = x + 1
     if start >= 0:
         yield _whole(new, start, end)
+
+
+def _unlike(old: Row, new: Row) -> Iterator[int]:
+    """The cells that are not the very same."""
+    chars, pens = map(ne, old.chars, new.chars), map(is_not, old.pens, new.pens)
+    return (x for x, differ in enumerate(zip(chars, pens, strict=True)) if True in differ)
 
 
 def _alike(char: str | None, one: Pen, other: Pen) -> bool:

@@ -7,9 +7,10 @@ with the picture like any other, so that no move can leave anything wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual.dom import NoScreen
 from textual.geometry import Region
 
@@ -23,8 +24,7 @@ MARGINS = 24
 """About what a scroll costs, in cells."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scroll:
+class Scroll(Struct, frozen=True):
     """Lines `top` up to `bottom` of the screen move up by `rows`; down where that is negative."""
 
     top: int

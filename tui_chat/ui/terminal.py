@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.segment import Segment
@@ -110,6 +111,9 @@ class Driver(LinuxDriver):
         self.frames = Frames(self._encoding)
         self._writer: Writer | None = None
         self._watch = Watch(self.fileno, app)
+        self._typed_early: list[Message] | None = [] if getattr(app, "lets_type", False) else None
+        """What was typed before the first screen could take it; None once it can, or where none says so."""
+        self._typing = Lock()
 
     # output
 
@@ -186,7 +190,18 @@ class Driver(LinuxDriver):
             self.frames.synchronised = True
         if isinstance(message, events.InputEvent | events.Paste):
             self.frames.pacer.typed()
+            with self._typing:
+                if self._typed_early is not None:
+                    self._typed_early.append(message)
+                    return
         super().process_message(message)
+
+    def let_type(self) -> None:
+        """The first screen takes keys: hand it those that came before it."""
+        with self._typing:
+            early, self._typed_early = self._typed_early or [], None
+            for message in early:
+                super().process_message(message)
 
     def run_input_thread(self) -> None:
         """Textual's loop, leaving out what is no text; a terminal that is gone hangs the program up, once."""

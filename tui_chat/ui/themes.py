@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
@@ -37,8 +37,7 @@ class ThemeFile(msgspec.Struct, forbid_unknown_fields=True):
     variables: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """The themes that can be used, and a line for each file that cannot."""
 
     themes: dict[str, Theme]

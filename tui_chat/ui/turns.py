@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.conversation import Conversation, Node, Result
     from tui_chat.domain.failure import Failure
+    from tui_chat.domain.figures import Currency
     from tui_chat.domain.meter import Stats
     from tui_chat.engine.session import Reply
 
@@ -30,8 +31,16 @@ PHASE_STYLES = {
 }
 
 
-def turns(conversation: Conversation, replies: Iterable[Reply | None], at: str | None = None) -> list[Turn]:
-    """The path in chat, or the one down to `at`; what is under way among `replies` with what it has so far."""
+def turns(
+    conversation: Conversation,
+    replies: Iterable[Reply | None],
+    currency: Currency | None = None,
+    at: str | None = None,
+) -> list[Turn]:
+    """The path in chat, or the one down to `at`; what is under way among `replies` with what it has so far.
+
+    Amounts also in a currency of one's own.
+    """
     out: list[Turn] = []
     live_replies = {reply.node.id: reply for reply in replies if reply is not None}
     for node in conversation.path(at):
@@ -40,7 +49,7 @@ def turns(conversation: Conversation, replies: Iterable[Reply | None], at: str |
             Turn(
                 id=node.id,
                 role=node.role,
-                head=head(conversation, node, live),
+                head=head(conversation, node, live, currency),
                 text=node.text if live is None else live.draft.text,
                 thinking=node.reasoning if live is None else live.draft.reasoning,
                 notes=notes(node.result, node.text) if node.result is not None else (),
@@ -50,7 +59,7 @@ def turns(conversation: Conversation, replies: Iterable[Reply | None], at: str |
     return out
 
 
-def head(conversation: Conversation, node: Node, live: Reply | None) -> Head:
+def head(conversation: Conversation, node: Node, live: Reply | None, currency: Currency | None = None) -> Head:
     """The line above a turn: who speaks, which version, and how it went or goes."""
     place, count = conversation.siblings(node.id)
     version = say("turn.version", place=place, count=count) if count > 1 else ""
@@ -62,7 +71,7 @@ def head(conversation: Conversation, node: Node, live: Reply | None) -> Head:
     if node.result is not None:
         thinking = thinking_line(node.result.stats) if node.reasoning and _speaks(node.text) else ""
         state_style = PHASE_STYLES.get(node.result.phase, "dim")
-        return Head(node.model, ended_state(node.result), state_style, version, thinking)
+        return Head(node.model, ended_state(node.result, currency), state_style, version, thinking)
     return Head(node.model, say("turn.elsewhere"), version=version)
 
 
@@ -97,7 +106,7 @@ def live_state(reply: Reply) -> str:
     return " · ".join(parts)
 
 
-def ended_state(result: Result) -> str:
+def ended_state(result: Result, currency: Currency | None = None) -> str:
     """`done · 3.2 s · 412 tokens · 88.1 tok/s · $0.0012`."""
     stats = result.stats
     parts = [say(f"state.{result.phase}")]
@@ -108,7 +117,7 @@ def ended_state(result: Result) -> str:
     if stats.tok_per_s is not None:
         parts.append(show.rate(stats.tok_per_s, exact=stats.exact))
     if result.cost.usd is not None and stats.usage.output:
-        parts.append(show.money(result.cost))
+        parts.append(show.money(result.cost, currency))
     return " · ".join(parts)
 
 

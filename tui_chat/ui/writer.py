@@ -7,9 +7,10 @@ import select
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +19,7 @@ PIECE = 1024
 """Bytes in one call of write: what a terminal that is stuck can hold up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """Something to write. A frame may be dropped between two of its parts, anything else is written whole."""
 
     parts: Sequence[bytes]

@@ -9,10 +9,10 @@ limits of the models, trailing assistant messages (refused from Claude 4.6 on; n
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Way
 from tui_chat.domain.endpoint import Secret

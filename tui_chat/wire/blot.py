@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_chat.domain.endpoint import Secret
 from tui_chat.wire.surrogates import well_formed

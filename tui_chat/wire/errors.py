@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+from msgspec import Struct
 
 from tui_chat.domain.failure import Kind, failure
 from tui_chat.domain.words import say
@@ -80,8 +80,7 @@ WORDS_READ = 4000
 """So many characters of an error are looked at for their meaning."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorBody:
+class ErrorBody(Struct, frozen=True):
     message: str
     code: str = ""
     parameter: str | None = None

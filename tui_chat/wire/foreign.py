@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct, field
 
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
@@ -32,8 +33,7 @@ TITLE_LENGTH = 200
 _BACKTICKS = re.compile("`{3,}")
 
 
-@dataclass(slots=True)
-class Message:
+class Message(Struct):
     """One message as found; `role` is None where it is no turn here."""
 
     id: str
@@ -51,8 +51,7 @@ class Message:
         return self.role is not None and any(part.strip() for part in (*self.parts, *self.thoughts))
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Struct, frozen=True):
     """One conversation of a foreign export; `form` is None when nothing of it is left."""
 
     title: str
@@ -61,8 +60,7 @@ class Parsed:
     """What was left out, and how often."""
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(Struct, frozen=True):
     """What a foreign file says of a conversation as a whole."""
 
     id: str

@@ -9,13 +9,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from tui_chat.domain.ask import Place, Settings
 from tui_chat.domain.attempts import AttemptRecord, RunRecord
 from tui_chat.domain.conversation import Conversation, Node, Result
 from tui_chat.domain.draft import Phase
-from tui_chat.domain.events import Usage
+from tui_chat.domain.events import Timings, Usage
 from tui_chat.domain.failure import Failure, Kind
 from tui_chat.domain.lane import LaneRecord, Verdict
 from tui_chat.domain.meter import Stats
@@ -141,6 +141,14 @@ def settings_of(text: str) -> Settings:
         return Settings()
 
 
+class TimingsForm(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """domain.events.Timings."""
+
+    prompt_s: float | None = None
+    decode_s: float | None = None
+    tok_per_s: float | None = None
+
+
 class MoreFigures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The figures of a Stats that the contract's objects do not hold, for the screen."""
 
@@ -153,6 +161,8 @@ class MoreFigures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cache_write_1h: int | None = None
     note: str = ""
     """What the reader must know beside the cost."""
+    pace: tuple[float, ...] = ()
+    server: TimingsForm | None = None
 
 
 class FiguresForm(Struct, frozen=True, kw_only=True):
@@ -174,6 +184,8 @@ class FiguresForm(Struct, frozen=True, kw_only=True):
             reported_usd=stats.usage.cost,
             cache_write_1h=stats.usage.cache_write_1h,
             note=cost.note,
+            pace=tuple(round(rate, 1) for rate in stats.pace),
+            server=None if (own := stats.timings) is None else TimingsForm(**_timings(own)),
         )
         return cls(usage=UsageForm.of(stats), timing=TimingForm.of(stats), cost=CostForm.of(cost), more=more)
 
@@ -206,6 +218,8 @@ class FiguresForm(Struct, frozen=True, kw_only=True):
             silence_s=None,
             decode_s=more.decode_s,
             estimate=more.estimate,
+            pace=more.pace,
+            timings=None if more.server is None else Timings(**structs.asdict(more.server)),
         )
 
     def amount(self) -> Cost:
@@ -230,6 +244,8 @@ class AttemptForm(Struct, frozen=True, kw_only=True):
     error: ErrorForm | None = None
     status: int | None = None
     request_id: str | None = None
+    via: str | None = None
+    refused: str | None = None
     figures: FiguresForm = FiguresForm()
     lane: str | UnsetType = UNSET
     """Id of the lane of a comparison, and which of its repeats the run was."""
@@ -256,7 +272,10 @@ class AttemptForm(Struct, frozen=True, kw_only=True):
             error=None if attempt.failure is None else ErrorForm.of(attempt.failure),
             status=attempt.status,
             request_id=attempt.request_id,
-            figures=FiguresForm.of(attempt.stats, attempt.cost),
+            via=attempt.via,
+            refused=attempt.refused,
+            # How it went in time is kept once, for the whole reply.
+            figures=FiguresForm.of(structs.replace(attempt.stats, pace=()), attempt.cost),
             lane=run.lane or UNSET,
             repeat=run.repeat or UNSET,
         )
@@ -273,6 +292,8 @@ class AttemptForm(Struct, frozen=True, kw_only=True):
             failure=None if self.error is None else self.error.failure(),
             status=self.status,
             request_id=self.request_id,
+            via=self.via,
+            refused=self.refused,
         )
 
 
@@ -507,6 +528,10 @@ def node_forms(conversation: Conversation) -> list[NodeForm]:
 
 def _state(phase: Phase) -> State:
     return phase.value if phase.ended else "interrupted"  # pyright: ignore[reportReturnType]  # the ended phases are the states
+
+
+def _timings(own: Timings) -> dict[str, float | None]:
+    return {"prompt_s": _micro(own.prompt_s), "decode_s": _micro(own.decode_s), "tok_per_s": _micro(own.tok_per_s)}
 
 
 def _micro(value: float | None) -> float | None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Way
 from tui_chat.domain.events import Faulted, Skipped, Stopped, Text, Thinking, Usage

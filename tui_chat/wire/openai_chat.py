@@ -8,10 +8,10 @@ Source: the OpenAI API specification (openai-openapi, chat completion chunk) and
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Way
 from tui_chat.domain.events import Faulted, Skipped, Stopped, Text, Thinking

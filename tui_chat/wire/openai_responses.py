@@ -8,12 +8,12 @@ mode: a response made with `background` goes on when the line breaks, and its ev
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Place, Way
 from tui_chat.domain.events import Faulted, Progress, Skipped, Stopped, Text, Thinking, Usage

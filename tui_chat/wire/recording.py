@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Struct, field
 
 from tui_chat.domain.ask import Continuation, Message, Settings
 from tui_chat.domain.endpoint import RetryPolicy, Timeouts
@@ -162,8 +162,7 @@ class EndedLine(_Line, frozen=True, tag="ended"):
 Line = AskLine | RequestLine | AnswerLine | ChunkLine | EndLine | ChanceLine | EndedLine
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One request with what came of it; `end` is None when the recording stops before."""
 
     request: RequestLine
@@ -173,8 +172,7 @@ class Exchange:
     end: EndLine | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     asked: AskLine
     exchanges: tuple[Exchange, ...]
     chances: tuple[float, ...]
@@ -185,8 +183,7 @@ class Question:
         return self.asked.messages[-1].text
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(Struct, frozen=True):
     name: str
     at: float
     """Epoch seconds of its beginning."""
@@ -248,8 +245,7 @@ def _header(line: bytes, name: str) -> Header:
         raise _damaged(name, 1, error) from None
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """An exchange as far as it has been read."""
 
     request: RequestLine
@@ -261,8 +257,7 @@ class _Open:
         return Exchange(self.request, self.answer, tuple(self.chunks), self.end)
 
 
-@dataclass(slots=True)
-class _Section:
+class _Section(Struct):
     """A question with the lines that follow it; without one, what stands before the first."""
 
     asked: AskLine | None = None

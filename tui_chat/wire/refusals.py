@@ -7,8 +7,9 @@ the code out), FastAPI servers and Mistral (`extra_forbidden`), xAI, Groq, Azure
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +33,7 @@ _VALUE = re.compile(
 _ORDINARY = re.compile(r"[a-z]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A parameter that may be left out, under its name in the settings."""
 
     name: str

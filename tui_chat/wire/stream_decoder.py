@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_chat.domain.events import Faulted, Skipped
 from tui_chat.domain.failure import Kind, failure

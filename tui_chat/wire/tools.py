@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from tui_chat.domain.words import say
 from tui_chat.wire.surrogates import well_formed
 
 
-@dataclass(slots=True)
-class _Call:
+class _Call(Struct):
     id: str
     index: int | None
     name: str = ""

@@ -6,8 +6,10 @@ import json
 import logging
 import sqlite3
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.failure import StoreError
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from tui_chat.domain.ask import Settings
+    from tui_chat.domain.conversation import Conversation
     from tui_chat.domain.endpoint import Secret
     from tui_chat.domain.pricing import Price
     from tui_chat.engine.ports import Engine
@@ -40,8 +43,7 @@ RECOVERY_S = 3.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Chat:
+class Chat(Struct):
     """A conversation that is open."""
 
     id: str
@@ -134,10 +136,14 @@ class Chats:
             session.beside = (stored.cost or NOTHING) - (session.spent().usd or NOTHING)
         return chat
 
+    def journal(self, uid: str, tree: Conversation) -> Journal:
+        """What puts a conversation down that no session holds."""
+        return Journal(self.database, self.instance, uid, tree, self._clean)
+
     def _chat(self, uid: str, session: Session, *, temporary: bool = False, held: bool = False) -> Chat:
         journal = None
         if self.saving and not temporary:
-            journal = Journal(self.database, self.instance, uid, session.conversation, self._clean)
+            journal = self.journal(uid, session.conversation)
             if not held:
                 session.ready = journal.settled
                 session.listeners.insert(0, journal.hear)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import socket
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.budget import Budget
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.checkup import Check
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.lane import LaneRecord, LaneSpec
+    from tui_chat.domain.pricing import Price
     from tui_chat.engine.doctor import Doctor
     from tui_chat.engine.ports import Answer, Transport
     from tui_chat.engine.replay import Player
@@ -65,8 +69,7 @@ class NoEndpoint(ConfigError):
     """Nothing is configured that could be asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What the command line chose; None leaves it to profile, last use and configuration, in this order."""
 
     endpoint: str | None = None
@@ -154,8 +157,11 @@ class House:
         recorded = RecordingClock(clock, self._tape)
         self.engine = Engine(recording, DIALECTS.__getitem__, recorded, facts, new_id, budget, ledger)
         self._demo: DemoServer | None = None
+        self._demo_socket: socket.socket | None = None
         self._checked: set[tuple[str, Secret | None]] = set()
         """Origins, and the keys that they are known to take."""
+        self._windows: dict[tuple[str, str], int] = {}
+        """By endpoint and model, what lists of models said."""
 
     @property
     def config_file(self) -> Path:
@@ -262,6 +268,8 @@ class House:
         self.recordings.close()
         if self._demo is not None:
             await self._demo.close()
+        elif self._demo_socket is not None:
+            self._demo_socket.close()
         if (lost := await asyncio.to_thread(self.chats.shut)) is not None:
             self.recordings.tell(lost)
 
@@ -295,13 +303,20 @@ class House:
 
     async def start_demo(self) -> Endpoint:
         """The built-in endpoint on a free port of loopback; the same one while the program runs."""
+        endpoint = self.listen_demo()
         if self._demo is None:
             from tui_chat.demo.server import DemoServer
 
             self._demo = DemoServer(seed=None)
-            await self._demo.start()
-            endpoint = Endpoint(DEMO, self._demo.base_url, default_model="demo-fast")
-            self.config = self.config.with_endpoint(endpoint)
+            await self._demo.start(sock=self._demo_socket)
+        return endpoint
+
+    def listen_demo(self) -> Endpoint:
+        """The built-in endpoint, on a port of its own already; it answers from `start_demo` on."""
+        if self._demo_socket is None:
+            self._demo_socket = socket.create_server(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{self._demo_socket.getsockname()[1]}/v1"
+            self.config = self.config.with_endpoint(Endpoint(DEMO, url, default_model="demo-fast"))
         return self.config.endpoint(DEMO)
 
     async def find_local(self) -> list[Endpoint]:
@@ -324,7 +339,14 @@ class House:
 
     async def offers(self, endpoint: Endpoint) -> list[ModelInfo]:
         """The models that an endpoint offers; raises Broken."""
-        return await offers(self.engine, endpoint)
+        found = await offers(self.engine, endpoint)
+        self._windows |= {(endpoint.name, model.id): model.context for model in found if model.context}
+        return found
+
+    def window(self, endpoint: str, model: str) -> int | None:
+        """Tokens that a model can take in, as its price or its endpoint's list says."""
+        price = find_price(self.config.prices, endpoint, model)
+        return (price.context if price is not None else None) or self._windows.get((endpoint, model))
 
     async def check_key(self, endpoint: Endpoint) -> Failure | None:
         """What would keep a first message from being answered; asks each endpoint once, and never this computer's own.
@@ -438,8 +460,10 @@ class House:
         return (self.state.endpoint, self.state.model) if usable else NOWHERE
 
     def target(self, endpoint: Endpoint, model: str, settings: Settings, *, stream: bool = True) -> Target:
-        price = find_price(self.config.prices, endpoint.name, model)
-        return Target(endpoint, model, settings, price, stream)
+        return Target(endpoint, model, settings, self._price, stream)
+
+    def _price(self, endpoint: str, model: str) -> Price | None:
+        return find_price(self.config.prices, endpoint, model)
 
     async def completed(self, target: Target) -> Target:
         """The target with a model: where nothing names one, the only one offered, or on this computer the first.

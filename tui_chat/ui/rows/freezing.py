@@ -7,8 +7,10 @@ the paragraph is that it stands in. It is read behind a few lines that open the 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.ui.rows.blocks import NARROWEST
 from tui_chat.ui.rows.code import piece
@@ -39,8 +41,7 @@ _QUOTE = re.compile(" {0,3}> ?")
 _MARKER = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])(?= |$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """A quote or item around a block: the line on which it begins, and what stands before its content there."""
 
     kind: str
@@ -48,8 +49,7 @@ class Container:
     lead: str = "> "
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(Struct, frozen=True):
     """What was given out of a block, the path to what is left, and the line on which that begins."""
 
     rows: list[Runs]
@@ -91,7 +91,8 @@ class Freezer:
         return Closed(rows, [state, *closed.path], closed.line, some=bool(count or closed.path))
 
     def _block(self, node: Node, path: Sequence[Open], width: int, around: Sequence[Container]) -> Closed:
-        closed = None
+        closed, links = None, self._blocks.inline.links
+        numbered = len(links)
         match node.type:
             case "blockquote":
                 closed = self._quote(node, path, width, around)
@@ -110,6 +111,7 @@ class Freezer:
             case _:
                 pass
         if closed is None or not (path or closed.some):
+            links.keep(numbered)
             return Closed([], list(path), self._opened if path else node.first)
         return closed
 

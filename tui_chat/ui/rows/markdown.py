@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tui_chat.ui.rows.blocks import NARROWEST, Blocks
 from tui_chat.ui.rows.freezing import Freezer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from textual.strip import Strip
 
+    from tui_chat.ui.rows.links import Link
     from tui_chat.ui.rows.model import Palette
     from tui_chat.ui.rows.parsing import Node, References
     from tui_chat.ui.rows.runs import Runs
@@ -44,6 +46,8 @@ class Reading:
         self._path = [Open("root")]
         self._inline = Inline(palette)
         self._found: References = {}
+        self._numbered = 0
+        """How many links have a number that stays."""
         self._noted: dict[str, str | None] = {}
         self.done = True
 
@@ -51,10 +55,16 @@ class Reading:
         self._lines.feed(text)
         self.done = False
 
+    @property
+    def links(self) -> list[Link]:
+        return self._inline.links.listed()
+
     def advance(self, limit: int) -> None:
+        self._inline.links.keep(self._numbered)
         if lines := self._lines.take(limit):
             self._left += lines
             self._freeze()
+            self._numbered = len(self._inline.links)
         self.done = not self._lines.waiting
         self._draw_tail()
 
@@ -125,6 +135,11 @@ class Block:
     def done(self) -> bool:
         """False while there is text that has not been laid out."""
         return self._reading.done
+
+    @property
+    def links(self) -> list[Link]:
+        """The links drawn, in the order of their numbers."""
+        return self._reading.links
 
     @property
     def laid_out(self) -> int:

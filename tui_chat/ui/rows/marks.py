@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from rich.segment import Segment
 from rich.style import Style
 
@@ -57,8 +57,7 @@ def _meta(run: Segment) -> dict[str, str]:
     return run.style.meta if run.style is not None else {}
 
 
-@dataclass(slots=True)
-class _Line:
+class _Line(Struct):
     cells: list[str] = field(default_factory=lambda: [""])
 
     @property
@@ -93,7 +92,7 @@ def _cells(row: Strip) -> list[str] | None:
             return None
         elif _JOINT in meta:
             # What stands before it only sets it in.
-            cells[-1] = run.text
+            cells[-1] = "" if _DECOR in meta else run.text
         elif _DECOR not in meta:
             cells[-1] += run.text
     return cells

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from rich.style import Style
 
 if TYPE_CHECKING:
@@ -20,16 +20,14 @@ STYLES = (
 Palette = dict[str, Style]
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """A line under a turn, such as how it ended; `style` names a style of the palette."""
 
     text: str
     style: str = "dim"
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The line above a turn."""
 
     name: str
@@ -41,8 +39,7 @@ class Head:
     """What stands on the line to which the thoughts are folded; empty until the answer begins."""
 
 
-@dataclass(slots=True)
-class Turn:
+class Turn(Struct):
     """What the transcript shows of one node; the text is as received."""
 
     id: str

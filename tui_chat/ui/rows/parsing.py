@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,8 +30,7 @@ _MEANING = re.compile(r"[\\`*_~\[\]!<&$]")
 _UNDRAWN = re.compile(r"^(?:[ >]|[-+*](?= |$)|\d{1,9}[.)](?= |$))*")
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """A block and those within it; `first` and `end` are lines, the end excluded."""
 
     type: str

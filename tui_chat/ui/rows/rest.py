@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from tui_chat.ui.rows.lines import LONGEST, unglued
 
@@ -22,8 +23,7 @@ PIECE = LONGEST // 2
 """Characters from which a paragraph's lines are drawn by themselves, what follows them not looked at."""
 
 
-@dataclass(slots=True)
-class Open:
+class Open(Struct):
     """A block that is not finished: what of it has been given out, and how its rest can be read.
 
     A path of them leads from the document to the innermost; each stands for the first block of what is left.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segment
+from textual.cache import FIFOCache
 from textual.strip import Strip
 
 from tui_chat.ui.cells import columns
@@ -22,12 +24,21 @@ Runs = list[Segment]
 Span = tuple[int, int]
 """From and to, in characters of a line."""
 
-_NARROW = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u2010-\u2027\u2500-\u25fc]*")
-"""Characters of one cell each."""
+NARROW = re.compile(
+    "[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u052f\u05d0-\u05ea\u061d-\u064a\u0671-\u06d5\u1e00-\u1f15"
+    "\u2010-\u2027\u2190-\u2319\u2400-\u2426\u2500-\u25fc\ufffd]*"
+)
+"""Characters of one cell each, that join no other: also Hebrew and Arabic letters, and the pictures of controls."""
+_ALONE = re.compile("[\0-\u02ff\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60]+")
+"""Characters that belong to no other, unless a joiner stands before them."""
 _JOINERS = "\u200d\ufe0f"
 _FLAG = range(0x1F1E6, 0x1F200)
 _NO_START = frozenset("、。，．：；！？）」』】〉》〕］｝…ー々")
 """Wide characters that do not begin a row."""
+
+
+_cells = lru_cache(4096)(columns)
+"""`columns` of a character, many of which are the same."""
 
 
 def width(runs: Iterable[Segment]) -> int:
@@ -44,7 +55,7 @@ def wrap(runs: Runs, room: int) -> list[Runs]:
     text = plain(runs)
     if len(text) * 2 <= room or columns(text) <= room:
         return [runs]
-    return cut(runs, narrow_breaks(text, room) if _NARROW.fullmatch(text) else _breaks(text, room))
+    return cut(runs, narrow_breaks(text, room) if NARROW.fullmatch(text) else _breaks(text, room))
 
 
 def fold(runs: Runs, room: int) -> list[Runs]:
@@ -52,12 +63,12 @@ def fold(runs: Runs, room: int) -> list[Runs]:
     text = plain(runs)
     if len(text) * 2 <= room or columns(text) <= room:
         return [runs]
-    if _NARROW.fullmatch(text):
+    if NARROW.fullmatch(text):
         return cut(runs, [(at, min(at + room, len(text))) for at in range(0, len(text), room)])
     spans: list[Span] = []
     start = at = used = 0
     for cluster in clusters(text):
-        size = columns(cluster)
+        size = _cells(cluster)
         if used + size > room and at > start:
             spans.append((start, at))
             start, used = at, 0
@@ -91,7 +102,7 @@ def _breaks(text: str, room: int) -> list[Span]:
     best_used = 0
     wide = False
     for cluster in clusters(text):
-        size = columns(cluster)
+        size = _cells(cluster)
         if cluster == " ":
             if text[start:at].strip(" "):
                 best, best_used = ((best[0] if best and best[1] == at else at), at + 1), used + 1
@@ -113,14 +124,16 @@ def _breaks(text: str, room: int) -> list[Span]:
 def clusters(text: str) -> list[str]:
     """Characters with the marks and joiners that belong to them; a flag's two letters stay together."""
     out: list[str] = []
-    joined = flag = False
-    for char in text:
-        if char < "\u0300":
-            out.append(char)
-            joined = flag = False
+    at, joined, flag = 0, False, False
+    while at < len(text):
+        if not joined and (alone := _ALONE.match(text, at)):
+            out += alone[0]
+            at, flag = alone.end(), False
             continue
+        char = text[at]
+        at += 1
         letter = ord(char) in _FLAG
-        if out and (joined or char in _JOINERS or (flag and letter) or columns(char) == 0):
+        if out and char >= "\u0300" and (joined or char in _JOINERS or (flag and letter) or _cells(char) == 0):
             out[-1] += char
             flag = False
         else:
@@ -169,6 +182,26 @@ MARGIN = Segment("  ", decor())
 """What a turn's body is set in by."""
 
 
+class Row(Strip):
+    """A strip whose caches are made when they are asked for: most rows of a long turn are never drawn.
+
+    Seven caches a row would be four times as much for the garbage collector to walk, during which no key is answered.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, segments: Runs) -> None:
+        self._segments = segments
+        self._cell_length = self._render_cache = self._link_ids = self._cell_count = None
+
+    def __getattr__(self, name: str) -> FIFOCache[Any, Any]:
+        if not name.endswith("_cache"):
+            raise AttributeError(name)
+        made: FIFOCache[Any, Any] = FIFOCache(4)
+        setattr(self, name, made)
+        return made
+
+
 def strip(runs: Runs) -> Strip:
     """A row of a turn's body."""
-    return Strip([MARGIN, *runs]) if runs else Strip([])
+    return Row([MARGIN, *runs] if runs else [])

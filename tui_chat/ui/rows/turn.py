@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from rich.segment import Segment
 from textual.strip import Strip
 
@@ -18,13 +18,13 @@ from tui_chat.ui.rows.runs import strip, truncated, wrap
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tui_chat.ui.rows.links import Link
     from tui_chat.ui.rows.model import Head, Note, Palette, Turn
 
 _EMPTY = Strip([])
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """Rows from `first` on were `old` and are now `new`; the rows of a turn below those are the same, maybe moved."""
 
     first: int
@@ -79,6 +79,11 @@ class TurnRows:
     def content_end(self) -> int:
         """The row below what was said."""
         return 1 + self._thought_rows + len(self._body.frozen) + len(self._body.tail)
+
+    @property
+    def links(self) -> list[Link]:
+        """The links of a reply, in the order of their numbers."""
+        return self._body.links if isinstance(self._body, Block) else []
 
     def take_count(self) -> int:
         """Rows laid out since this was asked last; one laid out again counts again."""

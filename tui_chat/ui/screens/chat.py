@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec.structs import replace
 from rich.text import Text
 from textual import on, work
 from textual.containers import Horizontal
@@ -21,48 +20,53 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
 from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
+from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
+from tui_chat.ui.frames import frames_of
 from tui_chat.ui.screens.budget import BudgetQuestion
 from tui_chat.ui.screens.comparing import Comparing
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
-from tui_chat.ui.screens.help import HelpScreen
-from tui_chat.ui.screens.models import ModelPicker, Picked
-from tui_chat.ui.screens.reading import Reading
-from tui_chat.ui.screens.told import Told
+from tui_chat.ui.screens.measuring import Measuring
 from tui_chat.ui.turns import head, live_state, notes, turns
 from tui_chat.ui.widgets.composer import Composer
 from tui_chat.ui.widgets.figures import Figures, Shown, of_reply, of_result
-from tui_chat.ui.widgets.history_list import HistoryList
 from tui_chat.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
-    from tui_chat.wiring import Chat, House
+    from tui_chat.domain.conversation import Node
+    from tui_chat.engine.session import Reply
+    from tui_chat.ui.rows import Head
+    from tui_chat.ui.screens.models import Picked
+    from tui_chat.wiring import Chat
 
 WIDE = 110
 """Columns from which the figures stand beside the transcript."""
+RATE = 11
+"""Columns of a rate in the status line, so that what follows it stays where it is."""
 NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Copying, Comparing, Reading):
+class ChatScreen(Copying, Comparing, Measuring):
     BINDINGS: ClassVar = bindings()
 
-    def __init__(self, house: House, chat: Chat, problems: tuple[str, ...] = ()) -> None:
+    def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
         super().__init__()
+        self._compositor = SparseCompositor()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.chat = chat
         self.transcript = Transcript(id="transcript")
         self.composer = Composer(id="composer")
-        self.sidebar = HistoryList(house.chats, compact=True, id="sidebar")
         self._figures = Figures(id="figures")
         self._title = Static(id="title", markup=False)
         self._queue = Static(id="queue", markup=False)
         self._status = Static(id="status", markup=False)
         self._keys = Static(id="keys", markup=False)
+        self._said: dict[Static, Text] = {}
         self._problems = problems
         self._notice = ""
         self._notice_passing = False
@@ -71,7 +75,6 @@ class ChatScreen(Copying, Comparing, Reading):
     def compose(self) -> ComposeResult:
         yield self._title
         with Horizontal(id="body"):
-            yield self.sidebar
             yield self.transcript
             yield self._figures
         yield self._queue
@@ -110,8 +113,10 @@ class ChatScreen(Copying, Comparing, Reading):
             self.app.house.chats.registry.show(self.chat.id, self.session)
         self.session.listeners.append(self.hear)
         self._revised = None
+        self.look_up_today()
         self.composer.put(self.chat.draft)
-        self.sidebar.current = self.chat.id
+        if self.sidebar is not None:
+            self.sidebar.current = self.chat.id
         self.retarget()
         self._show_turns()
         self._show_queue(tuple(self.session.queue))
@@ -129,12 +134,14 @@ class ChatScreen(Copying, Comparing, Reading):
         if len(self._problems) == 1:
             self.notice(self._problems[0])
         else:
+            from tui_chat.ui.screens.told import Told
+
             self.app.push_screen(Told(say("problems.title", count=len(self._problems)), self._problems))
 
     @work(exclusive=True, group="check", exit_on_error=False)
     async def _check_endpoint(self) -> None:
         """Try the key of a far endpoint, so that a refused one shows before the first message is sent."""
-        await asyncio.to_thread(self.app.house.transport.warm_up)
+        await self.app.warm.wait()
         trouble = await self.app.house.check_key(self.session.target.endpoint)
         if trouble is not None:
             self.notice(trouble.line)
@@ -167,13 +174,15 @@ class ChatScreen(Copying, Comparing, Reading):
                 if not self.chat.title:
                     self.chat.title = first_words(question.text)
                     self.retarget()
+                self.look_up_today()
                 self._show_turns()
                 self.transcript.to_tail()
                 self._feed.start(reply.id)
             case events.RunHeard(node, stamped):
                 self._feed.hear(node, stamped)
                 match stamped.event:
-                    case events.Text() | events.Thinking():
+                    case events.Text() | events.Thinking() | events.Usage() | events.Timings() | events.Progress():
+                        # The next frame shows it: some servers send figures with every token.
                         pass
                     case events.Ended():
                         self._end()
@@ -201,15 +210,16 @@ class ChatScreen(Copying, Comparing, Reading):
     def _end(self) -> None:
         if self._notice_passing:
             self.notice("")
+        self.look_up_today()
         self._feed.stop()
         reply = self.session.reply
         if reply is not None and reply.node.result is not None:
             node = reply.node
             below = notes(reply.node.result, node.text)
-            self.transcript.dress(node.id, head(self.session.conversation, node, None), below)
+            self.transcript.dress(node.id, self._head(node), below)
             self._number_code()
         self._show_queue(tuple(self.session.queue))
-        self.sidebar.reload()
+        self.list_anew()
         first = len(self.session.conversation.nodes) == 2
         if first and self.chat.journal is not None and self.app.house.config.ui.titles == "model":
             self.action_title(asked=False)
@@ -249,6 +259,7 @@ class ChatScreen(Copying, Comparing, Reading):
 
     def _ask_about_plain_http(self, text: str) -> None:
         """A key goes over plain http to another host only once the user has agreed."""
+
         target = self.session.target
 
         def answered(agreed: bool | None) -> None:
@@ -332,6 +343,8 @@ class ChatScreen(Copying, Comparing, Reading):
             self._give_back(text)
 
     def action_model(self, argument: str = "") -> None:
+        from tui_chat.ui.screens.models import ModelPicker, Picked
+
         if argument:
             try:
                 endpoint, model = self.app.house.named(argument, self.session.target.endpoint)
@@ -391,7 +404,13 @@ class ChatScreen(Copying, Comparing, Reading):
         self.transcript.to_tail()
         self._tick()
 
+    def action_redraw(self) -> None:
+        if (frames := frames_of(self)) is not None:
+            frames.redraw()
+
     def action_help(self) -> None:
+        from tui_chat.ui.screens.help import HelpScreen
+
         self.app.push_screen(HelpScreen())
 
     def action_copy_or_cancel(self) -> None:
@@ -443,18 +462,21 @@ class ChatScreen(Copying, Comparing, Reading):
         """Bring figures, states and keys up to date; four times a second while a reply is under way."""
         reply = self.session.reply
         if reply is not None and self.session.running:
-            self.transcript.dress(reply.node.id, head(self.session.conversation, reply.node, reply), ())
-        self._figures.show(self._shown(), self.session.spent())
+            self.transcript.dress(reply.node.id, self._head(reply.node, reply), ())
+        self._figures.show(self._shown(), self.spending())
         self._show_status()
         self._show_keys()
+
+    def _head(self, node: Node, live: Reply | None = None) -> Head:
+        return head(self.session.conversation, node, live, self.app.house.config.currency)
 
     def _shown(self) -> Shown | None:
         """The figures of the reply that is in chat: another version has its own."""
         path = self.session.conversation.path()
         node, reply = path[-1] if path else None, self.session.reply
         if node is not None and node.result is not None and (reply is None or reply.node.id != node.id):
-            return of_result(node, node.result)
-        return None if reply is None else of_reply(reply)
+            return of_result(node, node.result, self.window(node))
+        return None if reply is None else of_reply(reply, self.window(reply.node))
 
     def show_session(self) -> None:
         self.retarget()
@@ -462,8 +484,9 @@ class ChatScreen(Copying, Comparing, Reading):
         self.transcript.to_tail()
 
     def _show_turns(self) -> None:
-        self.forget_links()
-        self.transcript.show(turns(self.session.conversation, [self.session.reply, *self.session.aside.values()]))
+        currency, session = self.app.house.config.currency, self.session
+        replies = [session.reply, *session.aside.values()]
+        self.transcript.show(turns(session.conversation, replies, currency))
         self._number_code()
         self._tick()
 
@@ -492,7 +515,7 @@ class ChatScreen(Copying, Comparing, Reading):
         if not transcript.following and transcript.scroll_offset.y < transcript.max_scroll_y:
             parts = [say("status.below"), *parts]
         text = Text(" · ".join(parts), no_wrap=not self._notice, overflow="ellipsis")
-        self._status.update(text, layout=layout)
+        self._say(self._status, text, layout=layout)
 
     def _summary(self) -> list[str]:
         """State, tok/s, cost and elapsed in one line, as the narrow layout needs it."""
@@ -509,8 +532,8 @@ class ChatScreen(Copying, Comparing, Reading):
         speed = stats.now_per_s if running else stats.tok_per_s
         return [
             live_state(reply) if running else ended,
-            figures.rate(speed, exact=stats.exact and not running),
-            figures.money(cost),
+            f"{figures.rate(speed, exact=stats.exact and not running):>{RATE}}",
+            figures.money(cost, self.app.house.config.currency),
             f"{figures.tokens(stats.usage.output, exact=stats.exact)} tok",
             f"TTFT {figures.seconds(stats.ttft_s)}",
         ]
@@ -524,4 +547,10 @@ class ChatScreen(Copying, Comparing, Reading):
         ):
             text.append(f"{action.key} ", "bold")
             text.append(f"{action.label}   ")
-        self._keys.update(text, layout=False)
+        self._say(self._keys, text)
+
+    def _say(self, line: Static, text: Text, *, layout: bool = False) -> None:
+        """Paint a line that says something else than before."""
+        if text != self._said.get(line):
+            self._said[line] = text
+            line.update(text, layout=layout)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Choosing(ModalScreen[str | None]):
     """Dismisses with the name of what was chosen, or None."""
 
+    CSS_PATH: ClassVar = "../style/dialogs.tcss"
     BINDINGS: ClassVar = [("escape", "dismiss(None)", "")]
 
     def __init__(self, title: str, offers: Sequence[tuple[str, str]]) -> None:

@@ -19,6 +19,7 @@ from tui_chat.domain import events, figures
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.ui.compare_keys import footer, nearest_slash, parse_slash, screen_bindings
+from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.lane_lines import header, shown_reply, strip, tab
 from tui_chat.ui.rows import Head
@@ -49,11 +50,13 @@ LEAVE_S = 3.0
 
 
 class CompareScreen(Judging, Setting):
+    CSS_PATH: ClassVar = "../style/lanes.tcss"
     BINDINGS: ClassVar = screen_bindings()
 
     def __init__(self, chat: Chat, comparison: Comparison, notice: str = "", lanes: str = "") -> None:
         """`notice` is what to say first; `lanes` names a set that is to be compared."""
         super().__init__()
+        self._compositor = SparseCompositor()
         self.chat = chat
         self.comparison = comparison
         self.options = Options(comparison.pace)
@@ -114,7 +117,8 @@ class CompareScreen(Judging, Setting):
             case events.RunHeard(node, stamped):
                 self._feed.hear(node, stamped)
                 match stamped.event:
-                    case events.Text() | events.Thinking():
+                    case events.Text() | events.Thinking() | events.Usage() | events.Timings() | events.Progress():
+                        # The next frame shows it.
                         pass
                     case events.Ended():
                         self._feed.stop(node)
@@ -134,7 +138,7 @@ class CompareScreen(Judging, Setting):
         conversation, view = self.comparison.session.conversation, self._views.get(lane_id)
         node, lane = conversation.nodes[node_id], self.comparison.lanes.get(lane_id)
         if view is not None and lane is not None and node.result is not None:
-            shown = self._dressed(head(conversation, node, None), lane)
+            shown = self._dressed(head(conversation, node, None, self.app.house.config.currency), lane)
             view.transcript.dress(node_id, shown, notes(node.result, node.text))
         self._tick()
 
@@ -182,10 +186,14 @@ class CompareScreen(Judging, Setting):
 
     def _turns(self, lane: LaneState) -> list[Turn]:
         """What the lane shows; of a blind round no more than that round, with nothing that tells who answers."""
-        shown = turns(self.comparison.session.conversation, lane.replies, lane.head) if lane.head else []
+        shown = self._path(lane) if lane.head else []
         for turn in shown:
             turn.head = self._dressed(turn.head, lane, turn.role)
         return shown[-2:] if self.hidden else shown
+
+    def _path(self, lane: LaneState) -> list[Turn]:
+        currency = self.app.house.config.currency
+        return turns(self.comparison.session.conversation, lane.replies, currency, lane.head)
 
     def _dressed(self, shown: Head, lane: LaneState, role: Role = "assistant") -> Head:
         """The line above a turn without its place among those of all lanes; in a blind round the letter alone."""

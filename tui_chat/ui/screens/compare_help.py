@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 class CompareHelp(ModalScreen[None]):
+    CSS_PATH: ClassVar = "../style/dialogs.tcss"
     BINDINGS: ClassVar = [("escape,f1,q", "dismiss", "")]
 
     def compose(self) -> ComposeResult:

@@ -10,11 +10,11 @@ from textual import work
 from tui_chat.domain.failure import ConfigError
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
-from tui_chat.engine.comparison import Comparison
 from tui_chat.ui.screens.keeping import Keeping
 
 if TYPE_CHECKING:
     from tui_chat.domain.lane import LaneRecord
+    from tui_chat.engine.comparison import Comparison
 
 
 class Comparing(Keeping):
@@ -27,6 +27,8 @@ class Comparing(Keeping):
     @work(exclusive=True, group="open", exit_on_error=False)
     async def action_compare(self, argument: str = "") -> None:
         """Compare models or settings from here on, with the lanes of a set where one is named."""
+        # A start does without them.
+        from tui_chat.engine.comparison import Comparison
         from tui_chat.ui.screens.compare import CompareScreen
 
         session, chat = self.session, self.chat
@@ -70,7 +72,8 @@ class Comparing(Keeping):
         if path and not self.chat.title:
             self.chat.title = first_words(path[0].text)
         self.show_session()
-        self.sidebar.reload()
+        if self.sidebar is not None:
+            self.sidebar.reload()
         self.composer.focus()
         running = sum(lane.running for lane in comparison.lanes.values())
         if running:

@@ -21,6 +21,7 @@ MOST = 2_000
 class Confirm(ModalScreen[bool]):
     """Dismisses with the answer; only `y` says yes."""
 
+    CSS_PATH: ClassVar = "../style/dialogs.tcss"
     BINDINGS: ClassVar = [("y", "dismiss(True)", ""), ("n,escape,enter", "dismiss(False)", "")]
 
     def __init__(self, question: str, consequence: str, keys: str) -> None:

@@ -14,7 +14,6 @@ from tui_chat.store.files import write_private
 from tui_chat.store.paths import data_folder
 from tui_chat.ui import clipboard
 from tui_chat.ui.screens.keeping import Keeping
-from tui_chat.ui.taking import code_blocks, plain_text
 from tui_chat.ui.widgets.marking import Marking
 
 TAKEN = "copied"
@@ -56,23 +55,30 @@ class Copying(Keeping):
         self.notice(say("status.nothing_to_copy"))
         return ""
 
-    def action_copy(self, argument: str = "") -> None:
+    @work(exclusive=True, group="copy", exit_on_error=False)
+    async def action_copy(self, argument: str = "") -> None:
         text = self._newest_reply()
         if not text:
             return
         if argument.isdecimal():
-            self._copy_block(text, int(argument))
+            await self._copy_block(text, int(argument))
         elif argument in ("", "plain"):
-            self.take(plain_text(text) if argument else text)
+            from tui_chat.ui.taking import plain_text
+
+            self.take(await asyncio.to_thread(plain_text, text) if argument else text)
         else:
             self.notice(say("status.copy"))
 
-    def action_copy_code(self, place: int = 1) -> None:
+    @work(exclusive=True, group="copy", exit_on_error=False)
+    async def action_copy_code(self, place: int = 1) -> None:
         if text := self._newest_reply():
-            self._copy_block(text, place)
+            await self._copy_block(text, place)
 
-    def _copy_block(self, text: str, place: int) -> None:
-        blocks = code_blocks(text)
+    async def _copy_block(self, text: str, place: int) -> None:
+        from tui_chat.ui.taking import code_blocks
+
+        # A megabyte takes most of a second to be read.
+        blocks = await asyncio.to_thread(code_blocks, text)
         if 1 <= place <= len(blocks):
             self.take(blocks[place - 1], place)
         else:

@@ -109,6 +109,7 @@ class Differences(ScrollView, can_focus=True):
 
 
 class DifferenceScreen(Screen[None]):
+    CSS_PATH: ClassVar = ["../style/lists.tcss", "../style/judging.tcss"]
     BINDINGS: ClassVar = bindings(KEYS)
 
     def __init__(self, sides: Sequence[Side], first: int, second: int) -> None:

@@ -34,6 +34,7 @@ class Field(Input):
 class FirstRun(ModalScreen[Endpoint | None]):
     """Dismisses with an endpoint that can be used, or None when the user goes back."""
 
+    CSS_PATH: ClassVar = "../style/dialogs.tcss"
     BINDINGS: ClassVar = [("escape", "back", "")]
 
     def __init__(self, house: House, *, first: bool = False) -> None:

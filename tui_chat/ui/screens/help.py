@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 class HelpScreen(ModalScreen[None]):
+    CSS_PATH: ClassVar = "../style/dialogs.tcss"
     BINDINGS: ClassVar = [("escape,f1,q", "dismiss", "")]
 
     def compose(self) -> ComposeResult:

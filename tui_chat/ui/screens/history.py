@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
 from rich.text import Text
 from textual import on, work
 from textual.binding import Binding
@@ -62,8 +63,7 @@ KEYS = (
 """The keys of the search stay its own, but for Home and End, instead of which it has Ctrl+A and Ctrl+E."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """What to open: a conversation, at a turn where one was found."""
 
     uid: str
@@ -85,6 +85,7 @@ class Line(ShownInput):
 class HistoryScreen(Screen[Opened | None]):
     """Dismisses with what to open, or None; posts Deleted and Restored on its way to the app."""
 
+    CSS_PATH: ClassVar = "../style/lists.tcss"
     BINDINGS: ClassVar = bindings(KEYS)
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
@@ -275,6 +276,7 @@ class HistoryScreen(Screen[Opened | None]):
 class Rename(ModalScreen[str | None]):
     """Dismisses with the new title, or None."""
 
+    CSS_PATH: ClassVar = "../style/dialogs.tcss"
     BINDINGS: ClassVar = [Binding("escape", "dismiss(None)", show=False)]
 
     def __init__(self, title: str) -> None:

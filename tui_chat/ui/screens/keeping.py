@@ -19,12 +19,6 @@ from tui_chat.domain.draft import Phase
 from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.engine.titling import title_of
-from tui_chat.ui.screens.history import HistoryScreen, Opened
-from tui_chat.ui.screens.told import Told
-from tui_chat.ui.screens.tree import TreeChoice, TreeScreen
-from tui_chat.ui.widgets.history_list import HistoryList
-from tui_chat.wire.forms import ConversationForm, node_forms
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -33,8 +27,12 @@ if TYPE_CHECKING:
     from tui_chat.engine.session import Session
     from tui_chat.store.imports import Report
     from tui_chat.ui.app import TuiChat
+    from tui_chat.ui.screens.history import Opened
+    from tui_chat.ui.screens.tree import TreeChoice
     from tui_chat.ui.widgets.composer import Composer
+    from tui_chat.ui.widgets.history_list import HistoryList
     from tui_chat.ui.widgets.transcript import Transcript
+    from tui_chat.wire.forms import ConversationForm
     from tui_chat.wiring import Chat
 
 DRAFT_S = 0.4
@@ -48,7 +46,8 @@ class Keeping(Screen[None]):
     chat: Chat
     composer: Composer
     transcript: Transcript
-    sidebar: HistoryList
+    sidebar: HistoryList | None = None
+    """Made when it is first shown."""
 
     _draft_timer: Timer | None = None
     _revised: Node | None = None
@@ -98,10 +97,12 @@ class Keeping(Screen[None]):
         self.notice(say("status.temporary"))
 
     def action_history(self) -> None:
+        from tui_chat.ui.screens.history import HistoryScreen
+
         self.keep_draft()
 
         def opened(found: Opened | None) -> None:
-            self.sidebar.reload()
+            self.list_anew()
             if found is not None:
                 self.open_conversation(found.uid, found.node)
 
@@ -113,11 +114,16 @@ class Keeping(Screen[None]):
             self.chat.draft = self.composer.text
             self.action_new_chat()
 
-    @on(HistoryList.Broke)
-    def _broke(self, message: HistoryList.Broke) -> None:
+    def on_history_list_broke(self, message: HistoryList.Broke) -> None:
         self.notice(message.reason)
 
     def action_sidebar(self) -> None:
+        if self.sidebar is None:
+            from tui_chat.ui.widgets.history_list import HistoryList
+
+            self.sidebar = HistoryList(self.app.house.chats, compact=True, id="sidebar")
+            self.sidebar.current = self.chat.id
+            self.query_one("#body").mount(self.sidebar, before=0)
         self.sidebar.set_class(not self.sidebar.has_class("-shown"), "-shown")
         if self.sidebar.has_class("-shown"):
             self.sidebar.reload()
@@ -125,8 +131,12 @@ class Keeping(Screen[None]):
         else:
             self.composer.focus()
 
-    @on(HistoryList.Chosen)
-    def _chosen(self, message: HistoryList.Chosen) -> None:
+    def list_anew(self) -> None:
+        """A conversation has come, gone or changed."""
+        if self.sidebar is not None:
+            self.sidebar.reload()
+
+    def on_history_list_chosen(self, message: HistoryList.Chosen) -> None:
         self.composer.focus()
         self.open_conversation(message.uid, message.node)
 
@@ -157,6 +167,8 @@ class Keeping(Screen[None]):
     # branches
 
     def action_tree(self) -> None:
+        from tui_chat.ui.screens.tree import TreeScreen
+
         if not self.session.conversation.nodes:
             self.notice(say("status.nothing_said"))
             return
@@ -249,11 +261,13 @@ class Keeping(Screen[None]):
             self.chat.title = argument
             self.app.house.chats.library.rename(self.chat.id, argument)
             self.retarget()
-            self.sidebar.reload()
+            self.list_anew()
 
     @work(exclusive=True, group="title", exit_on_error=False)
     async def action_title(self, *, asked: bool = True) -> None:
         """Have the model give the conversation its title."""
+        from tui_chat.engine.titling import title_of
+
         chat, turns = self.chat, self.session.conversation.path()
         if not self._kept():
             return
@@ -265,7 +279,7 @@ class Keeping(Screen[None]):
         if titled.title:
             chat.title = titled.title
             self.retarget()
-            self.sidebar.reload()
+            self.list_anew()
         if asked:
             untitled = titled.failure.line if titled.failure is not None else say("status.untitled")
             title = visible_line(titled.title)
@@ -312,6 +326,8 @@ class Keeping(Screen[None]):
 
     def _form_in_memory(self) -> ConversationForm:
         """The conversation as it stands here: a temporary one, or one that the disk does not take."""
+        from tui_chat.wire.forms import ConversationForm, node_forms
+
         reply, tree = self.session.reply, copy(self.session.conversation)
         tree.nodes = dict(tree.nodes)
         if reply is not None and self.session.running:
@@ -349,7 +365,7 @@ class Keeping(Screen[None]):
         except (TuiChatError, RuntimeError) as error:
             self.notice(str(error))
             return
-        self.sidebar.reload()
+        self.list_anew()
         self._tell_import(report)
 
     def _read_import(self, name: str) -> Report:
@@ -362,6 +378,8 @@ class Keeping(Screen[None]):
         if not report.skipped:
             self.notice(line)
             return
+        from tui_chat.ui.screens.told import Told
+
         lines = [f"{what}: {why}" for what, why in report.skipped]
         self.app.push_screen(Told(line, lines))
 

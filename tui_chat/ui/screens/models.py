@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
 from rich.text import Text
 from textual import on, work
 from textual.containers import Vertical
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from tui_chat.wiring import House
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
+class Picked(Struct, frozen=True):
     endpoint: Endpoint
     model: str
     offered: bool = False
@@ -39,6 +38,7 @@ class Picked:
 class ModelPicker(ModalScreen[Picked | None]):
     """Dismisses with what was picked, or None."""
 
+    CSS_PATH: ClassVar = "../style/dialogs.tcss"
     BINDINGS: ClassVar = [("escape", "dismiss(None)", "")]
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app

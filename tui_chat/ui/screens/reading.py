@@ -10,16 +10,13 @@ from textual import work
 
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.ui.links import NotOpened, links, open_target, shown
 from tui_chat.ui.rows import foldable
-from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.keeping import Keeping
-from tui_chat.ui.screens.told import Told
-from tui_chat.ui.widgets.finding import Search
 
 if TYPE_CHECKING:
-    from tui_chat.ui.links import Link
     from tui_chat.ui.rows import Turn
+    from tui_chat.ui.rows.links import Link
+    from tui_chat.ui.widgets.finding import Search
 
 _CODE = re.compile("```|~~~|^(?: {4}|\t)", re.MULTILINE)
 """What a text has that holds a code block."""
@@ -27,9 +24,6 @@ _CODE = re.compile("```|~~~|^(?: {4}|\t)", re.MULTILINE)
 
 class Reading(Keeping):
     """Base of the chat screen; `show_state` is its own."""
-
-    _listed: list[Link] | None = None
-    """The links that were listed last, whose numbers stand."""
 
     def show_state(self) -> None:
         """Bring the status line up to date."""
@@ -73,6 +67,8 @@ class Reading(Keeping):
 
     @work(exclusive=True, group="find", exit_on_error=False)
     async def _find(self, query: str) -> None:
+        from tui_chat.ui.widgets.finding import Search
+
         search, chat = Search(query), self.chat
         # Megabytes that are not ASCII take a second or two to be folded.
         await asyncio.to_thread(search.hits, self.transcript.turns)
@@ -177,15 +173,12 @@ class Reading(Keeping):
 
     # links
 
-    def forget_links(self) -> None:
-        """The numbers of the links that were listed stand no more."""
-        self._listed = None
-
     @work(exclusive=True, group="links", exit_on_error=False)
     async def action_links(self) -> None:
         """List the links of the reply that is being read."""
-        self._listed = found = await self._links()
-        if found:
+        from tui_chat.ui.screens.told import Told
+
+        if found := await self._links():
             lines = [f"{link.text} → {link.target}" for link in found]
             self.app.push_screen(Told(say("links.title"), lines, numbered=True))
         else:
@@ -193,12 +186,12 @@ class Reading(Keeping):
 
     async def _links(self) -> list[Link]:
         replies = [turn for turn in self.transcript.turns if turn.role == "assistant" and turn.text]
-        return await asyncio.to_thread(links, self._read_of(replies).text) if replies else []
+        return await self.transcript.links(self._read_of(replies).id) if replies else []
 
     @work(exclusive=True, group="links", exit_on_error=False)
     async def action_open(self, argument: str = "") -> None:
         """Show where a link goes, and open it once the user has agreed."""
-        found = await self._links() if self._listed is None else self._listed
+        found = await self._links()
         number = int(argument) if argument.isdecimal() and len(argument) < 6 else 0
         if not found:
             self.notice(say("links.none"))
@@ -208,6 +201,9 @@ class Reading(Keeping):
             self._ask_to_open(found[number - 1])
 
     def _ask_to_open(self, link: Link) -> None:
+        from tui_chat.ui.links import NotOpened, shown
+        from tui_chat.ui.screens.confirm import Confirm
+
         target = link.target
         try:
             where = shown(target)
@@ -223,6 +219,8 @@ class Reading(Keeping):
 
     @work(exclusive=True, group="links", exit_on_error=False)
     async def _open(self, target: str) -> None:
+        from tui_chat.ui.links import NotOpened, open_target
+
         try:
             await asyncio.to_thread(open_target, target)
         except NotOpened as error:

@@ -73,6 +73,7 @@ class ResultList(CursorList):
 
 
 class ResultsScreen(Screen[None]):
+    CSS_PATH: ClassVar = ["../style/lists.tcss", "../style/judging.tcss"]
     BINDINGS: ClassVar = bindings(KEYS)
 
     def __init__(self, comparison: Comparison) -> None:

@@ -53,6 +53,7 @@ class Swept:
 class SweepScreen(ModalScreen["list[Target] | None"]):
     """Dismisses with whom the lanes ask, or None."""
 
+    CSS_PATH: ClassVar = "../style/dialogs.tcss"
     BINDINGS: ClassVar = [("escape", "dismiss(None)", "")]
 
     def __init__(self, house: House, setting: Setting, models: str, question: str) -> None:

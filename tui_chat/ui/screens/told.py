@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 class Told(ModalScreen[None]):
+    CSS_PATH: ClassVar = "../style/dialogs.tcss"
     BINDINGS: ClassVar = [("escape,enter,q", "dismiss", "")]
 
     def __init__(self, title: str, lines: Sequence[str], *, numbered: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from msgspec import Struct
 from rich.segment import Segment
 from rich.text import Text
 from textual import on
@@ -44,8 +45,7 @@ MOST_GUIDES = 3
 """The lines of the tree take at most this part of the width."""
 
 
-@dataclass(frozen=True, slots=True)
-class TreeChoice:
+class TreeChoice(Struct, frozen=True):
     """What to do, and at which turn."""
 
     action: Literal["go", "edit", "fork"]
@@ -141,6 +141,7 @@ class TreeView(CursorList):
 class TreeScreen(Screen[TreeChoice | None]):
     """Dismisses with what to do where, or None."""
 
+    CSS_PATH: ClassVar = "../style/lists.tcss"
     BINDINGS: ClassVar = bindings(KEYS)
 
     def __init__(self, conversation: Conversation, live: str | None) -> None:

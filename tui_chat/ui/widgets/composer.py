@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,15 +10,22 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from tui_chat.domain.hostile import visible
+from tui_chat.domain.words import say
 from tui_chat.ui.widgets.editing import act_at_once
 
 if TYPE_CHECKING:
     from textual import events
+    from textual.document._document import Location
     from textual.document._edit import Edit
     from textual.widgets.text_area import EditResult
 
 NEWLINES = frozenset({"ctrl+j", "shift+enter", "ctrl+enter", "shift+\r", "newline"})
 """What terminals send for a new line: LF, and the kitty and xterm forms of modified Enter."""
+
+ROOM = 10_000
+"""Characters that are laid out: an edit wraps its whole line again. What is more stands behind a mark."""
+SHORT = 200
+"""Characters that stand as they are, however many there are already."""
 
 
 class Composer(TextArea):
@@ -35,6 +43,22 @@ class Composer(TextArea):
         self._place = 0
         """Where in the sent prompts the user is; at their end, in what is being written."""
         self._written = ""
+        self._behind: dict[str, str] = {}
+        """What stands behind each mark, such as `[text 1: 40,000 characters]`."""
+        self._marks = re.compile("(?!)")
+
+    @property
+    def text(self) -> str:
+        """What is written, that behind marks included."""
+        return self._whole(self.document.text)
+
+    @text.setter
+    def text(self, value: str) -> None:
+        self.put(value)
+
+    @property
+    def selected_text(self) -> str:
+        return self._whole(super().selected_text)
 
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "enter":
@@ -67,13 +91,45 @@ class Composer(TextArea):
 
     def put(self, text: str) -> None:
         """Replace what is written, the cursor behind it."""
-        self.load_text(visible(text))
+        shown = visible(text)
+        for mark, behind in self._behind.items():
+            shown = shown.replace(behind, mark)
+        self.load_text(self._fitted(shown, 0))
         self.move_cursor(self.document.end)
 
     def edit(self, edit: Edit) -> EditResult:
         # What is pasted holds whatever the page held that it was copied from.
-        edit.text = visible(edit.text)
+        edit.text = self._fitted(visible(edit.text), len(self.document.text))
+        edit.from_location, edit.to_location = self._around_marks(edit.top, edit.bottom)
         return super().edit(edit)
+
+    # what is too long to be laid out
+
+    def _fitted(self, text: str, written: int) -> str:
+        """The text, or a mark for it where `written` characters leave no room."""
+        if len(text) <= SHORT or len(text) + written <= ROOM:
+            return text
+        mark = next((mark for mark, behind in self._behind.items() if behind == text), "")
+        if not mark:
+            mark = say("composer.mark", place=len(self._behind) + 1, count=f"{len(text):,}")
+            self._behind[mark] = text
+            self._marks = re.compile("|".join(map(re.escape, self._behind)))
+        return mark
+
+    def _whole(self, text: str) -> str:
+        return self._marks.sub(lambda mark: self._behind[mark[0]], text)
+
+    def _around_marks(self, top: Location, bottom: Location) -> tuple[Location, Location]:
+        """The ends of an edit moved out of marks, which are taken away whole or not at all."""
+        if top == bottom:
+            return (after := self._beside_mark(top, -1)), after
+        return self._beside_mark(top, 0), self._beside_mark(bottom, -1)
+
+    def _beside_mark(self, place: Location, end: int) -> Location:
+        """The place; inside of a mark its beginning (`end` 0) or its end (-1)."""
+        row, column = place
+        spans = (mark.span() for mark in self._marks.finditer(self.document.get_line(row)))
+        return next(((row, span[end]) for span in spans if span[0] < column < span[1]), place)
 
     def _enter(self) -> None:
         row, column = self.cursor_location

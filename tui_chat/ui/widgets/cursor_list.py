@@ -40,6 +40,37 @@ class CursorList(ScrollView, can_focus=True):
     BINDINGS: ClassVar = bindings(MOVES)
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"list--{name}" for name in STYLES}
     ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    CursorList {
+        width: 1fr;
+        height: 1fr;
+        overflow-x: hidden;
+        overflow-y: scroll;
+        scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        scrollbar-background-active: $background;
+        scrollbar-color: $panel;
+        scrollbar-color-hover: $primary 60%;
+        scrollbar-color-active: $primary;
+        background: $background;
+        color: $foreground;
+    }
+    .list--name { color: $foreground; text-style: bold; }
+    .list--text { color: $foreground; }
+    .list--dim { color: $muted; }
+    .list--user { color: $primary; text-style: bold; }
+    .list--reply { color: $secondary; text-style: bold; }
+    .list--hit { color: $primary; text-style: bold; }
+    .list--mark { color: $accent; }
+    .list--line { color: $muted; }
+    .list--good { color: $success; }
+    .list--warning { color: $warning; }
+    .list--error { color: $error; }
+    .list--bar { color: $primary; }
+    .list--cursor { background: $panel; }
+    """
+    SCOPED_CSS = False
 
     def __init__(self, rows: int, *, lit: bool, id: str | None = None) -> None:
         """`rows` is the height of an item; `lit` shows the cursor without the focus, too."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
+from msgspec.structs import replace
 from rich.console import Console
 from rich.text import Text
 from textual.geometry import Region
@@ -13,25 +14,47 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_chat.domain import figures as show
+from tui_chat.domain.budget import Limit
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.pricing import UNKNOWN
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.style import Style
+
+    from tui_chat.domain.budget import Left
     from tui_chat.domain.conversation import Node, Result
-    from tui_chat.domain.events import Timings
+    from tui_chat.domain.figures import Currency
     from tui_chat.domain.meter import Stats
     from tui_chat.domain.pricing import Cost
     from tui_chat.engine.session import Reply
 
-    Row = tuple[str, str]
-
 WIDTH = 28
+UNIT = 6
+"""Columns of a unit behind its number, so that numbers end in one column whatever they measure."""
+OTHER_LINES = 4
+"""Lines of the screen beside the pane: title, status, composer and keys."""
 BAND_LINES = 3
 BAND_GAP = 3
 """Columns between the columns of the band."""
+BAND_FIGURE = 10
+"""Columns that a figure of the band has at least, so that its neighbours stay where they are."""
+GAUGE = 14
+LEFT = tuple(f"stats.left.{limit}" for limit in Limit)
+GAPS = ("stats.gap_p50", "stats.gap_p95", "stats.gap_max")
+BAND = (
+    ("stats.elapsed", "stats.ttft", "stats.attempt"),
+    ("stats.now", "stats.decode", "stats.silence"),
+    ("stats.input", "stats.output", "stats.context"),
+    ("stats.reply_cost", "stats.session_cost", "stats.today"),
+    (*LEFT, "stats.cached", "stats.reasoning"),
+    GAPS,
+    ("stats.ttft_answer", "stats.connect", "stats.wait"),
+)
+"""The columns of the band, by the keys of their labels."""
 
 
 _console = Console(width=10_000, color_system=None, legacy_windows=False)
@@ -44,8 +67,26 @@ class Heading(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Chart(str):
+    """A row that is drawn as it stands."""
+
+    __slots__ = ()
+
+
+class Figure(Struct, frozen=True):
+    label: str
+    number: str
+    unit: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.number} {self.unit}".rstrip()
+
+
+Row = Figure | str
+
+
+class Shown(Struct, frozen=True):
     """What the pane shows of one reply, under way or ended."""
 
     model: str
@@ -53,18 +94,30 @@ class Shown:
     stats: Stats
     cost: Cost
     skipped: int
-    timings: Timings | None = None
+    window: int | None = None
+    """Tokens that the model can take in."""
     tries: int | None = None
     """How many are allowed, while that matters."""
 
 
-def of_reply(reply: Reply) -> Shown:
-    draft, tries = reply.draft, reply.target.endpoint.retry.attempts
-    return Shown(reply.target.model, draft.phase, reply.stats(), reply.cost(), draft.skipped, draft.timings, tries)
+class Spending(Struct, frozen=True):
+    """What the pane shows beside the reply."""
+
+    session: Cost = UNKNOWN
+    today: Cost = UNKNOWN
+    left: Left | None = None
+    """Of the limit that is nearest."""
+    currency: Currency | None = None
 
 
-def of_result(node: Node, result: Result) -> Shown:
-    return Shown(node.model, result.phase, result.stats, result.cost, result.skipped)
+def of_reply(reply: Reply, window: int | None = None) -> Shown:
+    draft, target = reply.draft, reply.target
+    tries = target.endpoint.retry.attempts
+    return Shown(target.model, draft.phase, reply.stats(), reply.cost(), draft.skipped, window, tries)
+
+
+def of_result(node: Node, result: Result, window: int | None = None) -> Shown:
+    return Shown(node.model, result.phase, result.stats, result.cost, result.skipped, window)
 
 
 class Figures(Widget):
@@ -73,15 +126,15 @@ class Figures(Widget):
     Over a slow line they are a band of full width, so that nothing stands beside the transcript where it scrolls.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"figures--heading", "figures--figure"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"figures--heading", "figures--figure", "figures--chart"}
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._shown: list[Row | str] = []
+        self._shown: list[Row] = []
         self._lines: list[Text] = []
 
-    def show(self, shown: Shown | None, session_cost: Cost) -> None:
-        lines: list[Row | str] = [say("stats.none")] if shown is None else list(rows(shown, session_cost))
+    def show(self, shown: Shown | None, spending: Spending) -> None:
+        lines: list[Row] = [say("stats.none")] if shown is None else list(rows(shown, spending))
         if lines != self._shown:
             self._shown = lines
             if self._seen:
@@ -98,28 +151,40 @@ class Figures(Widget):
 
     def _draw(self) -> None:
         slow = self.app.has_class("-slow")  # pyright: ignore[reportUnknownMemberType]  # Textual leaves its type open
-        drawn = self._band(self._shown) if slow else self._table(self._shown)
-        before, self._lines = self._lines, list(drawn.wrap(_console, max(1, self.size.width)))
+        before, self._lines = self._lines, self._band(self._shown) if slow else self._table(self._shown)
         for y, (old, new) in enumerate(zip_longest(before, self._lines)):
             if old is None or new is None or (old.plain, old.spans) != (new.plain, new.spans):
                 self.refresh(Region(0, y, self.size.width, 1))
 
-    def _table(self, lines: list[Row | str]) -> Text:
-        """Labels at the left, figures at the right edge; a heading or a sentence stands alone."""
-        heading = self.get_component_rich_style("figures--heading", partial=True)
-        number = self.get_component_rich_style("figures--figure", partial=True)
-        out = Text()
-        for line in lines:
-            if isinstance(line, tuple):
-                label, figure = line
-                out.append(f"{label:<{WIDTH - len(figure) - 1}} ").append(f"{figure}\n", number)
-            else:
-                out.append(f"\n{line}\n" if out else f"{line}\n", heading if isinstance(line, Heading) else None)
-        return out
+    def _table(self, rows: list[Row]) -> list[Text]:
+        """Labels at the left, numbers in one column, units behind them; sections apart where there is room for that."""
+        lines = [(row, self._drawn(row)) for row in rows]
+        out = [drawn for row, texts in lines for drawn in ([Text(), *texts] if isinstance(row, Heading) else texts)]
+        # The height of the window, not of the pane: a message that grows must not move the figures.
+        return (
+            out[1:]
+            if len(out) - 1 <= self.screen.size.height - OTHER_LINES
+            else [drawn for _, texts in lines for drawn in texts]
+        )
+
+    def _drawn(self, row: Row) -> list[Text]:
+        """The lines of one row."""
+        if isinstance(row, Figure):
+            end = WIDTH - UNIT
+            room = max(0, (end if len(row.unit) < UNIT else WIDTH - 1 - len(row.unit)) - len(row.label))
+            number = f"{row.number:>{room}} {row.unit:<{UNIT - 1}}"
+            return [Text.assemble(row.label, (number, self._style("figure")))]
+        name = "heading" if isinstance(row, Heading) else "chart" if isinstance(row, Chart) else ""
+        text = Text(row, self._style(name) if name else "")
+        return [text] if name else [Text(), *text.wrap(_console, max(1, self.size.width))]
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"figures--{name}", partial=True)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._anew()
+        # Textual says so before it sets the styles of components: the first time there are none, later the old ones.
+        self.call_after_refresh(self._anew)
 
     def on_resize(self) -> None:
         self._anew()
@@ -134,79 +199,110 @@ class Figures(Widget):
             self._draw()
             self.refresh()
 
-    def _band(self, lines: list[Row | str]) -> Text:
+    def _band(self, rows: list[Row]) -> list[Text]:
         """The same in columns of a few lines; what finds no room at the right is left out."""
-        if isinstance(lines[0], str):
-            return Text(lines[0])
-        number = self.get_component_rich_style("figures--figure", partial=True)
+        if isinstance(rows[0], str) and not isinstance(rows[0], Heading):
+            return [Text(rows[0])]
+        number = self._style("figure")
         out = [Text() for _ in range(BAND_LINES)]
         room = self.size.width
-        for column in columns(lines):
-            width = max(len(label) + len(figure) for label, figure in column) + 1
+        for column in columns(rows):
+            width = max(len(figure.label) + max(BAND_FIGURE, len(figure.text)) for figure in column) + 1
             room -= width
             if room < 0:
                 break
-            for line, (label, figure) in zip(out, [*column, *[("", "")] * BAND_LINES], strict=False):
-                line.append(f"{label:<{width - len(figure)}}").append(figure, number).append(" " * BAND_GAP)
+            for line, figure in zip(out, [*column, *[Figure("", "")] * BAND_LINES], strict=False):
+                line.append(f"{figure.label:<{width - len(figure.text)}}").append(figure.text, number)
+                line.append(" " * BAND_GAP)
             room -= BAND_GAP
-        return Text("\n").join(out)
+        return out
 
 
-def columns(lines: list[Row | str]) -> Iterator[list[Row]]:
-    """The figures in columns of a few lines, the cost of them first after how it goes; sentences are left out."""
-    sections: list[list[Row]] = [[]]
-    heading = ""
-    for line in lines:
-        if isinstance(line, Heading):
-            heading = line if line in (say("stats.tokens"), say("stats.gaps")) else ""
-            sections.append([])
-        elif isinstance(line, tuple):
-            sections[-1].append((f"{heading} {line[0]}".lstrip(), line[1]))
-    for section in (sections[0], sections[-1], *sections[1:-1]) if len(sections) > 1 else sections:
-        for start in range(0, len(section), BAND_LINES):
-            yield section[start : start + BAND_LINES]
+def columns(rows: list[Row]) -> Iterator[list[Figure]]:
+    """The figures in columns of a few lines, those first that one wants to see in a narrow window too."""
+    named = {row.label: row for row in rows if isinstance(row, Figure) and row.label}
+    gaps = say("stats.gaps")
+    for keys in BAND:
+        labels = [say(key) for key in keys]
+        found = [named[label] for label in labels if label in named]
+        if found:
+            yield [replace(figure, label=f"{gaps} {figure.label}") for figure in found] if keys is GAPS else found
 
 
-def rows(shown: Shown, session_cost: Cost) -> Iterator[Row | str]:
-    """The pane's rows: (label, figure), a heading, or a sentence."""
-    stats, cost = shown.stats, shown.cost
-    usage, exact = stats.usage, stats.exact
-    yield say("stats.state"), say(f"state.{shown.phase}")
-    yield say("stats.attempt"), f"{stats.attempts} / {shown.tries}" if shown.tries else str(stats.attempts)
-    yield say("stats.elapsed"), show.seconds(stats.elapsed_s)
-    thinks = stats.ttft_s is not None and stats.ttft_s != stats.ttft_answer_s
-    yield say("stats.ttft_thinking" if thinks else "stats.ttft"), show.seconds(stats.ttft_s)
-    if thinks:
-        yield say("stats.ttft_answer"), show.seconds(stats.ttft_answer_s)
-    if stats.wait_s:
-        yield say("stats.wait"), show.seconds(stats.wait_s)
-    yield say("stats.connect"), say("stats.warm") if stats.warm else show.seconds(stats.connect_s)
-    yield Heading(say("stats.tokens"))
-    yield say("stats.input"), show.tokens(usage.input, exact=exact)
-    if usage.cached is not None:
-        yield say("stats.cached"), show.tokens(usage.cached)
-    if usage.reasoning:
-        yield say("stats.reasoning"), show.tokens(usage.reasoning, exact=exact)
-    yield say("stats.output"), show.tokens(usage.output, exact=exact)
-    yield Heading(say("stats.speed"))
-    if not shown.phase.ended:
-        yield say("stats.now"), show.rate(stats.now_per_s, exact=False)
-    yield say("stats.decode"), show.rate(stats.tok_per_s, exact=exact)
-    yield say("stats.total"), show.rate(stats.total_per_s, exact=exact)
-    if shown.timings is not None and shown.timings.tok_per_s is not None:
-        yield say("stats.server"), show.rate(shown.timings.tok_per_s)
+def rows(shown: Shown, spending: Spending) -> Iterator[Row]:
+    """The pane's rows. Which they are changes as little as can be while a reply streams, so that none of them moves."""
+    stats = shown.stats
+    yield Heading(say(f"state.{shown.phase}"))
+    yield Figure(say("stats.attempt"), f"{stats.attempts}/{shown.tries}" if shown.tries else str(stats.attempts))
+    yield _time("stats.elapsed", stats.elapsed_s)
+    yield Figure(say("stats.connect"), say("stats.warm")) if stats.warm else _time("stats.connect", stats.connect_s)
+    yield _time("stats.ttft", stats.ttft_s)
+    yield _time("stats.ttft_answer", stats.ttft_answer_s)
+    yield _time("stats.wait", stats.wait_s)
+    yield from _tokens(shown)
+    yield from _speed(shown)
+    yield from _costs(shown, spending)
     yield Heading(say("stats.gaps"))
-    yield say("stats.gap_p50"), show.seconds(stats.gap_p50_s)
-    yield say("stats.gap_p95"), show.seconds(stats.gap_p95_s)
-    yield say("stats.gap_max"), show.seconds(stats.gap_max_s)
-    if shown.phase in (Phase.STREAMING, Phase.THINKING, Phase.PROCESSING):
-        yield say("stats.silence"), show.seconds(stats.silence_s)
+    yield _time("stats.gap_p50", stats.gap_p50_s)
+    yield _time("stats.gap_p95", stats.gap_p95_s)
+    yield _time("stats.gap_max", stats.gap_max_s)
+    flows = shown.phase in (Phase.STREAMING, Phase.THINKING, Phase.PROCESSING)
+    yield _time("stats.silence", stats.silence_s if flows else None)
+    if shown.skipped:
+        yield Figure(say("stats.skipped"), str(shown.skipped))
+
+
+def _tokens(shown: Shown) -> Iterator[Row]:
+    usage, exact = shown.stats.usage, shown.stats.exact
+    yield Heading(say("stats.tokens"))
+    yield Figure(say("stats.input"), show.tokens(usage.input, exact=exact))
+    yield Figure(say("stats.cached"), show.tokens(usage.cached))
+    yield Figure(say("stats.reasoning"), show.tokens(usage.reasoning, exact=exact))
+    yield Figure(say("stats.output"), show.tokens(usage.output, exact=exact))
+    used = None if usage.input is None else usage.input + (usage.output or 0)
+    share = used / shown.window if used is not None and shown.window else None
+    yield Figure(say("stats.context"), show.NONE if share is None else f"{show.mark(exact)}{share * 100:.1f}", "%")
+    known = "?" if shown.window is None else show.short_count(shown.window)
+    yield Chart(f"{show.gauge(share or 0.0, GAUGE)}{f'{show.short_count(used, exact=exact)}/{known}':>{WIDTH - GAUGE}}")
+
+
+def _speed(shown: Shown) -> Iterator[Row]:
+    stats = shown.stats
+    yield Heading(say("stats.speed"))
+    yield _rate("stats.now", stats.now_per_s, exact=False)
+    yield _rate("stats.decode", stats.tok_per_s, exact=stats.exact)
+    yield _rate("stats.total", stats.total_per_s, exact=stats.exact)
+    if stats.timings is not None and stats.timings.tok_per_s is not None:
+        yield _rate("stats.server", stats.timings.tok_per_s, exact=True)
+    yield Chart(show.spark(stats.pace))
+
+
+def _costs(shown: Shown, spending: Spending) -> Iterator[Row]:
+    cost, currency = shown.cost, spending.currency
     yield Heading(say("stats.cost"))
-    yield say("stats.reply_cost"), show.money(cost)
-    yield say("stats.session_cost"), show.money(session_cost)
+    amounts = {"stats.reply_cost": cost, "stats.session_cost": spending.session, "stats.today": spending.today}
+    for label, amount in amounts.items():
+        yield from _money(say(label), show.money(amount), show.foreign(amount.usd, currency))
+    if (left := spending.left) is not None:
+        yield from _money(say(f"stats.left.{left.limit}"), show.usd(left.usd), show.foreign(left.usd, currency))
     if cost.note:
         yield visible_line(cost.note, 200)
     if cost.usd is None:
         yield f'{say("stats.price_help")}\n[prices."{visible_line(shown.model, 60)}"]\ninput = …\noutput = …'
-    if shown.skipped:
-        yield say("stats.skipped"), str(shown.skipped)
+
+
+def _money(label: str, usd: str, foreign: str) -> Iterator[Row]:
+    """An amount, and below it the same in the currency of one's own."""
+    yield Figure(label, usd)
+    if foreign:
+        yield Figure("", *foreign.split())
+
+
+def _time(label: str, value: float | None) -> Figure:
+    number, _, unit = show.seconds(value).partition(" ")
+    return Figure(say(label), number, unit or "s")
+
+
+def _rate(label: str, value: float | None, *, exact: bool) -> Figure:
+    number, _, unit = show.rate(value, exact=exact).partition(" ")
+    return Figure(say(label), number, unit)

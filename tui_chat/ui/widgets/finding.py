@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.segment import Segment
@@ -76,12 +78,14 @@ class Search:
 
     def _spans(self, rows: TurnRows, first: int, end: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
         """Start and end, each as (row, character), of the hits between these rows."""
-        text = "\n".join(rows.row(row).text for row in range(first, end))
-        return [(_at(text, first, start), _at(text, first, stop)) for start, stop in find_all(text, self.query)]
+        texts = [rows.row(row).text for row in range(first, end)]
+        begins = list(accumulate((len(text) + 1 for text in texts), initial=0))
 
+        def at(char: int) -> tuple[int, int]:
+            row = bisect_right(begins, char) - 1
+            return first + row, char - begins[row]
 
-def _at(text: str, first: int, char: int) -> tuple[int, int]:
-    return first + text.count("\n", 0, char), char - text.rfind("\n", 0, char) - 1
+        return [(at(start), at(stop)) for start, stop in find_all("\n".join(texts), self.query)]
 
 
 def _styled(drawn: Strip, spans: Sequence[tuple[int, int, Style]]) -> Strip:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from textual import work
 from textual.message import Message
 
@@ -28,8 +29,7 @@ AHEAD = 10
 """Items below the view that are read already."""
 
 
-@dataclass(eq=False, slots=True)
-class _Wish:
+class _Wish(Struct, eq=False):
     """A list that is to be shown; the newest one counts."""
 
     text: str

@@ -18,7 +18,6 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui_chat.ui.cells import columns
-from tui_chat.ui.rows import TurnRows
 from tui_chat.ui.rows.marks import is_decor, joint, text_of
 from tui_chat.ui.rows.runs import clusters
 
@@ -138,6 +137,8 @@ class Marking(ScrollView):
         turn = self._shelf.turn(place)
         rows = self._shelf.rows_of(turn.id)
         if rows is None:
+            from tui_chat.ui.rows import TurnRows
+
             rows = TurnRows(turn, self._palette, self.scrollable_content_region.width)
         return rows.rows() if not rows.done else [rows.row(at) for at in range(rows.height)]
 

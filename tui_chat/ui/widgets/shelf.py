@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from tui_chat.ui.rows import TurnRows
+from msgspec import Struct
+
 from tui_chat.ui.rows.fold import folded_rows
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from textual.strip import Strip
 
-    from tui_chat.ui.rows import Head, Note, Palette, Turn
+    from tui_chat.ui.rows import Head, Note, Palette, Turn, TurnRows
 
 ROWS_KEPT = 4_000
 """Rows that are kept of turns out of view."""
@@ -24,8 +24,7 @@ SMALL = 20_000
 """Characters of a turn that is laid out to the end at once, with link definitions that come late."""
 
 
-@dataclass(slots=True)
-class Slot:
+class Slot(Struct):
     """A turn, its height, and its rows while it is laid out."""
 
     turn: Turn
@@ -125,6 +124,8 @@ class Shelf:
     def lay_out(self, place: int, palette: Palette) -> TurnRows:
         """Lay out the first of a turn; the height is what there is of it."""
         slot = self._slots[place]
+        from tui_chat.ui.rows import TurnRows
+
         slot.rows = TurnRows(slot.turn, palette, self._width)
         slot.rows.advance()
         while slot.rows.done and slot.rows.settle() is not None and len(slot.turn.text) < SMALL:

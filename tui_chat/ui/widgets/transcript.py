@@ -6,6 +6,8 @@ moves nothing that is seen. The view follows the tail while it is at the tail; s
 
 from __future__ import annotations
 
+import asyncio
+from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -25,10 +27,12 @@ from tui_chat.ui.widgets.shelf import Shelf
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.style import Style
     from textual.reactive import Reactive
     from textual.timer import Timer
 
     from tui_chat.ui.rows import Change, Head, Note, Palette, Turn, TurnRows
+    from tui_chat.ui.rows.links import Link
     from tui_chat.ui.widgets.finding import Search
 
 _VIRTUAL_SIZE = cast("Reactive[Size]", Widget.virtual_size)
@@ -39,6 +43,11 @@ BAR_S = 0.3
 """How often the scrollbar is brought up to date while a reply streams in."""
 REST_S = 0.1
 """How long nothing has to be asked for until turns near the view are laid out."""
+
+SLICE = 2_000
+"""Characters laid out at a time while keys wait."""
+SLICE_S = 0.008
+"""How long turns are laid out until the event loop goes on with what else has come."""
 
 
 class Transcript(Marking):
@@ -124,7 +133,7 @@ class Transcript(Marking):
         if rows.outdated and self._shut(rows.turn):
             return
         if not busy and self._ready():
-            self._changed(rows, rows.advance())
+            self._changed(rows, rows.advance(SLICE))
             if not rows.done:
                 self._later(rows)
 
@@ -212,12 +221,27 @@ class Transcript(Marking):
         self.refresh()
         return rows
 
+    async def links(self, turn_id: str) -> list[Link]:
+        """The links of a reply in the order of their numbers, once all that has come of it has been laid out."""
+        place = self._shelf.place(turn_id)
+        if place is None or not self._ready():
+            return []
+        if self._shelf.rows_of(turn_id) is None:
+            self.lay_out_at(place)
+        while (rows := self._shelf.rows_of(turn_id)) in self._unfinished:
+            await asyncio.sleep(SLICE_S)
+        return rows.links if rows is not None else []
+
     def code_rows(self, rows: TurnRows) -> list[int]:
         """The first rows of a turn's code blocks."""
         block = self._palette["block"]
-        # A label that is no line of the text says so in its style.
-        plain = [[run.style.clear_meta_and_links() for run in rows.row(row) if run.style] for row in range(rows.height)]
-        code = [block in styles for styles in plain]
+
+        @cache
+        def is_block(style: Style) -> bool:
+            # A label that is no line of the text says so in its style.
+            return style.clear_meta_and_links() == block
+
+        code = [any(is_block(run.style) for run in rows.row(row) if run.style) for row in range(rows.height)]
         return [row for row, is_code in enumerate(code) if is_code and not code[row - 1]]
 
     # folds
@@ -264,18 +288,26 @@ class Transcript(Marking):
             if len(self._unfinished) == 1:
                 self.call_later(self._go_on)
 
-    def _go_on(self) -> None:
+    async def _go_on(self) -> None:
+        """Lay out for a moment, behind what has come meanwhile."""
+        # Callbacks of one widget follow each other without the event loop in between.
+        await asyncio.sleep(0)
+        until = monotonic() + SLICE_S
+        while self._unfinished and monotonic() < until:
+            self._step()
+        if self._unfinished:
+            self.call_later(self._go_on)
+
+    def _step(self) -> None:
         """One step of the first turn that is not finished."""
         rows = self._unfinished[0]
         change = None
         if self._shelf.rows_of(rows.turn.id) is rows:
-            change = rows.settle() if rows.done else rows.advance()
+            change = rows.settle(SLICE) if rows.done else rows.advance(SLICE)
         if change is None:
             self._unfinished.pop(0)
         else:
             self._changed(rows, change)
-        if self._unfinished:
-            self.call_later(self._go_on)
 
     def _lay_out(self, place: int) -> None:
         """Lay out a turn of which only the height is estimated."""
@@ -285,7 +317,7 @@ class Transcript(Marking):
         """True once size and colours are known."""
         if not self.is_attached or self.columns <= 0:
             return False
-        if not self._palette:
+        if not self._palette and self._shelf:
             self._palette = self._colours()
         self._shelf.set_width(self.columns)
         return True
@@ -357,7 +389,8 @@ class Transcript(Marking):
         if self._ready():
             share = offset / max(1, before)
             self._view(self._shelf.top(place) + round(share * self._shelf.turn_height(place)) if self._shelf else 0)
-            self.refresh()
+            if self._shelf:
+                self.refresh()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -367,6 +400,10 @@ class Transcript(Marking):
     def _recolour(self) -> None:
         if not self.is_attached:
             # It was taken off the screen meanwhile, and its styles with it.
+            return
+        if not self._shelf:
+            # They are looked up with the first turn.
+            self._palette = {}
             return
         colours = self._colours()
         if colours != self._palette and self._ready():

@@ -1,0 +1,55 @@
+"""The models whose prices are compared, by the names that people give them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui_chat.domain.pricing import ANY_MODEL, find_price
+from tui_chat.domain.whatif import ARTICLE, Offer
+from tui_chat.store.config import DEMO
+from tui_chat.store.prices import PRICE_SOURCE
+from tui_chat.store.state import load_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tui_chat.store.config import Config
+
+
+def usual_models(config: Config) -> list[str]:
+    """Four well-known models, and those that the user has named: in config.toml, and last on screen."""
+    named = [
+        config.default.model,
+        *(profile.model for profile in config.profiles.values()),
+        load_state(config.env).model,
+    ]
+    own = [name for name in priced_models(config) if config.prices[name].source == PRICE_SOURCE]
+    return [*ARTICLE, *(name for name in (*named, *own) if name)]
+
+
+def priced_models(config: Config) -> list[str]:
+    """The names of models that have a price, each once: not again for a host that asks the same."""
+    prices = config.prices
+    return [
+        name
+        for name, price in prices.items()
+        if not name.endswith(f"/{ANY_MODEL}")
+        and not name.startswith(f"{DEMO}/")
+        and prices.get(name.partition("/")[2]) is not price
+    ]
+
+
+def offers(config: Config, names: Iterable[str], day: str, endpoint: str | None = None) -> list[Offer]:
+    """Each model once, at the price of an ISO day; `X/Y` is a model of the endpoint X where there is one, else all of
+    them are models of `endpoint`.
+    """
+    return [_offer(config, name, day, endpoint) for name in dict.fromkeys(names)]
+
+
+def _offer(config: Config, name: str, day: str, asked: str | None) -> Offer:
+    endpoint, slash, model = name.partition("/")
+    if asked is None and slash and (config.knows(endpoint) or endpoint == DEMO):
+        price = find_price(config.prices, endpoint, model)
+    else:
+        price = find_price(config.prices, asked or "", name)
+    return Offer(name, None if price is None else price.on(day))
