@@ -546,8 +546,8 @@ class Session:
         output = reply.meter.counted()[0].output
         if draft.phase is Phase.COMPLETED and output:
             self._engine.ledger.answered(reply.target.endpoint.name, reply.target.model, output)
-        self._tell(Finished(reply.node))
         aside = self.aside.pop(reply.node.id, None) is not None
+        self._tell(Finished(reply.node))
         self._tell(RunHeard(reply.node.id, stamped))
         failed = isinstance(stamped.event.outcome, Failed) and not aside
         if not draft.received and draft.phase is not Phase.COMPLETED and not aside:

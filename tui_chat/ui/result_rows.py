@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from tui_chat.domain import figures as show
 from tui_chat.domain.hostile import visible_line
@@ -24,8 +25,7 @@ MOST_TEXT = 34
 """Columns of a name or of settings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     text: str
     spread: str = ""
     """From the least to the most, under it, where there are several runs."""
@@ -34,8 +34,7 @@ class Cell:
     best: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     key: str
     """Of its name among the words: results.KEY."""
     cell: Callable[[ComparedLane, Best], Cell]
@@ -130,8 +129,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """The table in words: columns as wide as what stands in them."""
 
     shown: tuple[int, ...]

@@ -166,7 +166,7 @@ class ChatScreen(Copying, Comparing, Measuring):
 
     def hear(self, event: events.SessionEvent) -> None:
         if events.lane_of(event):
-            if isinstance(event, events.Finished):
+            if isinstance(event, events.Finished) and self.is_current:
                 self._show_turns()
             return
         match event:

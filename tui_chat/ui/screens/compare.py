@@ -5,10 +5,10 @@ A listener of its comparison; it decides nothing about a run.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec.structs import replace
 from rich.text import Text
 from textual import on, work
 from textual.containers import Horizontal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from tui_chat.domain.lane import lane_table
 from tui_chat.domain.words import say
@@ -16,9 +16,8 @@ class OptionError(ValueError):
     """What is wrong with the line, as a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    pace: Pace = field(default_factory=Pace)
+class Options(Struct, frozen=True):
+    pace: Pace = Pace()
     warm: bool = False
     """Connections are opened before a round begins."""
 

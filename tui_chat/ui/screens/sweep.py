@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
 from rich.text import Text
 from textual import on, work
 from textual.containers import Vertical
@@ -41,8 +41,7 @@ class SweepError(ValueError):
     """What is wrong with what was written, as a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(Struct, frozen=True):
     """What a sweep comes to."""
 
     targets: list[Target]
