@@ -36,7 +36,7 @@ class Cell(Struct, frozen=True):
 
 class Column(Struct, frozen=True):
     key: str
-    """Of its name among the words: results.KEY."""
+    """Of its name among the words: results.column.KEY."""
     cell: Callable[[ComparedLane, Best], Cell]
     figure: bool = True
     need: int = 0
@@ -159,7 +159,7 @@ def drawn(compared: Compared, lanes: Sequence[ComparedLane], room: int) -> Drawn
 
 def heading(place: int, width: int, sort: int, *, backwards: bool) -> str:
     """A column's name in its width, marked where the table is sorted by it."""
-    name = say(f"results.{COLUMNS[place].key}") + (("▼" if backwards else "▲") if place == sort else "")
+    name = say(f"results.column.{COLUMNS[place].key}") + (("▼" if backwards else "▲") if place == sort else "")
     return _fit(name, width, figure=COLUMNS[place].figure)
 
 
@@ -174,7 +174,7 @@ def _fit(text: str, width: int, *, figure: bool) -> str:
 
 
 def _width(place: int, rows: Sequence[Sequence[Cell]]) -> int:
-    name = columns(say(f"results.{COLUMNS[place].key}")) + 1
+    name = columns(say(f"results.column.{COLUMNS[place].key}")) + 1
     widest = max([name, *(max(columns(row[place].text), columns(row[place].spread)) + 1 for row in rows)])
     return min(widest, MOST_TEXT) if not COLUMNS[place].figure else widest
 
