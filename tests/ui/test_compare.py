@@ -50,11 +50,11 @@ class Lanes:
         return found[-1]
 
     @property
-    def comparison(self):  # noqa: ANN201
+    def comparison(self):
         return self.screen.comparison
 
     @property
-    def lanes(self):  # noqa: ANN201
+    def lanes(self):
         return list(self.comparison.lanes.values())
 
     @property
@@ -104,10 +104,10 @@ async def server() -> AsyncIterator[DemoServer]:
 
 
 @pytest.fixture
-def env(tmp_path: Path, server: DemoServer) -> Iterator[dict[str, str]]:
+def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
     variables = environment(tmp_path, server)
     Path(variables["TUI_CHAT_CONFIG"]).write_text(SETS)
-    yield variables
+    return variables
 
 
 @asynccontextmanager

@@ -187,19 +187,23 @@ class CompareScreen(Judging, Setting):
     def _turns(self, lane: LaneState) -> list[Turn]:
         """What the lane shows; of a blind round no more than that round, with nothing that tells who answers."""
         shown = self._path(lane) if lane.head else []
+        live = {reply.node.id for reply in lane.replies if not reply.draft.phase.ended}
         for turn in shown:
-            turn.head = self._dressed(turn.head, lane, turn.role)
+            turn.head = self._dressed(turn.head, lane, turn.role, live=turn.id in live)
         return shown[-2:] if self.hidden else shown
 
     def _path(self, lane: LaneState) -> list[Turn]:
         currency = self.app.house.config.currency
         return turns(self.comparison.session.conversation, lane.replies, currency, lane.head)
 
-    def _dressed(self, shown: Head, lane: LaneState, role: Role = "assistant") -> Head:
-        """The line above a turn without its place among those of all lanes; in a blind round the letter alone."""
+    def _dressed(self, shown: Head, lane: LaneState, role: Role = "assistant", *, live: bool = False) -> Head:
+        """The line above a turn, without its place among those of all lanes; in a blind round the letter alone.
+
+        What is under way has its state below the lane.
+        """
         if role == "assistant" and self.hidden:
             return Head(self.letter(lane))
-        return replace(shown, version="")
+        return replace(shown, version="", state="" if live else shown.state)
 
     # where lanes stand
 
@@ -476,9 +480,10 @@ class CompareScreen(Judging, Setting):
                 continue
             view.say(header(lane, self.letter(lane), hidden=hidden), strip(lane, conversation, hidden=hidden))
             reply = shown_reply(lane)
-            if reply is not None and not reply.draft.phase.ended and not self._stale:
-                shown = head(conversation, reply.node, reply)
-                view.transcript.dress(reply.node.id, self._dressed(shown, lane), ())
+            if reply is not None and not reply.draft.phase.ended and reply.draft.reasoning and not self._stale:
+                # An answer that begins folds the thoughts before it to a line that says what they took.
+                shown = self._dressed(head(conversation, reply.node, reply), lane, live=True)
+                view.transcript.dress(reply.node.id, shown, ())
         self._show_tabs()
         self._show_title()
         self._show_status()
