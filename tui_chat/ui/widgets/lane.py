@@ -14,6 +14,9 @@ from tui_chat.ui.widgets.transcript import Transcript
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+BAR_S = 1.0
+"""How often a lane's scrollbar is drawn while text streams in: it costs more than the text."""
+
 
 class LaneView(Vertical, can_focus=True):
     """Shows one lane; what it says is given to it."""
@@ -24,6 +27,7 @@ class LaneView(Vertical, can_focus=True):
         super().__init__()
         self.lane_id = lane_id
         self.transcript = Transcript()
+        self.transcript.bar_s = BAR_S
         self._head = Line(classes="lane-head")
         self._figures = Line(classes="lane-figures")
 

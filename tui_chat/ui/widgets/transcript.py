@@ -40,7 +40,6 @@ _SCROLL_Y = Widget.scroll_y
 _SCROLL_TARGET_Y = cast("Reactive[float]", Widget.scroll_target_y)
 
 BAR_S = 0.3
-"""How often the scrollbar is brought up to date while a reply streams in."""
 REST_S = 0.1
 """How long nothing has to be asked for until turns near the view are laid out."""
 
@@ -70,6 +69,8 @@ class Transcript(Marking):
         """True while the view is at the tail."""
         self.by_pages = False
         """The view follows the tail by a third of the page at a time, not line by line."""
+        self.bar_s = BAR_S
+        """How often the scrollbar is brought up to date while a reply streams in, in seconds."""
         self.painted = 0
         """Rows painted so far."""
         self._numbered = ""
@@ -419,14 +420,14 @@ class Transcript(Marking):
 
     def _show_bar(self, *, at_once: bool = False) -> None:
         """Bring the scrollbar up to date, a few times a second."""
-        if at_once or monotonic() - self._bar_shown >= BAR_S:
+        if at_once or monotonic() - self._bar_shown >= self.bar_s:
             self._bar_shown = monotonic()
             bar = self.vertical_scrollbar
             bar.window_virtual_size = max(1, self._shelf.height)
             bar.window_size = self._page
             bar.position = self.scroll_offset.y
         elif self._bar_timer is None:
-            self._bar_timer = self.set_timer(BAR_S, self._bar_due)
+            self._bar_timer = self.set_timer(self.bar_s, self._bar_due)
 
     def _bar_due(self) -> None:
         self._bar_timer = None
