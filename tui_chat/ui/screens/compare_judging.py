@@ -184,7 +184,7 @@ class Judging(CompareBase):
             self.notice(say("lanes.export"))
         elif self.hidden:
             self.notice(say("lanes.still_blind"))
-        elif not any(lane.replies for lane in comparison.lanes.values()):
+        elif not any(lane.runs for lane in comparison.compared().lanes):
             self.notice(say("lanes.nothing_asked"))
         else:
             compared = comparison.compared(saved=self.chat.journal is not None)
