@@ -27,7 +27,6 @@ from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.words import say
 from tui_chat.ui import clipboard, keys, themes
 from tui_chat.ui.background import BackgroundTold, of_environment
-from tui_chat.ui.compare_keys import COMMANDS
 from tui_chat.ui.screens.chat import WIDE, ChatScreen
 from tui_chat.ui.screens.compare_base import CompareBase
 from tui_chat.ui.terminal import Driver, HostileFilter
@@ -184,6 +183,8 @@ class TuiChat(App[None], inherit_bindings=False):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the table of actions has; nothing of it is foreign text."""
         if isinstance(screen, CompareBase):
+            from tui_chat.ui.compare_keys import COMMANDS
+
             for command in COMMANDS:
                 yield SystemCommand(command.label, command.help, getattr(screen, f"action_{command.name}"))
         if isinstance(screen, ChatScreen):

@@ -9,9 +9,9 @@ from msgspec import Struct
 from rich.text import Text
 from textual.binding import Binding
 
+from tui_chat.domain.keymap import show_key
 from tui_chat.domain.lane import MOST
 from tui_chat.domain.words import say
-from tui_chat.domain.keymap import show_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -25,9 +25,7 @@ from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.frames import frames_of
 from tui_chat.ui.keys import chat_bindings
-from tui_chat.ui.screens.budget import BudgetQuestion
 from tui_chat.ui.screens.comparing import Comparing
-from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.measuring import Measuring
 from tui_chat.ui.screens.settling import Settling
@@ -318,6 +316,8 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
 
     def _ask_about_plain_http(self, text: str) -> None:
         """A key goes over plain http to another host only once the user has agreed."""
+        from tui_chat.ui.screens.confirm import Confirm
+
 
         target = self.session.target
 
@@ -334,6 +334,8 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
 
     def _ask_about_budget(self) -> None:
         """What would likely cross a limit is sent only once the user has agreed."""
+        from tui_chat.ui.screens.budget import BudgetQuestion
+
         session, asked = self.session, self.session.asked
         if asked is None:
             return

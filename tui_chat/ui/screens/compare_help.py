@@ -11,8 +11,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui_chat.domain.words import say
 from tui_chat.domain.keymap import show_key
+from tui_chat.domain.words import say
 from tui_chat.ui.compare_keys import COMMANDS
 
 if TYPE_CHECKING:
