@@ -338,7 +338,7 @@ async def test_lanes_go_on_unseen_and_a_lane_that_ended_meanwhile_is_whole(env: 
         it.screen.action_leave()
         chat = it.chat
         await it.until(lambda: isinstance(chat.app.screen, ChatScreen))
-        assert "still at work" in chat.status
+        assert "at work" in chat.status
         comparison = chat.screen.session.comparison
         assert comparison is not None
         await it.until(lambda: not comparison.running)
@@ -497,13 +497,13 @@ async def test_a_sweep_says_how_many_lanes_it_makes_and_what_a_round_costs(env: 
         screen._models.value = "demo-fast, demo-slow"
         screen._temperatures.value = "0, 1"
         screen._systems.value = "Be brief. | Rhyme."
-        await it.until(lambda: "= 8 lanes" in str(screen._found.content))
+        await it.until(lambda: "= lanes: 8" in str(screen._found.content))
         assert "at most 6" in str(screen._found.content)
         await it.press("enter")
         assert isinstance(it.chat.app.screen, SweepScreen)
         screen._systems.value = ""
-        await it.until(lambda: "= 4 lanes" in str(screen._found.content))
-        assert "4 requests" in str(screen._found.content)
+        await it.until(lambda: "= lanes: 4" in str(screen._found.content))
+        assert "Requests: 4" in str(screen._found.content)
         await it.press("enter")
         await it.until(lambda: len(it.lanes) == 4)
         found = [(lane.target.model, lane.target.settings.temperature) for lane in it.lanes]

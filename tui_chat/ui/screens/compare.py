@@ -508,9 +508,10 @@ class CompareScreen(Judging, Setting):
         self._title.say(Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"))
 
     def _show_status(self) -> None:
-        shown = self._notice or self._next()
-        if shown != str(self._status.content):
-            self._status.update(Text(shown), layout=bool(self._notice) or self._status.size.height > 1)
+        shown = Text(self._notice or self._next(), no_wrap=not self._notice, overflow="ellipsis")
+        if shown.plain != str(self._status.content):
+            # A notice may take several lines.
+            self._status.update(shown, layout=bool(self._notice) or self._status.size.height > 1)
 
     def _next(self) -> str:
         """What there is to do next, in words."""
@@ -529,11 +530,11 @@ class CompareScreen(Judging, Setting):
         if self._what:
             return ("cancel", "help")
         if self.comparison.running:
-            return ("cancel", "maximise", "results", "lock", "help")
+            return ("cancel", "help", "maximise", "results", "lock")
         if len(self.comparison.lanes) < 2:
-            return ("model", "add", "sets", "sweep", "again", "leave", "help")
+            return ("model", "add", "sweep", "help", "sets", "again", "leave")
         if self.hidden:
-            return ("vote", "tie", "blind", "maximise", "help")
+            return ("vote", "tie", "blind", "help", "maximise")
         if self.lane_has_focus:
-            return ("keep", "edit", "retry", "duplicate", "sync", "remove", "note", "maximise", "vote", "diff", "help")
-        return ("keep", "results", "diff", "blind", "model", "sets", "sweep", "options", "again", "leave", "help")
+            return ("keep", "edit", "retry", "vote", "help", "duplicate", "sync", "remove", "note", "maximise", "diff")
+        return ("keep", "results", "diff", "blind", "help", "model", "sets", "sweep", "options", "again", "leave")
