@@ -448,6 +448,34 @@ async def test_the_difference_of_two_lanes_is_shown(env: dict[str, str]) -> None
         await it.until(lambda: "A → B" in str(title.content))
 
 
+async def test_the_runs_of_one_lane_are_told_apart(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        await it.send("/options repeat=2 parallel=true")
+        await it.ask("haiku")
+        await it.press("alt+2", "f7")
+        await it.until(lambda: isinstance(it.chat.app.screen, DifferenceScreen))
+        title = it.chat.app.screen.query_one(".screen-title", Static)
+        await it.until(lambda: "B1 → B2" in str(title.content))
+        await it.press("escape")
+        await it.send("/diff A2 C1")
+        await it.until(lambda: isinstance(it.chat.app.screen, DifferenceScreen))
+        title = it.chat.app.screen.query_one(".screen-title", Static)
+        await it.until(lambda: "A2 → C1" in str(title.content))
+
+
+async def test_what_the_chat_is_told_meanwhile_goes_when_the_lanes_have_ended(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        await it.send("long 100")
+        await it.until(lambda: all(lane.replies for lane in it.lanes))
+        it.screen.action_leave()
+        chat = it.chat
+        await it.until(lambda: isinstance(chat.app.screen, ChatScreen))
+        await chat.send("echo after")
+        assert chat.screen.session.queue == ["echo after"]
+        await it.until(lambda: len(chat.replies) == 2 and not chat.screen.session.busy)
+        assert "after" in chat.replies[1]
+
+
 async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) -> None:
     async with comparing(env, "mixed") as it:
         await it.press("f8")

@@ -521,6 +521,7 @@ class CompareScreen(Judging, Setting):
         shown = Text(self._notice or self._next(), no_wrap=not self._notice, overflow="ellipsis")
         if shown.plain != str(self._status.content):
             # A notice may take several lines.
+            self._status.set_class(not self._notice, "-hint")
             self._status.update(shown, layout=bool(self._notice) or self._status.size.height > 1)
 
     def _next(self) -> str:
