@@ -576,7 +576,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
         lines = [say("queue.line", place=i, text=visible_line(t, 200)) for i, t in enumerate(texts, 1)]
         if lines:
             asked = "queue.asked" if self.session.asked is not None else "queue.held"
-            hint = say("queue.hint" if self.session.running else asked)
+            hint = say("queue.hint" if self.session.busy else asked)
             more = [say("queue.more", count=len(lines) - 3)] if len(lines) > 3 else []
             lines = [*lines[:3], *more, hint]
         self._queue.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
