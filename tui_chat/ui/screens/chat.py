@@ -405,6 +405,11 @@ class ChatScreen(Copying, Measuring):
         if (frames := frames_of(self)) is not None:
             frames.redraw()
 
+    def action_batch(self, argument: str = "") -> None:
+        from tui_chat.ui.screens.batch import open_batch
+
+        open_batch(self.app, argument, self.session.target)
+
     def action_help(self) -> None:
         from tui_chat.ui.screens.help import HelpScreen
 
