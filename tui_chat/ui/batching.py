@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ LINES = 500
 """Lines of an output that are read at a time."""
 LOOK_S = 0.5
 """Between two looks at an output that is watched."""
+WINDOW_S = 4.0
+"""What the rate of tokens covers."""
 FAULTS = 20
 """Wrong lines that are kept to be told."""
 
@@ -69,6 +72,8 @@ class Batching:
         self.ended_at: float | None = None
         self.task: asyncio.Task[None] | None = None
         self._counted = 0
+        self._recent = deque([(0.0, 0)])
+        """(seconds of the run, tokens by then), of the last moments"""
 
     @property
     def elapsed(self) -> float:
@@ -98,11 +103,30 @@ class Batching:
     def usd(self) -> Decimal:
         return sum((work.cost().usd or Decimal(0) for work in self.board.works.values()), self.board.usd)
 
+    @property
+    def estimated(self) -> bool:
+        """A part of `usd` is an estimate."""
+        return self.board.estimates > 0 or bool(self.board.works)
+
+    def start_clock(self) -> None:
+        """From now on time and tokens count; what is there already is no part of the throughput."""
+        self.began, self._counted, self.tempo = time.monotonic(), self.board.tokens, Tempo()
+        self._recent = deque([(0.0, self._counted)])
+
     def measure(self) -> None:
         """Count the tokens since the last time into the throughput."""
-        tokens = self.tokens
-        self.tempo.add(self.elapsed, max(0, tokens - self._counted))
+        tokens, elapsed = self.tokens, self.elapsed
+        self.tempo.add(elapsed, max(0, tokens - self._counted))
         self._counted = tokens
+        self._recent.append((elapsed, tokens))
+        while len(self._recent) > 2 and self._recent[0][0] < elapsed - WINDOW_S:
+            self._recent.popleft()
+
+    @property
+    def rate(self) -> float | None:
+        """Tokens a second over the last moments; None once it has ended."""
+        (then, before), (now, tokens) = self._recent[0], self._recent[-1]
+        return max(0, tokens - before) / (now - then) if self.running and now > then else None
 
     def start(self) -> None:
         self.task = asyncio.ensure_future(self._guarded())
@@ -243,9 +267,8 @@ class LiveBatch(Batching):
         finally:
             watch.close()
         self.before = opened.output.before
-        self._counted = self.board.tokens
         self._opened = opened
-        self.began = time.monotonic()
+        self.start_clock()
         opened.batch.listeners.append(self._hear)
         opened.reading.fault = self._wrong
 
@@ -290,8 +313,8 @@ class WatchedBatch(Batching):
         watch = Watch(self.output)
         try:
             while await self.read_lines(watch):
-                # What was there before is no part of the throughput.
-                self._counted = self.board.tokens
+                pass
+            self.start_clock()
             while True:
                 busy = await self.read_lines(watch)
                 if busy:

@@ -7,11 +7,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from tui_chat.domain.draft import Phase
+from tui_chat.domain.failure import StoreError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import CostSource
+from tui_chat.domain.words import say
+from tui_chat.wire.forms import BatchLineForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +74,8 @@ class Board:
         self.tokens = 0
         """Of the answers in all lines."""
         self.usd = Decimal(0)
+        self.estimates = 0
+        """Rows whose cost is an estimate."""
         self.failures: Counter[str] = Counter()
         self.changes = 0
         """Grows with each change of a row or a list."""
@@ -135,24 +141,25 @@ class Board:
             self._put(Row(row.id, QUEUED, row.model, row.bit, job=row.job))
 
     def read(self, line: Mapping[str, Any]) -> None:
-        """A line of an output; the newest for an id counts."""
-        usage, timing, cost = (line.get(key) or {} for key in ("usage", "timing", "cost"))
-        error = line.get("error") or {}
-        state = str(line.get("state"))
-        usd = cost.get("usd")
+        """A line of an output; the newest for an id counts. Raises StoreError."""
+        try:
+            form = msgspec.convert(line, BatchLineForm)
+        except msgspec.ValidationError as error:
+            raise StoreError(say("batch.screen.unread", fault=visible_line(str(error), BIT))) from error
+        error = form.error
         self._put(
             Row(
-                str(line.get("id")),
-                state if state in SHELVES else Phase.FAILED.value,
-                visible_line(str(line.get("model") or ""), BIT),
-                visible_line(str(line.get("text") or error.get("message") or "")[: 4 * BIT], BIT),
-                usage.get("output"),
-                bool(usage.get("exact")),
-                None if usd is None else float(usd),
-                cost.get("source") == CostSource.ESTIMATED,
-                timing.get("tok_per_s"),
-                timing.get("total_s"),
-                visible_line(str(error.get("kind") or ""), BIT) if state != Phase.COMPLETED else "",
+                str(form.id),
+                form.state if form.state in SHELVES else Phase.FAILED.value,
+                visible_line(form.model, BIT),
+                visible_line((form.text or (error.message if error else ""))[: 4 * BIT], BIT),
+                form.usage.output,
+                form.usage.exact,
+                None if form.cost.usd is None else float(form.cost.usd),
+                form.cost.source is CostSource.ESTIMATED,
+                form.timing.tok_per_s,
+                form.timing.total_s,
+                error.kind.value if error and form.state != Phase.COMPLETED else "",
             )
         )
 
@@ -173,6 +180,7 @@ class Board:
         self.tokens += by * (row.tokens or 0)
         if row.usd is not None:
             self.usd += by * (row.cost or 0)
+        self.estimates += by * row.estimated
         if row.why:
             self.failures[row.why] += by
 

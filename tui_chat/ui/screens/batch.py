@@ -42,7 +42,7 @@ KEYS = (
     Key("shift+tab", "filter(-1)"),
     Key("c", "cancel", "batch.key.cancel"),
     Key("r", "retry", "batch.key.retry"),
-    Key("R", "retry_all", "batch.key.retry_all"),
+    Key("a", "retry_all", "batch.key.retry_all"),
     Key("s", "stop", "batch.key.stop"),
     Key("escape,q", "back", "batch.key.back"),
 )
@@ -232,8 +232,7 @@ class BatchScreen(Screen[None]):
             else f"{say(f'batch.filter.{each}')} {counts.count(each):,}"
             for each in Show
         )
-        name = visible_line(batch.output.name, 40)
-        return f"{say('batch.screen.title', file=name)} · {self._state()} · {shown}"
+        return f"{shown} · {self._state()} · {visible_line(batch.output.name, 60)}"
 
     def _state(self) -> str:
         batch = self.batching
@@ -272,7 +271,7 @@ class BatchScreen(Screen[None]):
         batch = self.batching
         rates = batch.tempo.rates(batch.elapsed)
         tokens = say("batch.tokens", tokens=show.short_count(batch.tokens))
-        parts = [tokens, show.spent(batch.usd, estimated=False)]
+        parts = [tokens, show.spent(batch.usd, estimated=batch.estimated)]
         if batch.left is not None:
             parts.append(say("batch.screen.budget_left", left=show.usd(batch.left)))
         if batch.wrong:
@@ -280,7 +279,7 @@ class BatchScreen(Screen[None]):
         if kinds := [(kind, count) for kind, count in batch.board.failures.most_common(MOST_KINDS) if count]:
             parts.append(say("batch.screen.failures", kinds=", ".join(f"{kind} {count:,}" for kind, count in kinds)))
         if rates:
-            parts.append(f"{show.spark(rates)} {show.rate(rates[-1] if batch.running else None)}")
+            parts.append(f"{show.spark(rates)} {show.rate(batch.rate)}")
         return parts
 
     def _ending(self) -> str:

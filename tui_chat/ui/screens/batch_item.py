@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 from rich.text import Text
 from textual import work
 from textual.screen import Screen
@@ -22,13 +23,15 @@ from tui_chat.ui.batching import LiveBatch
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.keys import Key, bindings, footer
-from tui_chat.ui.rows import Head, Note, Turn
-from tui_chat.ui.turns import PHASE_STYLES, ended_state, notes
+from tui_chat.ui.rows import Head, Turn
+from tui_chat.ui.turns import PHASE_STYLES, ended_state, failure_notes, notes
 from tui_chat.ui.widgets.transcript import Transcript
+from tui_chat.wire.forms import BatchLineForm
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+    from tui_chat.domain.ask import Message
     from tui_chat.engine.batch import BatchEvent, Work
     from tui_chat.ui.app import TuiChat
     from tui_chat.ui.batching import Batching
@@ -99,8 +102,9 @@ class BatchItem(Screen[None]):
     async def _read_back(self) -> None:
         """The line of an item that has ended, from the output."""
         try:
-            line = await asyncio.to_thread(line_of, self.batching.output, self.id_of)
-        except StoreError as error:
+            found = await asyncio.to_thread(line_of, self.batching.output, self.id_of)
+            line = None if found is None else msgspec.convert(found, BatchLineForm)
+        except (StoreError, msgspec.ValidationError) as error:
             self._say(str(error))
             return
         row = self.batching.board.row(self.id_of)
@@ -167,7 +171,7 @@ class BatchItem(Screen[None]):
         self.transcript.to_tail()
 
 
-def _questions(messages: tuple[Any, ...]) -> list[Turn]:
+def _questions(messages: tuple[Message, ...]) -> list[Turn]:
     return [
         Turn(f"q{n}", "assistant" if each.role == "assistant" else "user", Head(_speaker(each.role)), each.text)
         for n, each in enumerate(messages)
@@ -192,18 +196,12 @@ def _result(work: Work) -> Result:
     )
 
 
-def stored_turn(line: dict[str, Any]) -> Turn:
+def stored_turn(line: BatchLineForm) -> Turn:
     """What a line of output holds, as the turn of an answer."""
-    state = str(line.get("state"))
-    phase = Phase(state) if state in set(Phase) else Phase.FAILED
-    timing, usage = line.get("timing") or {}, line.get("usage") or {}
-    error = line.get("error") or {}
-    parts = [say(f"state.{phase}"), show.seconds(timing.get("total_s"))]
-    if usage.get("output"):
-        parts.append(f"{show.tokens(usage['output'], exact=bool(usage.get('exact')))} tokens")
-    below: list[Note] = []
-    if error and phase is Phase.FAILED:
-        below = [Note(say("turn.failed", message=visible_line(str(error.get("message")))), "error")]
-        below += [Note(visible_line(str(error["hint"])))] if error.get("hint") else []
-    head = Head(str(line.get("model") or ""), " · ".join(parts), PHASE_STYLES.get(phase, "dim"))
-    return Turn(ANSWER, "assistant", head, str(line.get("text") or ""), str(line.get("reasoning") or ""), tuple(below))
+    phase = Phase(line.state) if line.state in set(Phase) else Phase.FAILED
+    parts = [say(f"state.{phase}"), show.seconds(line.timing.total_s)]
+    if line.usage.output:
+        parts.append(f"{show.tokens(line.usage.output, exact=line.usage.exact)} tokens")
+    below = failure_notes(line.error.failure()) if line.error is not None and phase is Phase.FAILED else []
+    head = Head(visible_line(line.model, 60), " · ".join(parts), PHASE_STYLES.get(phase, "dim"))
+    return Turn(ANSWER, "assistant", head, line.text, line.reasoning or "", tuple(below))

@@ -61,10 +61,10 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
         self._ready: BatchWish | Watched | None = None
         """What Enter begins, once it was told."""
         self._begun = bool(input)
-        self.input = Line(input, placeholder=say("batch.start.input"))
-        self.output = Line(output or default_output(input), placeholder=say("batch.start.output"))
-        self.concurrency = Line("5", placeholder=say("batch.start.concurrency"))
-        self.cap = Line("", placeholder=say("batch.start.cap"))
+        self.input = Line(input)
+        self.output = Line(output or default_output(input))
+        self.concurrency = Line("5")
+        self.cap = Line()
         self._told = Static(markup=False, id="batch-told")
 
     def compose(self) -> ComposeResult:
@@ -160,6 +160,7 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
     def _tell(self, lines: list[str], style: str = "") -> None:
         self._told.update(Text("\n".join(visible_line(line, 400) for line in lines)))
         self._told.set_class(style == "error", "-error")
+        self._told.scroll_visible(animate=False)
 
 
 def _lines(found: Forecast, counts: Counts, *, again: bool) -> list[str]:

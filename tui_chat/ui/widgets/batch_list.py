@@ -45,12 +45,12 @@ class Column(Struct, frozen=True):
 
 COLUMNS = (
     Column(14, False, 0),
-    Column(11, False, 0),
-    Column(18, False, 90),
-    Column(8, True, 40),
-    Column(10, True, 54),
-    Column(7, True, 70),
-    Column(9, True, 60),
+    Column(15, False, 0),
+    Column(16, False, 100),
+    Column(7, True, 38),
+    Column(12, True, 52),
+    Column(5, True, 70),
+    Column(8, True, 60),
     Column(0, False, 76),
 )
 """As the words `batch.screen.columns` name them."""
