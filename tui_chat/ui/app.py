@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from tui_chat.engine.replay import Player
     from tui_chat.engine.session import Session
+    from tui_chat.ui.batching import Batching
     from tui_chat.ui.screens.first_run import SetUp
     from tui_chat.ui.screens.history import HistoryScreen
     from tui_chat.wiring import Choice, House
@@ -97,9 +98,11 @@ class TuiChat(App[None], inherit_bindings=False):
         self._session: Session | None = None
         """Of a recording that is played."""
         self._unset = False
+        """There is nothing to ask: the user has to set something up first."""
         self._fault = ""
         """What was wrong with what would have been opened."""
-        """There is nothing to ask: the user has to set something up first."""
+        self.batching: Batching | None = None
+        """The batch that was opened last; it goes on unseen."""
         self.warm = asyncio.Event()
         """What the first message needs has been imported."""
         loaded = themes.load(house.theme_folders)
@@ -277,6 +280,10 @@ class TuiChat(App[None], inherit_bindings=False):
             if isinstance(screen, ChatScreen):
                 screen.left_by_deletion(message.uid)
 
+    def tell(self, text: str) -> None:
+        """Show beside the conversation what happened out of sight."""
+        self._tell(text)
+
     def _tell(self, text: str) -> None:
         """Show what has gone wrong beside the conversation."""
         for screen in self.screen_stack:
@@ -303,6 +310,8 @@ class TuiChat(App[None], inherit_bindings=False):
         self.warm.set()
 
     async def on_unmount(self) -> None:
+        if self.batching is not None:
+            await self.batching.close()
         if self._session is not None:
             await self._session.close()
         await self.house.close()

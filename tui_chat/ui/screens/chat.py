@@ -318,7 +318,6 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
         """A key goes over plain http to another host only once the user has agreed."""
         from tui_chat.ui.screens.confirm import Confirm
 
-
         target = self.session.target
 
         def answered(agreed: bool | None) -> None:
@@ -475,6 +474,11 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
     def action_redraw(self) -> None:
         if (frames := frames_of(self)) is not None:
             frames.redraw()
+
+    def action_batch(self, argument: str = "") -> None:
+        from tui_chat.ui.screens.batch import open_batch
+
+        open_batch(self.app, argument, self.session.target)
 
     def action_help(self) -> None:
         from tui_chat.ui.screens.help import HelpScreen
