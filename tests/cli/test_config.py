@@ -162,6 +162,51 @@ def test_ten_mistakes_are_ten_lines(program: Program) -> None:
     assert [f"tui-chat: {row['message']}" for row in told] == lines
 
 
+KEYS = """
+[keys]
+preset = "no-f-key"
+retri = "f5"
+retry = "f6"
+mark = "hyper+x"
+fork = "ctrl+k"
+help = "f12"
+"""
+
+
+def test_mistakes_in_keys_are_found_without_a_screen(program: Program) -> None:
+    path = write(program, KEYS)
+    done = program.run("config", "check")
+    assert done.code == 2
+    lines = done.err.splitlines()
+    for name in ("preset", "retri", "retry", "mark", "fork"):
+        assert sum(f"{path}: keys.{name} " in line for line in lines) == 1, name
+    assert len(lines) == 5
+
+
+def test_a_theme_that_there_is_not(program: Program) -> None:
+    path = write(program, '[ui]\ntheme = "papre"\n')
+    done = program.run("config", "check")
+    assert done.code == 2
+    assert f"{path}: ui.theme must be one of clear, " in done.err
+    assert "did you mean “paper”?" in done.err
+    themes = path.parent / "themes"
+    themes.mkdir()
+    (themes / "papre.toml").write_text('primary = "red"\n')
+    assert program.run("config", "check").code == 0
+
+
+def test_keys_that_count_are_shown_with_where_they_come_from(program: Program) -> None:
+    path = write(program, '[keys]\npreset = "no-f-keys"\nhelp = "F12"\nretry = "nokey"\n')
+    rows = json.loads(program.run("config", "show", "--json").out)
+    found = {row["key"]: (row["value"], row["source"]) for row in rows if row["key"].startswith("keys.")}
+    assert found["keys.preset"] == ("no-f-keys", str(path))
+    assert found["keys.help"] == ("f12", str(path))
+    assert found["keys.model"] == ("alt+s", "preset no-f-keys")
+    assert found["keys.retry"] == ("alt+r", "preset no-f-keys")
+    assert found["keys.quit"] == ("ctrl+q", "default")
+    assert found["keys.fork"] == ("", "default")
+
+
 def test_a_file_that_is_no_toml(program: Program) -> None:
     path = write(program, "endpoint = \n")
     done = program.run("config", "check")

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import pytest
 
 import tui_chat
+from tui_chat.domain.actions import BY_NAME
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.failure import Kind
-from tui_chat.domain.words import ENGLISH, say
+from tui_chat.domain.keymap import preset, resolve, show_key
+from tui_chat.domain.words import ENGLISH, say, use_keys
 
 PACKAGE = Path(tui_chat.__file__).parent
 WORDS = PACKAGE / "domain" / "words.py"
@@ -31,6 +33,11 @@ class Use(NamedTuple):
 
 
 def blanks(sentence: str) -> set[str]:
+    """What a caller has to fill in; keys to press fill themselves in."""
+    return {name for name in fields(sentence) if not name.startswith("press.")}
+
+
+def fields(sentence: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(sentence) if name is not None}
 
 
@@ -140,6 +147,31 @@ def test_a_sentence_is_well_formed(key: str) -> None:
     assert sentence == sentence.strip() != ""
     assert all(name.isidentifier() for name in blanks(sentence))
     assert "{{" not in sentence
+
+
+def test_keys_to_press_are_those_of_actions() -> None:
+    named = {name.removeprefix("press.") for text in ENGLISH.values() for name in fields(text) if "press." in name}
+    assert {"retry", "quit"} <= named <= set(BY_NAME)
+    assert not [name for name in named if not BY_NAME[name].keys and not BY_NAME[name].slash]
+
+
+def test_no_sentence_names_a_key_that_can_be_given_away() -> None:
+    shown = {show_key(key) for action in BY_NAME.values() for key in action.default if "f" in key or "+" in key}
+    told = re.compile("|".join(rf"\b{re.escape(key)}\b" for key in sorted(shown, key=len, reverse=True)))
+    # These speak of what terminals do with keys, or of the command line.
+    about_keys = ("terminal.", "demo.", "keys.", "action.newline.help")
+    assert not [key for key, text in ENGLISH.items() if not key.startswith(about_keys) and told.search(text)]
+
+
+def test_a_sentence_names_the_keys_that_count() -> None:
+    try:
+        use_keys(resolve({"quit": "alt+q"}, preset("default"))[0])
+        assert say("status.quit") == "Alt+Q quits."
+        use_keys(resolve({"quit": ""}, preset("default"))[0])
+        assert say("status.quit") == "/quit quits."
+    finally:
+        use_keys(preset("default"))
+    assert say("status.quit") == "Ctrl+Q quits."
 
 
 def test_foreign_text_in_a_blank_stays_as_it_is() -> None:

@@ -125,8 +125,8 @@ def mixture(rng: Random) -> list[str]:
 
 _SEQUENCES = re.compile(
     rb"""\x1b\[ (?:
-        [0-9;]*H | [0-9]*[CX] | [0-9;]*r | 6n | >[0-9]+u | <u
-      | \?(?:7|25|1000|1003|1004|1006|1015|1049|2004|2026|2048)[hl] | \?(?:2026|2048)\$p
+        [0-9;]*H | [0-9]*[CX] | [0-9;]*r | 6n | c | >[0-9]+u | <u
+      | \?(?:7|25|1000|1003|1004|1006|1015|1049|2004|2026|2031|2048)[hl] | \?(?:2026|2048)\$p
       | (?:[0-79]|2[1-79]|[34][0-79]|[34]8(?:;5;[0-9]+|;2(?:;[0-9]+){3})|9[0-7]|10[0-7])?
         (?:;(?:[0-79]|2[1-79]|[34][0-79]|[34]8(?:;5;[0-9]+|;2(?:;[0-9]+){3})|9[0-7]|10[0-7]))*m
     )""",
@@ -150,7 +150,9 @@ def assert_only_ours(raw: bytes) -> None:
         elif token["csi"]:
             assert _SEQUENCES.fullmatch(token[0]), token[0]
         else:
-            assert token[0] in (b"\r", b"\n", b"\x1bM") or re.fullmatch(rb"\x1b\]22;[\w-]*\x07", token[0]), token[0]
+            assert token[0] in (b"\r", b"\n", b"\x1bM", b"\x1b]11;?\x1b\\") or re.fullmatch(
+                rb"\x1b\]22;[\w-]*\x07", token[0]
+            ), token[0]
 
 
 def assert_only_lines(raw: bytes, *, marked: Iterable[bytes] = ()) -> None:

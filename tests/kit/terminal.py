@@ -86,9 +86,11 @@ class Terminal:
         self._unread = b""
         self._drawing = False
         self._bytes_per_s = bytes_per_s
+        """Between the marks of a synchronized update."""
         self.answers = True
         """It says where its cursor is when asked."""
-        """Between the marks of a synchronized update."""
+        self.background = b""
+        """The colour it says its background has, as `ffff/ffff/ffff`; empty it says nothing."""
         self._master, slave = pty.openpty()
         os.set_blocking(self._master, False)
         self._set_size(columns, rows)
@@ -243,6 +245,8 @@ class Terminal:
         if token["csi"] and token["private"] == b"?" and token["middle"] == b"$" and token["final"] == b"p":
             known = {b"25", b"1000", b"1002", b"1003", b"1006", b"1049", b"2004", b"2026"}
             return b"\x1b[?%b;%d$y" % (token["args"], 2 if token["args"] in known else 0)
+        if sequence == b"\x1b]11;?\x1b\\" and self.background:
+            return b"\x1b]11;rgb:%b\x1b\\" % self.background
         if sequence == b"\x1b[?u":
             return b"\x1b[?0u"
         return b""

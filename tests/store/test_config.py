@@ -42,7 +42,8 @@ def test_no_file_is_no_problem(env, tmp_path: Path, monkeypatch):
     del env["TUI_CHAT_CONFIG"]
     config = load(env)
     assert (config.problems, config.ui, config.budget, config.currency) == ((), Ui(), Budget(), Currency())
-    assert (config.profiles, config.compare, config.keys, config.default) == ({}, {}, {}, Default())
+    assert (config.profiles, config.compare, config.default) == ({}, {}, Default())
+    assert list(config.keys.changed()) == []
     assert (config.ui.fps, config.ui.follow, config.ui.slow_line) == (20, "smooth", "auto")
 
 
@@ -95,7 +96,7 @@ mouse = false
 notify = false
 language = "vi"
 [keys]
-send = "ctrl+s,f2"
+send = "ctrl+s,f12"
 """
 
 
@@ -127,7 +128,7 @@ def test_everything_the_contract_names(configured):
     assert config.budget == Budget(Decimal("0.1"), None, Decimal(5))
     assert config.currency == Currency("VND", Decimal("25400.5"))
     assert config.ui == Ui("night", 30, "page", "on", False, False, "vi")
-    assert config.keys == {"send": "ctrl+s,f2"}
+    assert config.keys.of("send") == ("ctrl+s", "f12")
 
 
 def test_large_floats_are_fine_in_an_extra_body(configured):
@@ -232,6 +233,24 @@ MISTAKES = [
     ("[ui]\nmouse = 1", "ui.mouse must be true or false, not a whole number."),
     ("[ui]\ntheme = 07:32:00", "ui.theme must be text in quotes that is not empty, not a date or time."),
     ("[keys]\nsend = 3", "keys.send must be text in quotes, not a whole number."),
+    ("[keys]\nretri = 'f5'", "keys.retri is unknown; did you mean “retry”?"),
+    (
+        "[keys]\npreset = 'no-f-key'",
+        "keys.preset must be one of default, no-f-keys, multiplexer; did you mean “no-f-keys”?",
+    ),
+    ("[keys]\npreset = 1", "keys.preset must be text in quotes, not a whole number."),
+    (
+        "[keys]\nretry = 'hyper+r'",
+        "keys.retry names a key that is not known, “hyper+r”; write for example alt+r, ctrl+end or f5.",
+    ),
+    ("[keys]\nretry = 'Ctrl+A'", "keys.retry cannot have Ctrl+A, which writes, moves or edits there, as in a shell."),
+    ("[keys]\nretry = 'r'", "keys.retry cannot have R, which writes, moves or edits there, as in a shell."),
+    (
+        "[keys]\nretry = 'f6'",
+        "keys.retry cannot have F6, which resume has, unless you give resume another key or none.",
+    ),
+    ("[keys]\nretry = 'f12'\nfork = 'F12'", "keys.fork cannot have F12, which retry has already."),
+    ("[keys]\nsend = ''", "keys.send must keep a key, or nothing could be sent."),
     ("keys = []", "keys must be a table, not empty."),
 ]
 
@@ -353,7 +372,7 @@ def test_ten_mistakes_give_ten_lines_and_the_rest_works(configured):
     assert "bad" not in config.prices
     assert (config.ui.fps, config.ui.mouse) == (20, False)
     assert config.budget == Budget(per_reply=Decimal(1))
-    assert config.keys == {"quit": "ctrl+x"}
+    assert config.keys.of("quit") == ("ctrl+x",)
     for name in ("one", "two", "three", "four"):
         with pytest.raises(ConfigError, match=f"endpoints.{name}."):
             config.endpoint(name)

@@ -9,7 +9,15 @@ import pytest
 
 from tui_chat.domain.failure import StoreError
 from tui_chat.store.paths import state_file
-from tui_chat.store.state import State, load_state, remember
+from tui_chat.store.state import (
+    State,
+    drop_profile,
+    keep_default,
+    keep_profile,
+    load_state,
+    remember,
+    rename_profile,
+)
 
 
 def put(env: dict[str, str], content: str | bytes) -> Path:
@@ -135,3 +143,34 @@ def test_three_processes_at_once_lose_nothing(env):
     for process in processes:
         process.join()
     assert load_state(env) == State("9", "9", "9")
+
+
+# profiles and defaults that were kept on the screen
+
+
+def test_profiles_are_kept_renamed_and_dropped_and_leave_the_rest(env):
+    put(env, 'theme = "night"\n[profiles.old]\nfuture = 1\n')
+    keep_profile(env, "fast", {"model": "m", "temperature": 0.2})
+    keep_profile(env, "fast", {"model": "n"})
+    rename_profile(env, "old", "older")
+    assert load_state(env).profiles == {"older": {"future": 1}, "fast": {"model": "n"}}
+    drop_profile(env, "fast")
+    drop_profile(env, "never")
+    rename_profile(env, "never", "other")
+    state = load_state(env)
+    assert (state.theme, state.profiles) == ("night", {"older": {"future": 1}})
+
+
+def test_a_default_is_kept_and_forgotten(env):
+    keep_default(env, {"system": "a\nb"})
+    assert load_state(env).default == {"system": "a\nb"}
+    keep_default(env, None)
+    assert load_state(env) == State()
+
+
+@pytest.mark.parametrize("content", ["profiles = 3\ndefault = 'x'", "[[profiles]]\n[[default]]"])
+def test_what_is_no_table_is_left_out_and_gives_way(env, content):
+    put(env, content)
+    assert load_state(env) == State()
+    keep_profile(env, "a", {"seed": 1})
+    assert load_state(env).profiles == {"a": {"seed": 1}}

@@ -90,7 +90,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Write what is asked and answered to FILE.",
         ),
         click.option("--demo", is_flag=True, help="Start the built-in endpoint for this run and ask it by default."),
-        click.option("-p", "--profile", metavar="PROFILE", help="A profile of config.toml."),
+        click.option("-p", "--profile", metavar="PROFILE", help="A profile, of config.toml or kept on the screen."),
         click.option("-m", "--model", metavar="MODEL", help="The model; ENDPOINT/MODEL names both."),
         click.option("-e", "--endpoint", metavar="ENDPOINT", help="The endpoint to ask."),
     ):

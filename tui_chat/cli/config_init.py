@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.resources import files
 
 import click
 
@@ -13,6 +12,7 @@ from tui_chat.domain.failure import UsageError
 from tui_chat.domain.words import say
 from tui_chat.store.files import write_private
 from tui_chat.store.paths import config_file
+from tui_chat.store.shipped import config_template
 
 
 @click.command("init", short_help="Write a config.toml that explains itself.")
@@ -20,7 +20,7 @@ from tui_chat.store.paths import config_file
 @common
 def command(common: Common, stdout: bool) -> None:
     """Write a config.toml in which every setting stands as a comment. One that is there is left as it is."""
-    text = (files("tui_chat.store") / "catalog" / "config.toml").read_text(encoding="utf-8")
+    text = config_template()
     path = config_file(os.environ)
     if stdout:
         print_line(text.rstrip("\n"))

@@ -22,7 +22,8 @@ WIDTH = 56
 @common
 def command(common: Common, as_json: bool) -> None:
     """Print every setting that counts, as TOML, and where it comes from. Keys are never printed."""
-    config, state = load(os.environ, DIALECTS), load_state(os.environ)
+    state = load_state(os.environ)
+    config = load(os.environ, DIALECTS, state)
     for problem in (*config.problems, *state.problems):
         complain(str(problem))
     found = list(settings(config, state))

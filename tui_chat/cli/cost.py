@@ -28,6 +28,7 @@ from tui_chat.domain.whatif import ARTICLE, Offer, Request, what_if
 from tui_chat.domain.words import say
 from tui_chat.store.config import load
 from tui_chat.store.price_import import import_prices
+from tui_chat.store.state import load_state
 from tui_chat.wiring.offers import offers, priced_models, usual_models
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def take_over(common: Common, file: Path, as_json: bool) -> int:
 
 
 def _config() -> Config:
-    config = load(os.environ)
+    config = load(os.environ, saved=load_state(os.environ))
     if config.unreadable:
         raise ConfigError(config.unreadable)
     for problem in config.problems:

@@ -13,21 +13,24 @@ from typing import Any, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tui_chat.domain.ask import Settings
 from tui_chat.domain.endpoint import Endpoint, Secret
 from tui_chat.domain.failure import ConfigError, StoreError
+from tui_chat.domain.keymap import Keymap
 from tui_chat.domain.lane import LaneSpec
 from tui_chat.domain.pricing import ANY_MODEL, Price
 from tui_chat.domain.words import say
 from tui_chat.store.endpoints import Endpoints, Known, Surroundings, read_endpoints
 from tui_chat.store.files import read_toml
-from tui_chat.store.lanes import read_sets, settings_in
+from tui_chat.store.keys import read_keys
+from tui_chat.store.lanes import read_sets
 from tui_chat.store.paths import config_file, keys_file, prices_file
 from tui_chat.store.price_import import imported_prices
 from tui_chat.store.prices import Prices, layered, own_prices
+from tui_chat.store.profiles import Profile, profile_of, read_profiles
 from tui_chat.store.schema import Budget, Currency, Default, ProfileTable, Ui
 from tui_chat.store.secrets import load_keys, resolve_key
 from tui_chat.store.shipped import shipped_prices
+from tui_chat.store.state import State
 from tui_chat.store.tables import Problem, Reader, ended, must_be, unknown
 
 USABLE = ("openai-chat",)
@@ -38,15 +41,6 @@ DEMO = "demo"
 
 CHOICES = ("endpoint", "model", "profile")
 SECTIONS = ("endpoints", "profiles", "compare", "prices", "budget", "currency", "ui", "keys")
-
-
-class Profile(Struct, frozen=True):
-    """A named choice of endpoint, model and settings; None leaves the choice open."""
-
-    name: str
-    endpoint: str | None
-    model: str | None
-    settings: Settings
 
 
 class Config(Struct, frozen=True):
@@ -65,6 +59,8 @@ class Config(Struct, frozen=True):
     """By name, the sentence of the mistake that spoilt it."""
     bad_profiles: dict[str, str]
     default: Default
+    kept: Profile | None
+    """The default that was kept on the screen; it goes before `default`."""
     ui: Ui
     budget: Budget
     currency: Currency
@@ -72,8 +68,8 @@ class Config(Struct, frozen=True):
     """Sets of lanes."""
     bad_compare: dict[str, str]
     """By name, the sentence of the mistake that spoilt it."""
-    keys: dict[str, str]
-    """Keys by action, as written."""
+    keys: Keymap
+    """The keys of each action, after `[keys]`."""
     problems: tuple[Problem, ...]
 
     def __repr__(self) -> str:
@@ -155,14 +151,18 @@ class Config(Struct, frozen=True):
         )
 
 
-def load(env: Mapping[str, str], dialects: Collection[str] = USABLE) -> Config:
-    """Read the configuration; whatever is wrong is in `problems`, and all the rest works."""
+def load(env: Mapping[str, str], dialects: Collection[str] = USABLE, saved: State | None = None) -> Config:
+    """Read the configuration; whatever is wrong is in `problems`, and all the rest works.
+
+    `saved`: what was chosen on the screen, with the profiles that were kept there.
+    """
+    saved = saved or State()
     file = config_file(env)
     reader = Reader(str(file))
     money = _content(file, reader)
     raw = cast("dict[str, Any]", plain(money))
     endpoints = _endpoints(raw, Surroundings(file, env, dialects, _saved(env, reader), str(keys_file(env))), reader)
-    profiles, bad_profiles = _profiles(raw, endpoints, reader)
+    profiles, bad_profiles = _profiles(raw, saved, endpoints, reader)
     compare, bad_compare = read_sets(_section(raw, "compare", reader), reader)
     return Config(
         file=file,
@@ -174,12 +174,13 @@ def load(env: Mapping[str, str], dialects: Collection[str] = USABLE) -> Config:
         bad_endpoints=endpoints.bad,
         bad_profiles=bad_profiles,
         default=_default(raw, endpoints, [*profiles, *bad_profiles], reader),
+        kept=_kept(saved, reader),
         ui=reader.table(Ui, raw.get("ui", {}), ("ui",))[0] or Ui(),
         budget=reader.table(Budget, money.get("budget", {}), ("budget",))[0] or Budget(),
         currency=_currency(money, reader),
         compare=compare,
         bad_compare=bad_compare,
-        keys=reader.entries(str, _section(raw, "keys", reader), ("keys",))[0],
+        keys=read_keys(_section(raw, "keys", reader), reader),
         problems=tuple(reader.problems),
     )
 
@@ -227,19 +228,30 @@ def _endpoints(raw: Mapping[str, Any], around: Surroundings, reader: Reader) -> 
 
 
 def _profiles(
-    raw: Mapping[str, Any], endpoints: Endpoints, reader: Reader
+    raw: Mapping[str, Any], saved: State, endpoints: Endpoints, reader: Reader
 ) -> tuple[dict[str, Profile], dict[str, str]]:
-    good: dict[str, Profile] = {}
-    bad: dict[str, str] = {}
-    for name, entry in _section(raw, "profiles", reader).items():
-        table, fault = reader.table(ProfileTable, entry, ("profiles", name))
-        if table is not None and fault is None:
-            fault = _unknown_endpoint(table.endpoint, endpoints, ("profiles", name, "endpoint"), reader)
-        if table is None or fault is not None:
-            bad[name] = fault or ""
-        else:
-            good[name] = Profile(name, table.endpoint, table.model, settings_in(table))
-    return good, bad
+    """Those of the user's file, then those kept on the screen whose names it does not have."""
+    names = names_of(endpoints.ready, endpoints.bad)
+    good, bad = read_profiles(_section(raw, "profiles", reader), names, reader)
+    own = saved.reader(reader.problems)
+    kept, spoilt = read_profiles(saved.profiles, names, own)
+    for name in saved.profiles:
+        if name in good or name in bad:
+            own.report(("profiles", name), say("config.profile_twice", file=reader.where))
+    taken = {*good, *bad}
+    return (
+        good | {name: profile for name, profile in kept.items() if name not in taken},
+        bad | {name: fault for name, fault in spoilt.items() if name not in taken},
+    )
+
+
+def _kept(saved: State, reader: Reader) -> Profile | None:
+    """The choices that were kept on the screen as default, as far as they are right."""
+    if saved.default is None:
+        return None
+    own = saved.reader(reader.problems)
+    table = own.table(ProfileTable, saved.default, ("default",))[0]
+    return None if table is None else profile_of("", table, own.where)
 
 
 def names_of(ready: Iterable[str], bad: Iterable[str]) -> list[str]:

@@ -32,6 +32,8 @@ class Known(Struct, frozen=True):
     source: KeySource
     key_url_hint: str = ""
     """Where a key can be had."""
+    key_prefixes: tuple[str, ...] = ()
+    """What only keys of this provider begin with."""
     chosen: bool = False
     """The user's file or environment names it, so that it may be used without a key."""
     local_server: bool = False
@@ -170,6 +172,7 @@ class _Reading(Struct, frozen=True):
             label=table.label or self.name,
             source=source,
             key_url_hint=self.entry.about.key_url_hint if self.entry else "",
+            key_prefixes=self.entry.about.key_prefixes if self.entry else (),
             chosen=chosen,
             local_server=self.entry is not None and self.entry.keyless,
         )

@@ -13,10 +13,11 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from tui_chat.domain.failure import StoreError
+from tui_chat.domain.keymap import PRESET, PRESETS
 from tui_chat.domain.words import say
 from tui_chat.store.config import CHOICES, SECTIONS
 from tui_chat.store.files import read_toml
-from tui_chat.store.paths import state_file
+from tui_chat.store.profiles import table_of
 from tui_chat.store.secrets import in_environment
 from tui_chat.store.shipped import shipped_endpoints
 from tui_chat.store.tables import dotted
@@ -72,12 +73,15 @@ class _Told:
             yield Setting(key, chosen[key], self._source((key,)))
         for key, value in (("endpoint", self._state.endpoint), ("model", self._state.model)):
             if value is not None:
-                yield Setting(f"last.{key}", value, str(state_file(self._config.env)))
+                yield Setting(f"last.{key}", value, self._state.file)
+        if self._config.kept is not None:
+            for key, value in _cleaned(table_of(self._config.kept)).items():
+                yield Setting(dotted(("default", key)), value, self._state.file)
 
     def section(self, name: str) -> Iterator[Setting]:
         for key, value in asdict(getattr(self._config, name)).items():
             if (name, key) == ("ui", "theme") and value is None and self._state.theme:
-                yield Setting("ui.theme", self._state.theme, str(state_file(self._config.env)))
+                yield Setting("ui.theme", self._state.theme, self._state.file)
             else:
                 yield Setting(dotted((name, key)), value, self._source((name, key)))
 
@@ -111,6 +115,10 @@ class _Told:
 
     def profiles(self) -> Iterator[Setting]:
         yield from self._tables("profiles", self._config.profiles)
+        for name, profile in self._config.profiles.items():
+            if profile.place == self._state.file:
+                for key, value in _cleaned(table_of(profile)).items():
+                    yield Setting(dotted(("profiles", name, key)), value, profile.place)
 
     def compare(self) -> Iterator[Setting]:
         yield from self._tables("compare", self._config.compare)
@@ -119,8 +127,14 @@ class _Told:
         yield from self._tables("prices", self._config.prices)
 
     def keys(self) -> Iterator[Setting]:
-        for action, keys in self._config.keys.items():
-            yield Setting(dotted(("keys", action)), keys, self._source(("keys", action)))
+        name = str(self._own("keys", PRESET) or "default") if dotted(("keys", PRESET)) not in self._wrong else "default"
+        yield Setting(dotted(("keys", PRESET)), name, self._source(("keys", PRESET)))
+        for action, keys in self._config.keys.keys.items():
+            at = ("keys", action)
+            source = self._source(at)
+            if source != self._file and action in PRESETS[name]:
+                source = say("config.from_preset", name=name)
+            yield Setting(dotted(at), ",".join(keys), source)
 
     def _tables(self, section: str, good: Mapping[str, object]) -> Iterator[Setting]:
         """What the user wrote of the tables that can be used."""

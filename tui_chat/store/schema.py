@@ -180,6 +180,8 @@ class ShippedEndpoint(Struct, frozen=True):
     source: str
     base_url_env: str | None = None
     key_url_hint: str = ""
+    key_prefixes: tuple[str, ...] = ()
+    """What only keys of this provider begin with."""
 
 
 class ProfileTable(Struct, frozen=True):

@@ -35,6 +35,11 @@ def _catalog(name: str) -> dict[str, Any]:
     return tomllib.loads(files(CATALOG).joinpath(name).read_text("utf-8"), parse_float=Decimal)
 
 
+def config_template() -> str:
+    """A config.toml in which every setting stands as a comment."""
+    return files(CATALOG).joinpath("config.toml").read_text("utf-8")
+
+
 @cache
 def shipped_endpoints() -> dict[str, Entry]:
     """The endpoints by name, in the order of the catalog."""

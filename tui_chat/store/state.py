@@ -17,9 +17,12 @@ from tui_chat.domain.failure import StoreError
 from tui_chat.domain.words import say
 from tui_chat.store.files import Damaged, locked, read_toml, write_private
 from tui_chat.store.paths import state_file
+from tui_chat.store.tables import Reader
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tui_chat.store.tables import Problem
 
 Refusals = Mapping[tuple[str, str], frozenset[str]]
 """By endpoint and model, the request parameters that were refused."""
@@ -35,15 +38,26 @@ class State(Struct, frozen=True):
     refused: Refusals = field(default_factory=dict[tuple[str, str], frozenset[str]])
     """As earlier versions wrote it; the database has it now."""
     problems: tuple[str, ...] = ()
+    profiles: Mapping[str, object] = field(default_factory=dict[str, object])
+    """Tables of the profiles that were kept on the screen, by name, as they stand."""
+    default: Mapping[str, object] | None = None
+    """The table of the choices that were kept as default."""
+    file: str = ""
+    """Where it stands."""
+
+    def reader(self, problems: list[Problem]) -> Reader:
+        """What reads its tables, and adds what is wrong with them to `problems`."""
+        return Reader(self.file, problems)
 
 
 def load_state(env: Mapping[str, str]) -> State:
     """What is remembered; never raises."""
+    path = state_file(env)
     try:
-        content, problems = _read(state_file(env))
+        content, problems = _read(path)
     except StoreError as error:
-        return State(problems=(str(error),))
-    return _state(content, problems)
+        return State(problems=(str(error),), file=str(path))
+    return _state(content, problems, path)
 
 
 def remember(
@@ -59,13 +73,45 @@ def remember(
     return _edit(env, change)
 
 
-def _edit(env: Mapping[str, str], change: Callable[[dict[str, Any]], None]) -> State:
+def keep_profile(env: Mapping[str, str], name: str, table: Mapping[str, Any]) -> State:
+    """Keep a profile under a name, in the place of one that has it. Raises StoreError."""
+    return _edit(env, lambda content: _table(content, "profiles").update({name: table}))
+
+
+def rename_profile(env: Mapping[str, str], old: str, new: str) -> State:
+    """Give a kept profile another name; one that is gone by now stays gone. Raises StoreError."""
+
+    def change(content: dict[str, Any]) -> None:
+        profiles = _table(content, "profiles")
+        if old in profiles:
+            profiles[new] = profiles.pop(old)
+
+    return _edit(env, change)
+
+
+def drop_profile(env: Mapping[str, str], name: str) -> State:
+    """Forget a kept profile. Raises StoreError."""
+    return _edit(env, lambda content: _table(content, "profiles").pop(name, None))
+
+
+def keep_default(env: Mapping[str, str], table: Mapping[str, Any] | None) -> State:
+    """Keep what a chat begins with; None forgets it. Raises StoreError."""
+
+    def change(content: dict[str, Any]) -> None:
+        content.pop("default", None)
+        if table is not None:
+            content["default"] = table
+
+    return _edit(env, change)
+
+
+def _edit(env: Mapping[str, str], change: Callable[[dict[str, Any]], object]) -> State:
     path = state_file(env)
     with locked(path):
         content, problems = _read(path)
         change(content)
         write_private(path, tomli_w.dumps(content))
-    return _state(content, problems)
+    return _state(content, problems, path)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -85,14 +131,23 @@ def _set_aside(path: Path, error: Damaged) -> str:
     return say("store.set_aside", fault=error, bad=bad)
 
 
-def _state(content: dict[str, Any], problems: tuple[str, ...]) -> State:
-    last = _entries(content.get("last"))
+def _state(content: dict[str, Any], problems: tuple[str, ...], path: Path) -> State:
+    last, default = _entries(content.get("last")), _entries(content.get("default"))
     refused = {
         (endpoint, model): frozenset(_texts(parameters))
         for endpoint, models in _entries(content.get("refused")).items()
         for model, parameters in _entries(models).items()
     }
-    return State(_text(content.get("theme")), _text(last.get("endpoint")), _text(last.get("model")), refused, problems)
+    return State(
+        theme=_text(content.get("theme")),
+        endpoint=_text(last.get("endpoint")),
+        model=_text(last.get("model")),
+        refused=refused,
+        problems=problems,
+        profiles=_entries(content.get("profiles")),
+        default=default if isinstance(content.get("default"), dict) else None,
+        file=str(path),
+    )
 
 
 def _set(table: dict[str, Any], **values: str | None) -> None:

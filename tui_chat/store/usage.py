@@ -12,12 +12,12 @@ import time
 from array import array
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.domain.events import Usage
 from tui_chat.domain.pricing import CostSource

@@ -13,17 +13,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from msgspec.structs import replace
 from rich.text import Text
 from textual import work
 from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.worker import Worker, WorkerFailed, WorkerState
 
+from tui_chat.domain.actions import ACTIONS
 from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.words import say
-from tui_chat.ui import clipboard, themes
-from tui_chat.ui.actions import ACTIONS
+from tui_chat.ui import clipboard, keys, themes
+from tui_chat.ui.background import BackgroundTold, of_environment
+from tui_chat.ui.compare_keys import COMMANDS
 from tui_chat.ui.screens.chat import WIDE, ChatScreen
+from tui_chat.ui.screens.compare_base import CompareBase
 from tui_chat.ui.terminal import Driver, HostileFilter
 from tui_chat.ui.warming import warm_up
 from tui_chat.wiring import Chat, NoEndpoint
@@ -34,9 +40,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual.filter import LineFilter
 
-    from tui_chat.domain.endpoint import Endpoint
     from tui_chat.engine.replay import Player
     from tui_chat.engine.session import Session
+    from tui_chat.ui.screens.first_run import SetUp
     from tui_chat.ui.screens.history import HistoryScreen
     from tui_chat.wiring import Choice, House
 
@@ -50,10 +56,12 @@ EXIT_LIMIT_S = 2.0
 log = logging.getLogger(__name__)
 
 
-class TuiChat(App[None]):
+class TuiChat(App[None], inherit_bindings=False):
     TITLE = "tui-chat"
     CSS_PATH: ClassVar = Path(__file__).parent / "style" / "app.tcss"
-    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar = [Binding("ctrl+q", "quit", show=False, priority=True, id="quit")]
+    ENABLE_COMMAND_PALETTE = False
+    """Its key is an action's; the palette itself is switched on."""
     NOTIFICATION_TIMEOUT = 6.0
     lets_type = True
     """It tells its driver when the first screen takes keys."""
@@ -73,14 +81,15 @@ class TuiChat(App[None]):
         `uid`: the conversation to open; `troubles`: what was found wrong before the screen stood.
         """
         super().__init__(driver_class=Driver)
+        self.use_command_palette = True
         self.house = house
-        line = house.config.ui.slow_line
-        self.slow = line == "on" or (line == "auto" and bool(house.env.get("SSH_CONNECTION")))
+        self.slow = False
         """The terminal is at the end of a line on which bytes count."""
-        self.fps = min(house.config.ui.fps, SLOW_FPS) if self.slow else house.config.ui.fps
-        self.set_class(self.slow, "-slow")
+        self.fps = SLOW_FPS
+        self._follow_line()
         self.last_words: Callable[[], None] | None = house.chats.flush
         """Called, in a thread, when the terminal is gone and the program has to be ended by force."""
+        self.set_keymap(keys.changes(house.config.keys))
         self.choice = choice
         self._demo = demo
         self._player = player
@@ -89,6 +98,8 @@ class TuiChat(App[None]):
         self._session: Session | None = None
         """Of a recording that is played."""
         self._unset = False
+        self._fault = ""
+        """What was wrong with what would have been opened."""
         """There is nothing to ask: the user has to set something up first."""
         self.warm = asyncio.Event()
         """What the first message needs has been imported."""
@@ -99,15 +110,44 @@ class TuiChat(App[None]):
             self.register_theme(theme)
         self._start_theme()
 
+    def _follow_line(self) -> None:
+        """Be as sparing with bytes as the user's file and the line ask for."""
+        ui = self.house.config.ui
+        self.slow = ui.slow_line == "on" or (ui.slow_line == "auto" and bool(self.house.env.get("SSH_CONNECTION")))
+        self.fps = min(ui.fps, SLOW_FPS) if self.slow else ui.fps
+        self.set_class(self.slow, "-slow")
+
+    def follow_files(self) -> list[str]:
+        """Look as the user's files say now; what is wrong with them beside config.toml."""
+        self._follow_line()
+        self.set_keymap(keys.changes(self.house.config.keys))
+        loaded = themes.load(self.house.theme_folders)
+        self.theme_names = sorted(loaded.themes)
+        for theme in loaded.themes.values():
+            self.register_theme(theme)
+        self._problems = list(loaded.problems)
+        self._start_theme()
+        self.refresh_css(animate=False)
+        return self._problems
+
     def _start_theme(self) -> None:
         wanted = self.house.state.theme or self.house.config.ui.theme
         if wanted and wanted not in self.available_themes:
             self._problems.append(say("status.no_theme", name=wanted, names=", ".join(self.theme_names)))
             wanted = None
-        default = themes.DEFAULT if themes.DEFAULT in self.theme_names else self.theme
-        self.theme = wanted or default
+        self.follows_background = wanted is None
+        self.theme = wanted or self._theme_for(light=of_environment(self.house.env) or False)
+
+    def _theme_for(self, *, light: bool) -> str:
+        name = themes.LIGHT if light else themes.DARK
+        return name if name in self.theme_names else self.theme
+
+    def on_background_told(self, event: BackgroundTold) -> None:
+        if self.follows_background:
+            self.theme = self._theme_for(light=event.light)
 
     def choose_theme(self, name: str) -> None:
+        self.follows_background = False
         self.theme = name
         self.house.remember_theme(name)
 
@@ -131,7 +171,11 @@ class TuiChat(App[None]):
         return self._driver.reports_mouse
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), self._hostile]
+        """With NO_COLOR greys are made of a theme's colours; the terminal's own, which nobody knows, are left out."""
+        filters = super().get_line_filters()
+        if self.native_ansi_color:
+            filters = [NoColor() if isinstance(one, Monochrome) else one for one in filters]
+        return [*filters, self._hostile]
 
     def get_css_variables(self) -> dict[str, str]:
         self.theme_variables = themes.completed(super().get_css_variables())
@@ -139,10 +183,15 @@ class TuiChat(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the table of actions has; nothing of it is foreign text."""
+        if isinstance(screen, CompareBase):
+            for command in COMMANDS:
+                yield SystemCommand(command.label, command.help, getattr(screen, f"action_{command.name}"))
         if isinstance(screen, ChatScreen):
             for action in ACTIONS:
-                if not action.in_composer:
-                    yield SystemCommand(action.label, action.help, getattr(screen, f"action_{action.name}"))
+                if action.name != "palette":
+                    key = self.house.config.keys.shown(action.name)
+                    title = f"{action.label} · {key}" if key else action.label
+                    yield SystemCommand(title, action.help, getattr(screen, f"action_{action.name}"))
 
     def get_default_screen(self) -> Screen[None]:
         """The chat: a blank screen before it would have to be styled and painted too."""
@@ -151,8 +200,7 @@ class TuiChat(App[None]):
         except NoEndpoint:
             self._unset = True
         except TuiChatError as error:
-            self._problems.insert(0, str(error))
-            self._unset = True
+            self._unset, self._fault = True, str(error)
         return Screen(id="_default")
 
     def on_mount(self) -> None:
@@ -165,7 +213,7 @@ class TuiChat(App[None]):
         if self._unset:
             from tui_chat.ui.screens.first_run import FirstRun
 
-            self.push_screen(FirstRun(self.house, first=True), self._set_up)
+            self.push_screen(FirstRun(self.house, first=True, said=self._fault), self._set_up)
         self.call_after_refresh(self._stand)
 
     def _stand(self) -> None:
@@ -182,11 +230,18 @@ class TuiChat(App[None]):
         if event.state is WorkerState.ERROR and worker.error is not None:
             log.error("a worker broke", exc_info=worker.error)
 
-    def _set_up(self, endpoint: Endpoint | None) -> None:
-        if endpoint is not None:
-            settings = self.choice.settings
-            target = self.house.target(endpoint, endpoint.default_model or "", settings)
-            self.push_screen(self._screen_of(self.house.new_chat(target)))
+    def _set_up(self, ready: SetUp | None) -> None:
+        """Open the first chat, with a question in it that Enter sends."""
+        if ready is None:
+            return
+        try:
+            target = self.house.choose(replace(self.choice, endpoint=ready.endpoint.name))
+        except TuiChatError as error:
+            target = self.house.target(ready.endpoint, ready.endpoint.default_model or "", self.choice.settings)
+            self._problems.append(str(error))
+        chat = self.house.new_chat(target)
+        chat.draft, chat.notices = say("first.question"), (ready.said or say("first.ready"),)
+        self.push_screen(self._screen_of(chat))
 
     def _first_chat(self) -> Chat:
         """The conversation that was asked for, or one that was interrupted, or else a new one."""
@@ -224,7 +279,7 @@ class TuiChat(App[None]):
     def _tell(self, text: str) -> None:
         """Show what has gone wrong beside the conversation."""
         for screen in self.screen_stack:
-            if isinstance(screen, ChatScreen):
+            if isinstance(screen, ChatScreen | CompareBase):
                 screen.notice(text)
 
     def _tell_from_store(self, text: str) -> None:

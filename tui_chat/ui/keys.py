@@ -1,4 +1,4 @@
-"""The keys of a screen as one table: its bindings and its footer are read off it."""
+"""The keys of screens: their bindings and footers are read off tables, with the keys that `[keys]` gives them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from msgspec import Struct
 from rich.text import Text
 from textual.binding import Binding
 
+from tui_chat.domain import actions
+from tui_chat.domain.keymap import DEFAULT, forms, show_key
 from tui_chat.domain.words import say
-from tui_chat.ui.actions import show_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from textual.binding import BindingType
+
+    from tui_chat.domain.actions import Action
+    from tui_chat.domain.keymap import Keymap
+
+UNBOUND = "unbound"
+"""A key that no terminal sends: Textual's keymap cannot take a key away."""
 
 
 class Key(Struct, frozen=True):
@@ -27,18 +34,55 @@ class Key(Struct, frozen=True):
     """Key of the words that the footer shows; "": it is not shown."""
     first: bool = False
     """It comes before what the widget with the focus makes of the key."""
+    name: str = ""
+    """What `[keys]` calls it, where it can be given other keys."""
+
+
+def named(name: str, action: str, label: str) -> Key:
+    """A key that `[keys]` can change."""
+    return Key(actions.BY_NAME[name].keys, action, label, name=name)
 
 
 def bindings(table: Iterable[Key]) -> list[BindingType]:
     """The bindings of a table's screen or widget."""
-    return [Binding(key.keys, key.action, show=False, priority=key.first) for key in table if key.keys]
+    return [
+        Binding(key.keys, key.action, show=False, priority=key.first, id=key.name or None) for key in table if key.keys
+    ]
 
 
-def footer(table: Iterable[Key]) -> Text:
+def footer(table: Iterable[Key], keymap: Keymap = DEFAULT) -> Text:
     """One line: each key with what it does."""
     text = Text(no_wrap=True, overflow="ellipsis")
     for key in table:
-        if key.label:
-            text.append("   " if text else "").append(show_key(key.keys.partition(",")[0]), "bold")
-            text.append(f" {say(key.label)}")
+        shown = keymap.shown(key.name) if key.name else show_key(key.keys.partition(",")[0])
+        if key.label and shown:
+            text.append("   " if text else "").append(shown, "bold").append(f" {say(key.label)}")
     return text
+
+
+def chat_bindings() -> list[BindingType]:
+    """Bindings of the chat screen; they come before the composer's own."""
+    return [
+        Binding(keys or UNBOUND, call, action.label, show=False, priority=True, id=name)
+        for action in actions.ACTIONS
+        if not action.in_composer and action.screen != actions.EVERYWHERE
+        for keys, call, name in _calls(action, action.default)
+    ]
+
+
+def changes(keymap: Keymap) -> dict[str, str]:
+    """What `App.set_keymap` needs to know: keys by the id of a binding."""
+    return {name: keys or UNBOUND for action, own in keymap.changed() for keys, _, name in _calls(action, own)}
+
+
+def _calls(action: Action, own: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    """(keys, what they call, a name of their own)."""
+    if not action.numbered:
+        return [(_all_forms(own), action.name, action.name)]
+    count = len(action.default)
+    keys = [*own, *[""] * count][:count]
+    return [(_all_forms([key]), f"{action.name}({n})", f"{action.name}_{n}") for n, key in enumerate(keys, 1)]
+
+
+def _all_forms(keys: Iterable[str]) -> str:
+    return ",".join(form for key in keys if key for form in forms(key))

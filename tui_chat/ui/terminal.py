@@ -24,6 +24,7 @@ from textual.filter import LineFilter
 from textual.messages import TerminalSupportsSynchronizedOutput
 
 from tui_chat.domain.hostile import harmless, visible
+from tui_chat.ui.background import ASK, TELL_CHANGES, TELL_NO_MORE, Background, BackgroundTold
 from tui_chat.ui.frames import RESTORE, Frames
 from tui_chat.ui.watch import Watch
 from tui_chat.ui.writer import Job, Writer
@@ -42,9 +43,10 @@ STOP_LIMIT_S = 1.0
 """How long a terminal may take to accept what restores it."""
 ANSWERS_LIMIT_S = 0.8
 """How long its last answers are waited for at the end."""
-_ALT = re.compile("\x1b([a-z0-9])")
+_ALT = re.compile("\x1b([a-z0-9,./;'=-])")
 """Alt and a key. Textual's parser takes it for two keys that are typed when an answer or the mouse comes right after
-it, which a streaming screen has all the time; the kitty protocol's form it takes for what it is."""
+it, which a streaming screen has all the time, and loses the Alt of a sign; the kitty protocol's form it takes for what
+it is."""
 
 
 class HostileFilter(LineFilter):
@@ -114,6 +116,7 @@ class Driver(LinuxDriver):
         self._typed_early: list[Message] | None = [] if getattr(app, "lets_type", False) else None
         """What was typed before the first screen could take it; None once it can, or where none says so."""
         self._typing = Lock()
+        self._background = Background()
 
     # output
 
@@ -140,10 +143,13 @@ class Driver(LinuxDriver):
             # Its queue is short, and a full one stops the event loop.
             self._writer_thread.stop()
             self._writer_thread = None
+        if getattr(self._app, "follows_background", False):
+            self._background.asked(time.monotonic())
+            self.write(ASK + TELL_CHANGES)
 
     def stop_application_mode(self) -> None:
         self.frames.detach()
-        self.write(RESTORE)
+        self.write(RESTORE + TELL_NO_MORE)
         self._await_answers()
         super().stop_application_mode()
 
@@ -174,8 +180,11 @@ class Driver(LinuxDriver):
     def _await_answers(self) -> None:
         """Let the terminal answer what it was asked: what comes later would be typed into the shell."""
         deadline = time.monotonic() + ANSWERS_LIMIT_S
-        while self.frames.pacer.owed and not self._watch.gone and time.monotonic() < deadline:
+        while self._owed() and not self._watch.gone and time.monotonic() < deadline:
             time.sleep(0.01)
+
+    def _owed(self) -> bool:
+        return bool(self.frames.pacer.owed) or self._background.owed(time.monotonic())
 
     # input
 
@@ -216,13 +225,23 @@ class Driver(LinuxDriver):
                     if not data:
                         self._watch.hung_up()
                         return
-                    if text := pastes.feed(decode(data)):
-                        for event in parser.feed(text):
-                            self.process_message(event)
+                    text = self._without_answers(pastes.feed(decode(data)))
+                else:
+                    text = self._background.release()
+                if text:
+                    for event in parser.feed(text):
+                        self.process_message(event)
                 for event in parser.tick():
                     self.process_message(event)
         with suppress(EOFError, ParseError):
             list(parser.feed(""))
+
+    def _without_answers(self, typed: str) -> str:
+        """What was typed, after the app has been told what the terminal said of its background."""
+        text, told = self._background.feed(typed, time.monotonic())
+        for light in told:
+            self.process_message(BackgroundTold(light=light))
+        return text
 
     def _read(self) -> bytes:
         """What was typed; nothing when the terminal is gone."""

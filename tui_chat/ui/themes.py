@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 from textual.color import Color, ColorParseError
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from tui_chat.domain.words import say
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-DEFAULT = "night"
+DARK, LIGHT = "night", "paper"
+"""The themes of those who have chosen none, after the terminal's background."""
+ANSI = BUILTIN_THEMES["ansi-dark"].variables
+"""What Textual's own widgets need to know of a theme in the terminal's colours."""
 MUTED = 0.6
 """How much of the foreground is left in muted text, where a theme does not say."""
 
@@ -34,6 +37,8 @@ class ThemeFile(msgspec.Struct, forbid_unknown_fields=True):
     warning: str | None = None
     error: str | None = None
     dark: bool = True
+    ansi: bool = False
+    """Its colours are the terminal's sixteen, which the terminal shows as it likes."""
     variables: dict[str, str] = {}
 
 
@@ -79,14 +84,27 @@ def read(name: str, text: str) -> Theme:
         warning=file.warning,
         error=file.error,
         dark=file.dark,
-        variables=file.variables,
+        ansi=file.ansi,
+        variables={**ANSI, **file.variables} if file.ansi else file.variables,
     )
 
 
+def described(name: str) -> str:
+    """What a shipped theme is like; empty for one of the user's own."""
+    try:
+        return say(f"theme.is_{name.replace('-', '_')}")
+    except KeyError:
+        return ""
+
+
 def completed(variables: Mapping[str, str]) -> dict[str, str]:
-    """A theme's variables with our own, `muted` and `code`, made of its colours where it does not set them."""
+    """A theme's variables with our own, made of its colours where it does not set them.
+
+    `muted` is text that stands back, `code` that of code, `ink` what is written on a hue.
+    """
     background, foreground = (Color.parse(variables[name]) for name in ("background", "foreground"))
-    return {"muted": background.blend(foreground, MUTED).hex, "code": variables["accent"], **variables}
+    own = {"muted": background.blend(foreground, MUTED).hex, "code": variables["accent"], "ink": background.hex}
+    return {**own, **variables}
 
 
 def _check(key: str, colour: str) -> None:

@@ -5,7 +5,6 @@ Unknown is null, never 0; keys are added, never removed. Text of foreign files i
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -276,7 +275,7 @@ class AttemptForm(Struct, frozen=True, kw_only=True):
             via=attempt.via,
             refused=attempt.refused,
             # How it went in time is kept once, for the whole reply.
-            figures=FiguresForm.of(replace(attempt.stats, pace=()), attempt.cost),
+            figures=FiguresForm.of(structs.replace(attempt.stats, pace=()), attempt.cost),
             lane=run.lane or UNSET,
             repeat=run.repeat or UNSET,
         )

@@ -18,7 +18,7 @@ from tui_chat.domain.endpoint import Endpoint, Secret, Timeouts
 from tui_chat.domain.failure import ConfigError, RecordingError, StoreError, UsageError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import find_price
-from tui_chat.domain.words import say
+from tui_chat.domain.words import say, use_keys
 from tui_chat.engine.clock import ScaledClock, SystemClock
 from tui_chat.engine.offers import check_key, offers
 from tui_chat.engine.ports import Engine
@@ -26,16 +26,17 @@ from tui_chat.engine.recorder import LastExchange, RecordingClock, RecordingTran
 from tui_chat.engine.session import Session, Target
 from tui_chat.store import config as configuration
 from tui_chat.store import recordings
-from tui_chat.store.config import Profile
 from tui_chat.store.ids import new_id
 from tui_chat.store.learned import LearnedFacts, take_over
 from tui_chat.store.ledger import Ledger
 from tui_chat.store.logfile import start_log
 from tui_chat.store.paths import log_file, shipped_themes, user_themes
+from tui_chat.store.profiles import Profile
 from tui_chat.store.secrets import clean_key, save_key
 from tui_chat.store.state import load_state, remember
 from tui_chat.wire.dialects import DIALECTS
 from tui_chat.wiring.chats import Chat, Chats
+from tui_chat.wiring.profiles import Profiles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -143,10 +144,14 @@ class House:
     def __init__(self, env: Mapping[str, str], *, save: bool = True) -> None:
         """Without `save`, conversations leave nothing on the disk."""
         self.env = env
-        self.config: Config = configuration.load(env, DIALECTS)
         self.state = load_state(env)
+        self.config: Config = configuration.load(env, DIALECTS, self.state)
+        use_keys(self.config.keys)
+        self.profiles = Profiles(self)
         self.transport = LazyTransport()
         self._keys: set[Secret] = set()
+        self._listed: dict[str, tuple[Endpoint, list[ModelInfo]]] = {}
+        """By its name, an endpoint as it was asked last, and the models that it listed."""
         self.chats = Chats(env, self._keys, save=save)
         clock, facts = SystemClock(), LearnedFacts(self.chats.database if save else None)
         self._tape = Tape(clock, facts)
@@ -158,10 +163,10 @@ class House:
         self.engine = Engine(recording, DIALECTS.__getitem__, recorded, facts, new_id, budget, ledger)
         self._demo: DemoServer | None = None
         self._demo_socket: socket.socket | None = None
+        self._found: dict[str, Endpoint] = {}
+        """Endpoints that came up at run time; the user's files do not know of them."""
         self._checked: set[tuple[str, Secret | None]] = set()
         """Origins, and the keys that they are known to take."""
-        self._windows: dict[tuple[str, str], int] = {}
-        """By endpoint and model, what lists of models said."""
 
     @property
     def config_file(self) -> Path:
@@ -178,6 +183,22 @@ class House:
     def problems(self) -> tuple[str, ...]:
         """One line for each mistake in the user's files."""
         return (*map(str, self.config.problems), *self.state.problems, *self.recordings.problems)
+
+    def reload(self) -> tuple[str, ...]:
+        """Read the user's files again; may block. One line for each mistake in them.
+
+        A config.toml that cannot be read as a whole leaves what is in force.
+        """
+        state = load_state(self.env)
+        config = configuration.load(self.env, DIALECTS, state)
+        self.state = state
+        if config.unreadable is not None:
+            return (config.unreadable, *state.problems)
+        for endpoint in self._found.values():
+            config = config.with_endpoint(endpoint)
+        self.config = config
+        use_keys(config.keys)
+        return (*map(str, config.problems), *state.problems)
 
     def start_log(self) -> None:
         """Log warnings and faults to a file; keys that are used meanwhile are blotted out of it."""
@@ -295,11 +316,14 @@ class House:
 
     def key_endpoints(self) -> list[tuple[str, str]]:
         """(name, label) of the endpoints that a pasted key would make usable."""
+        endpoints = self.config.endpoints
         known = self.config.known.items()
-        return [(name, about.label) for name, about in known if about.key_url_hint]
+        return [(name, about.label) for name, about in known if about.key_url_hint or endpoints[name].needs_key]
 
-    def key_url(self, name: str) -> str:
-        return self.config.known[name].key_url_hint
+    def recognised(self, key: str) -> str | None:
+        """The endpoint that a key belongs to, where the way it begins says so for sure."""
+        known = self.config.known.items()
+        return next((name for name, about in known if about.key_prefixes and key.startswith(about.key_prefixes)), None)
 
     async def start_demo(self) -> Endpoint:
         """The built-in endpoint on a free port of loopback; the same one while the program runs."""
@@ -316,7 +340,8 @@ class House:
         if self._demo_socket is None:
             self._demo_socket = socket.create_server(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{self._demo_socket.getsockname()[1]}/v1"
-            self.config = self.config.with_endpoint(Endpoint(DEMO, url, default_model="demo-fast"))
+            self._found[DEMO] = Endpoint(DEMO, url, default_model="demo-fast")
+            self.config = self.config.with_endpoint(self._found[DEMO])
         return self.config.endpoint(DEMO)
 
     async def find_local(self) -> list[Endpoint]:
@@ -334,19 +359,32 @@ class House:
     def keep_key(self, name: str, key: str) -> Endpoint:
         """Keep a key in the user's own folder and use it from now on. Raises ConfigError, StoreError."""
         save_key(self.env, name, key)
-        self.config = configuration.load(self.env, DIALECTS)
+        self.reload()
         return self.endpoint(name)
 
     async def offers(self, endpoint: Endpoint) -> list[ModelInfo]:
         """The models that an endpoint offers; raises Broken."""
         found = await offers(self.engine, endpoint)
-        self._windows |= {(endpoint.name, model.id): model.context for model in found if model.context}
+        self._listed[endpoint.name] = endpoint, found
+        self._checked.add((endpoint.origin, endpoint.key))
         return found
+
+    def offered(self, endpoint: Endpoint) -> list[ModelInfo]:
+        """The models that it offered when it was asked last, with this key; none before."""
+        asked, models = self._listed.get(endpoint.name, (endpoint, []))
+        return models if (asked.base_url, asked.key) == (endpoint.base_url, endpoint.key) else []
+
+    @property
+    def listed(self) -> dict[str, list[ModelInfo]]:
+        """By endpoint, the models that it has listed when it was asked last."""
+        return {name: models for name, (_, models) in self._listed.items()}
 
     def window(self, endpoint: str, model: str) -> int | None:
         """Tokens that a model can take in, as its price or its endpoint's list says."""
         price = find_price(self.config.prices, endpoint, model)
-        return (price.context if price is not None else None) or self._windows.get((endpoint, model))
+        if price is not None and price.context:
+            return price.context
+        return next((info.context for info in self.listed.get(endpoint, ()) if info.id == model), None)
 
     async def check_key(self, endpoint: Endpoint) -> Failure | None:
         """What would keep a first message from being answered; asks each endpoint once, and never this computer's own.
@@ -430,15 +468,17 @@ class House:
 
     def _chosen(self, choice: Choice) -> tuple[str, str | None, Settings]:
         """Endpoint, model where something names one, and settings. Raises ConfigError, NoEndpoint."""
-        default = self.config.default
-        profile_name = choice.profile or default.profile
-        profile = self.config.profile(profile_name) if profile_name else None
-        settings = choice.settings.over(profile.settings) if profile else choice.settings
+        default, kept = self.config.default, self.config.kept
+        profile = self.config.profile(choice.profile) if choice.profile else None
+        usual = self.config.profile(default.profile) if default.profile and profile is None else None
+        base = profile or kept or usual
+        settings = choice.settings.over(base.settings) if base else choice.settings
         ways = [
             self.flagged(choice),
-            (profile.endpoint, profile.model) if profile and choice.profile else NOWHERE,
-            (DEMO, None) if self._demo else self._last_used(),
             (profile.endpoint, profile.model) if profile else NOWHERE,
+            (DEMO, None) if self._demo else self._if_usable(self.state.endpoint, self.state.model),
+            self._if_usable(kept.endpoint, kept.model) if kept else NOWHERE,
+            (usual.endpoint, usual.model) if usual else NOWHERE,
             (default.endpoint, default.model),
             (next(iter(self.endpoint_names()), None), None),
         ]
@@ -455,15 +495,23 @@ class House:
             return first, rest
         return choice.endpoint, choice.model
 
-    def _last_used(self) -> tuple[str | None, str | None]:
-        usable = self.state.endpoint in self.endpoint_names()
-        return (self.state.endpoint, self.state.model) if usable else NOWHERE
+    def _if_usable(self, endpoint: str | None, model: str | None) -> tuple[str | None, str | None]:
+        """What was chosen on the screen, unless its endpoint cannot be used any more."""
+        return (endpoint, model) if endpoint in self.endpoint_names() else NOWHERE
 
     def target(self, endpoint: Endpoint, model: str, settings: Settings, *, stream: bool = True) -> Target:
         return Target(endpoint, model, settings, self._price, stream)
 
     def _price(self, endpoint: str, model: str) -> Price | None:
         return find_price(self.config.prices, endpoint, model)
+
+    def renewed(self, target: Target) -> Target:
+        """The target with its endpoint and its price as they are configured now; may block.
+
+        Raises ConfigError where the endpoint is gone, or its key cannot be had.
+        """
+        endpoint = self.endpoint(target.endpoint.name)
+        return self.target(endpoint, target.model, target.settings, stream=target.stream)
 
     async def completed(self, target: Target) -> Target:
         """The target with a model: where nothing names one, the only one offered, or on this computer the first.
@@ -472,7 +520,7 @@ class House:
         """
         if target.model:
             return target
-        offered = [m.id for m in await self.offers(target.endpoint)]
+        offered = [m.id for m in self.offered(target.endpoint) or await self.offers(target.endpoint)]
         if offered and (len(offered) == 1 or target.endpoint.local):
             return self.target(target.endpoint, offered[0], target.settings, stream=target.stream)
         names = ", ".join(visible_line(m, 60) for m in offered[:MODELS_NAMED]) + (

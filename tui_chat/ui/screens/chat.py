@@ -10,34 +10,43 @@ from rich.text import Text
 from textual import on, work
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Static, TextArea
 
 from tui_chat.domain import events, figures
+from tui_chat.domain.actions import footer, nearest_slash, parse_slash
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import key_in_the_open
 from tui_chat.domain.failure import Broken, StoreError, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
-from tui_chat.ui.actions import bindings, footer, nearest_slash, parse_slash
+from tui_chat.ui.completing import Argument, file_name, offers
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.frames import frames_of
+from tui_chat.ui.keys import chat_bindings
 from tui_chat.ui.screens.budget import BudgetQuestion
+from tui_chat.ui.screens.comparing import Comparing
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.measuring import Measuring
+from tui_chat.ui.screens.settling import Settling
+from tui_chat.ui.themes import described
 from tui_chat.ui.turns import head, live_state, notes, turns
+from tui_chat.ui.widgets.completion import Completion
 from tui_chat.ui.widgets.composer import Composer
 from tui_chat.ui.widgets.figures import Figures, Shown, of_reply, of_result
 from tui_chat.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textual.app import ComposeResult
     from textual.timer import Timer
 
+    from tui_chat.domain.actions import Action
     from tui_chat.domain.conversation import Node
-    from tui_chat.engine.session import Reply
+    from tui_chat.engine.session import Reply, Target
     from tui_chat.ui.rows import Head
     from tui_chat.ui.screens.models import Picked
     from tui_chat.wiring import Chat
@@ -50,8 +59,8 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Copying, Measuring):
-    BINDINGS: ClassVar = bindings()
+class ChatScreen(Settling, Copying, Comparing, Measuring):
+    BINDINGS: ClassVar = chat_bindings()
 
     def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -59,7 +68,8 @@ class ChatScreen(Copying, Measuring):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.chat = chat
         self.transcript = Transcript(id="transcript")
-        self.composer = Composer(id="composer")
+        self.completion = Completion(id="completion")
+        self.composer = Composer(self.completion, id="composer")
         self._figures = Figures(id="figures")
         self._title = Static(id="title", markup=False)
         self._queue = Static(id="queue", markup=False)
@@ -77,6 +87,7 @@ class ChatScreen(Copying, Measuring):
             yield self.transcript
             yield self._figures
         yield self._queue
+        yield self.completion
         yield self._status
         yield self.composer
         yield self._keys
@@ -84,11 +95,19 @@ class ChatScreen(Copying, Measuring):
     def on_mount(self) -> None:
         self._feed = Feed(self, self.app.fps, self._grow, self._tick)
         self.composer.cursor_blink = not self.app.slow
-        self.transcript.by_pages = self.app.house.config.ui.follow == "page"
+        self.follow_files()
         self.composer.focus()
         self._take_up()
         if self._problems:
             self._tell_problems()
+
+    def follow_files(self) -> None:
+        self.transcript.by_pages = self.app.house.config.ui.follow == "page"
+        self._feed.fps = self.app.fps
+
+    def go_on_with(self, target: Target) -> None:
+        super().go_on_with(target)
+        self._check_endpoint()
 
     def show_chat(self, chat: Chat) -> None:
         self.leave_chat()
@@ -165,6 +184,8 @@ class ChatScreen(Copying, Measuring):
 
     def hear(self, event: events.SessionEvent) -> None:
         if events.lane_of(event):
+            if isinstance(event, events.Finished) and self.is_current:
+                self._show_turns()
             return
         match event:
             case events.Submitted(question, reply):
@@ -175,8 +196,8 @@ class ChatScreen(Copying, Measuring):
                 self._show_turns()
                 self.transcript.to_tail()
                 self._feed.start(reply.id)
-            case events.RunHeard(_, stamped):
-                self._feed.hear(stamped)
+            case events.RunHeard(node, stamped):
+                self._feed.hear(node, stamped)
                 match stamped.event:
                     case events.Text() | events.Thinking() | events.Usage() | events.Timings() | events.Progress():
                         # The next frame shows it: some servers send figures with every token.
@@ -242,6 +263,47 @@ class ChatScreen(Copying, Measuring):
         else:
             getattr(self, f"action_{action.name}")()
 
+    @on(TextArea.Changed, "#composer")
+    def _typed(self) -> None:
+        if not self.composer.document.get_line(0).startswith("/") or self.composer.is_put:
+            self.completion.close()
+        else:
+            self._offer_completions()
+
+    @on(Composer.Completed)
+    def _offer_completions(self) -> None:
+        """Show what could complete a command, once the user types at its end."""
+        composer = self.composer
+        at_end = composer.cursor_location == composer.document.end
+        found = offers(composer.text, self.app.house.config.keys, self._arguments) if at_end else []
+        self.completion.show([offer for offer in found if offer.text != composer.text or len(found) > 1])
+
+    def _arguments(self, action: Action) -> list[Argument]:
+        """The values that a command is known to take."""
+        match action.name:
+            case "theme":
+                return [Argument(name, described(name)) for name in self.app.theme_names]
+            case "model":
+                return list(self._models())
+            case "export":
+                return [
+                    Argument(f"{file_name(self.chat.title)}.{ending}", known=False) for ending in ("md", "html", "json")
+                ]
+            case "copy":
+                return [Argument("plain", say("complete.plain"), known=False)]
+            case "fold":
+                return [Argument("all", say("complete.all"))]
+            case _:
+                return []
+
+    def _models(self) -> Iterator[Argument]:
+        """The models that were listed since the start, those of the endpoint in use first."""
+        own, offered = self.session.target.endpoint.name, self.app.house.listed
+        for name in sorted(offered, key=lambda name: name != own):
+            for model in offered[name]:
+                value = model.id if name == own else f"{name}/{model.id}"
+                yield Argument(visible_line(value, 100), visible_line(model.name or "", 60), known=False)
+
     def _submit(self, text: str) -> None:
         target = self.session.target
         if not target.model:
@@ -291,7 +353,7 @@ class ChatScreen(Copying, Measuring):
         self.composer.put(f"{text}\n{written}" if written.strip() else text)
 
     def action_cancel(self) -> None:
-        if self.leave_mark() or self.leave_find():
+        if self.completion.close() or self.leave_mark() or self.leave_find():
             return
         if self.revising:
             self.leave_revision()
@@ -300,13 +362,13 @@ class ChatScreen(Copying, Measuring):
             self.composer.focus()
 
     def action_retry(self) -> None:
-        if self.session.running:
+        if self.session.busy:
             self.notice(say("status.running"), passing=True)
         elif not self.session.retry():
             self.notice(say("status.nothing"))
 
     def action_resume(self) -> None:
-        if self.session.running:
+        if self.session.busy:
             self.notice(say("status.running"), passing=True)
         elif not self.session.resume():
             self.notice(say("status.whole"))
@@ -320,7 +382,7 @@ class ChatScreen(Copying, Measuring):
     def _walk(self, step: int) -> None:
         """Show the version beside the newest turn that has several."""
         conversation = self.session.conversation
-        if self.session.running:
+        if self.session.busy:
             self.notice(say("status.running"), passing=True)
             return
         for node in reversed(conversation.path()):
@@ -350,7 +412,8 @@ class ChatScreen(Copying, Measuring):
                 return
             self._pick(Picked(endpoint, model))
         else:
-            self.app.push_screen(ModelPicker(self.app.house, self.session.target.endpoint), self._pick)
+            target = self.session.target
+            self.app.push_screen(ModelPicker(self.app.house, target.endpoint, target.model), self._pick)
 
     def _pick(self, picked: Picked | None) -> None:
         if picked is not None:
@@ -382,14 +445,20 @@ class ChatScreen(Copying, Measuring):
         self.notice(say("status.system" if argument else "status.system_none"))
 
     def action_theme(self, argument: str = "") -> None:
+        from tui_chat.ui.screens.theme_picker import ThemePicker
+
         names = self.app.theme_names
-        if argument and argument not in names:
+        if not argument:
+            self.app.push_screen(ThemePicker(names, self.app.theme), self._take_theme)
+        elif argument in names:
+            self._take_theme(argument)
+        else:
             self.notice(say("status.no_theme", name=visible_line(argument, 40), names=", ".join(names)))
-            return
-        following = [name for name in names if name > self.app.theme] or names
-        name = argument or following[0]
-        self.app.choose_theme(name)
-        self.notice(say("status.theme", name=name))
+
+    def _take_theme(self, name: str | None) -> None:
+        if name is not None:
+            self.app.choose_theme(name)
+            self.notice(say("status.theme", name=name))
 
     def action_page_up(self) -> None:
         self.transcript.page(-1)
@@ -408,14 +477,23 @@ class ChatScreen(Copying, Measuring):
     def action_help(self) -> None:
         from tui_chat.ui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen())
+        self.app.push_screen(HelpScreen(self.app.house.config.keys))
 
     def action_copy_or_cancel(self) -> None:
         if not self.take_marked() and not self.session.cancel():
             self.notice(say("status.quit"))
 
+    def action_palette(self) -> None:
+        self.app.action_command_palette()
+
     def action_quit(self) -> None:
         self.app.leave()
+
+    def action_send(self) -> None:
+        self.composer.send()
+
+    def action_newline(self) -> None:
+        self.composer.insert("\n")
 
     # what is drawn
 
@@ -475,9 +553,15 @@ class ChatScreen(Copying, Measuring):
             return of_result(node, node.result, self.window(node))
         return None if reply is None else of_reply(reply, self.window(reply.node))
 
+    def show_session(self) -> None:
+        self.retarget()
+        self._show_turns()
+        self.transcript.to_tail()
+
     def _show_turns(self) -> None:
-        currency = self.app.house.config.currency
-        self.transcript.show(turns(self.session.conversation, self.session.reply, currency))
+        currency, session = self.app.house.config.currency, self.session
+        replies = [session.reply, *session.aside.values()]
+        self.transcript.show(turns(session.conversation, replies, currency))
         self._number_code()
         self._tick()
 
@@ -530,14 +614,14 @@ class ChatScreen(Copying, Measuring):
         ]
 
     def _show_keys(self) -> None:
-        text = Text(no_wrap=True, overflow="ellipsis")
+        text, keymap = Text(no_wrap=True, overflow="ellipsis"), self.app.house.config.keys
         for action in footer(
             running=self.session.running,
             resumable=self.session.resumable is not None,
             interrupted=self.session.undecided is not None,
         ):
-            text.append(f"{action.key} ", "bold")
-            text.append(f"{action.label}   ")
+            if key := keymap.shown(action.name):
+                text.append(f"{key} ", "bold").append(f"{action.label}   ")
         self._say(self._keys, text)
 
     def _say(self, line: Static, text: Text, *, layout: bool = False) -> None:

@@ -22,7 +22,7 @@ from tui_chat.domain.words import say
 from tui_chat.store.library import Summary
 from tui_chat.ui.cells import clipped, columns
 from tui_chat.ui.history_rows import title_of
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.widgets.editing import ShownInput, act_at_once
 from tui_chat.ui.widgets.history_list import HistoryList
 
@@ -48,11 +48,10 @@ MOST_TYPED = 400
 KEYS = (
     Key("enter", "choose", "history.key.open"),
     Key("escape", "dismiss(None)", "history.key.back"),
-    Key("alt+r", "rename", "history.key.rename"),
-    Key("alt+p", "pin", "history.key.pin"),
-    Key("alt+d", "delete", "history.key.delete"),
-    Key("delete", "delete"),
-    Key("alt+u", "undo", "history.key.undo"),
+    named("history_rename", "rename", "history.key.rename"),
+    named("history_pin", "pin", "history.key.pin"),
+    named("history_delete", "delete", "history.key.delete"),
+    named("history_undo", "undo", "history.key.undo"),
     Key("up", "move_by(-1)", first=True),
     Key("down", "move_by(1)", first=True),
     Key("pageup", "page(-1)", first=True),
@@ -105,6 +104,7 @@ class HistoryScreen(Screen[Opened | None]):
         super().__init__()
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]
         self._chats = house.chats
+        self._keymap = house.config.keys
         self._deleted: list[tuple[str, str]] = []
         """(conversation, title) of those that can be brought back here, the last one last."""
         self._timer: Timer | None = None
@@ -123,7 +123,7 @@ class HistoryScreen(Screen[Opened | None]):
         yield Static(say("history.filters"), classes="screen-hint", markup=False)
         yield self.conversations
         yield self._status
-        yield Static(footer(KEYS), classes="screen-keys", markup=False)
+        yield Static(footer(KEYS, self._keymap), classes="screen-keys", markup=False)
 
     def on_mount(self) -> None:
         self._search.focus()

@@ -174,7 +174,7 @@ class Keeping(Screen[None]):
             return
         reply = self.session.reply
         live = reply.node.id if reply is not None and self.session.running else None
-        self.app.push_screen(TreeScreen(self.session.conversation, live), self._take_branch)
+        self.app.push_screen(TreeScreen(self.session.conversation, live, self.app.house.config.keys), self._take_branch)
 
     def _take_branch(self, choice: TreeChoice | None) -> None:
         if choice is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tui_chat.domain.pricing import Cost, CostSource, total
 from tui_chat.domain.words import say

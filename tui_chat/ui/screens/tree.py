@@ -15,10 +15,11 @@ from textual.widgets import Static
 
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.keymap import DEFAULT
 from tui_chat.domain.words import say
 from tui_chat.ui.cells import columns, padded
 from tui_chat.ui.history_rows import STATE_STYLES
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.outline import outline
 from tui_chat.ui.widgets.cursor_list import CursorList
 
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from tui_chat.domain.conversation import Conversation, Node
+    from tui_chat.domain.keymap import Keymap
     from tui_chat.ui.outline import Line
 
 KEYS = (
     Key("enter", "choose", "tree.key.go"),
-    Key("e,E", "edit", "tree.key.edit"),
-    Key("f,F", "fork", "tree.key.fork"),
+    named("tree_edit", "edit", "tree.key.edit"),
+    named("tree_fork", "fork", "tree.key.fork"),
     Key("escape,q", "dismiss(None)", "tree.key.back"),
     Key("left", "sibling(-1)", "tree.key.previous"),
     Key("right", "sibling(1)", "tree.key.next"),
@@ -144,11 +146,12 @@ class TreeScreen(Screen[TreeChoice | None]):
     CSS_PATH: ClassVar = "../style/lists.tcss"
     BINDINGS: ClassVar = bindings(KEYS)
 
-    def __init__(self, conversation: Conversation, live: str | None) -> None:
+    def __init__(self, conversation: Conversation, live: str | None, keymap: Keymap = DEFAULT) -> None:
         """`live`: the reply under way."""
         super().__init__()
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]
         self._tree = conversation
+        self._keymap = keymap
         self.view = TreeView(conversation, live, id="tree")
         self._whole = Static(id="whole", markup=False)
         self._status = Static(classes="screen-status", markup=False)
@@ -158,7 +161,7 @@ class TreeScreen(Screen[TreeChoice | None]):
         yield self.view
         yield self._whole
         yield self._status
-        yield Static(footer(KEYS), classes="screen-keys", markup=False)
+        yield Static(footer(KEYS, self._keymap), classes="screen-keys", markup=False)
 
     def on_mount(self) -> None:
         self.view.focus()

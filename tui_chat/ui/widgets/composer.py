@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
-from textual.widgets import TextArea
 
 from tui_chat.domain.hostile import visible
+from tui_chat.domain.keymap import forms
 from tui_chat.domain.words import say
 from tui_chat.ui.widgets.editing import act_at_once
+from tui_chat.ui.widgets.readline import ReadlineArea
 
 if TYPE_CHECKING:
     from textual import events
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from textual.document._edit import Edit
     from textual.widgets.text_area import EditResult
 
-NEWLINES = frozenset({"ctrl+j", "shift+enter", "ctrl+enter", "shift+\r", "newline"})
-"""What terminals send for a new line: LF, and the kitty and xterm forms of modified Enter."""
+    from tui_chat.ui.app import TuiChat
+    from tui_chat.ui.widgets.completion import Completion
 
 ROOM = 10_000
 """Characters that are laid out: an edit wraps its whole line again. What is more stands behind a mark."""
@@ -28,8 +29,8 @@ SHORT = 200
 """Characters that stand as they are, however many there are already."""
 
 
-class Composer(TextArea):
-    """Grows to a third of the screen; Enter sends, Ctrl+J makes a new line, Up and Down at the edges walk prompts."""
+class Composer(ReadlineArea):
+    """Grows to a third of the screen; Up and Down walk the completions, at the edges the prompts that were sent."""
 
     @dataclass
     class Sent(Message):
@@ -37,8 +38,15 @@ class Composer(TextArea):
 
         text: str
 
-    def __init__(self, id: str | None = None) -> None:
+    @dataclass
+    class Completed(Message):
+        """A completion was taken; there may be more to complete."""
+
+    app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
+
+    def __init__(self, completion: Completion | None = None, id: str | None = None) -> None:
         super().__init__(id=id, compact=True, highlight_cursor_line=False, soft_wrap=True)
+        self._completion = completion
         self._sent: list[str] = []
         self._place = 0
         """Where in the sent prompts the user is; at their end, in what is being written."""
@@ -46,6 +54,7 @@ class Composer(TextArea):
         self._behind: dict[str, str] = {}
         """What stands behind each mark, such as `[text 1: 40,000 characters]`."""
         self._marks = re.compile("(?!)")
+        self._put = ""
 
     @property
     def text(self) -> str:
@@ -61,11 +70,14 @@ class Composer(TextArea):
         return self._whole(super().selected_text)
 
     async def _on_key(self, event: events.Key) -> None:
-        if event.key == "enter":
+        if self._completion is not None and self._completion.is_open and self._complete(self._completion, event.key):
             event.stop()
             event.prevent_default()
-            self._enter()
-        elif event.key in NEWLINES:
+        elif self._means("send", event.key):
+            event.stop()
+            event.prevent_default()
+            self.send()
+        elif self._means("newline", event.key):
             event.stop()
             event.prevent_default()
             self.insert("\n")
@@ -83,6 +95,11 @@ class Composer(TextArea):
     def on_resize(self) -> None:
         self.call_after_refresh(self.scroll_cursor_visible)
 
+    @property
+    def is_put(self) -> bool:
+        """True while what is written was not typed, but put there."""
+        return self._put == self.text
+
     def remember(self, text: str) -> None:
         """Add a prompt to those that Up brings back."""
         if not self._sent or self._sent[-1] != text:
@@ -96,6 +113,7 @@ class Composer(TextArea):
             shown = shown.replace(behind, mark)
         self.load_text(self._fitted(shown, 0))
         self.move_cursor(self.document.end)
+        self._put = self.text
 
     def edit(self, edit: Edit) -> EditResult:
         # What is pasted holds whatever the page held that it was copied from.
@@ -131,7 +149,24 @@ class Composer(TextArea):
         spans = (mark.span() for mark in self._marks.finditer(self.document.get_line(row)))
         return next(((row, span[end]) for span in spans if span[0] < column < span[1]), place)
 
-    def _enter(self) -> None:
+    def _means(self, action: str, key: str) -> bool:
+        return any(key in forms(own) for own in self.app.house.config.keys.of(action))
+
+    def _complete(self, completion: Completion, key: str) -> bool:
+        """What a key means to the completions; False when nothing."""
+        if key in ("up", "down"):
+            completion.move(-1 if key == "up" else 1)
+            return True
+        taken = completion.chosen if key == "tab" else None
+        if self._means("send", key):
+            taken = completion.meant(self.text)
+        if taken is not None:
+            self.put(taken.text)
+            self.post_message(self.Completed())
+        return taken is not None
+
+    def send(self) -> None:
+        """Send what is written; behind a backslash make a new line."""
         row, column = self.cursor_location
         line = self.document.get_line(row)
         if self.selection.is_empty and column == len(line) and line.endswith("\\"):

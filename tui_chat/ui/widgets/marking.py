@@ -151,7 +151,7 @@ class Marking(ScrollView):
         span = self._span(row)
         if span is not None:
             style = self.screen.get_component_rich_style("screen--selection")
-            strip = _over(strip, *span, Style(bgcolor=style.bgcolor))
+            strip = _over(strip, *span, Style(color=style.color, bgcolor=style.bgcolor, reverse=style.reverse))
         if self._keys_mark and row == self._row_of(self._point):
             x = self._point.x
             strip = _over(strip, x, _after(strip, x), self.get_component_rich_style("rows--cursor", partial=True))

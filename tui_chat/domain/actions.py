@@ -1,17 +1,18 @@
-"""One table of actions: bindings, footer, help, palette and slash commands are all read off it."""
+"""One table of actions: bindings, footer, help, palette, slash commands and `[keys]` are all read off it."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
 
 from msgspec import Struct
-from textual.binding import Binding
 
 from tui_chat.domain.words import say
 
+EVERYWHERE = ""
+
 
 class Action(Struct, frozen=True):
-    """One thing the user can do; `name` is its method `action_<name>` on the chat screen."""
+    """One thing the user can do; `name` is how `[keys]` calls it, and its method `action_<name>` on the chat screen."""
 
     name: str
     keys: str = ""
@@ -26,6 +27,8 @@ class Action(Struct, frozen=True):
     """Its method takes the place of the key among its keys, from 1."""
     in_composer: bool = False
     """The composer handles the key itself."""
+    screen: str = "chat"
+    """Where its keys count: chat, history, tree, or EVERYWHERE."""
 
     @property
     def label(self) -> str:
@@ -36,9 +39,9 @@ class Action(Struct, frozen=True):
         return say(f"action.{self.name}.help")
 
     @property
-    def key(self) -> str:
-        """The key to show, such as Ctrl+J."""
-        return show_key(self.keys.partition(",")[0])
+    def default(self) -> tuple[str, ...]:
+        """Its keys without `[keys]`."""
+        return tuple(key for key in self.keys.split(",") if key)
 
 
 ACTIONS = (
@@ -49,7 +52,7 @@ ACTIONS = (
     Action("keep", "f7", slash="keep", footer="interrupted"),
     Action("discard", "f8", slash="discard", footer="interrupted"),
     Action("help", "f1", slash="help", footer="always"),
-    Action("quit", "ctrl+q", slash="quit", footer="always"),
+    Action("quit", "ctrl+q", slash="quit", footer="always", screen=EVERYWHERE),
     Action("model", "f2", slash="model", footer="always", takes=True),
     Action("history", "f3", slash="history", footer="always"),
     Action("usage", slash="usage"),
@@ -59,6 +62,7 @@ ACTIONS = (
     Action("previous_version", "alt+left"),
     Action("next_version", "alt+right"),
     Action("tree", "f4", slash="tree"),
+    Action("compare", "alt+c", slash="compare", takes=True),
     Action("revise", "alt+e", slash="revise"),
     Action("fork", slash="fork"),
     Action("new_chat", "alt+n", slash="new"),
@@ -78,6 +82,10 @@ ACTIONS = (
     Action("mouse", "alt+m", slash="mouse"),
     Action("record", slash="record", takes=True),
     Action("system", slash="system", takes=True),
+    Action("settings", "alt+s", slash="settings"),
+    Action("profile", slash="profile", takes=True),
+    Action("reload", slash="reload"),
+    Action("config", slash="config"),
     Action("theme", slash="theme", takes=True),
     Action("fold", "alt+o", slash="fold", takes=True),
     Action("find", slash="find", takes=True),
@@ -94,27 +102,22 @@ ACTIONS = (
     Action("tail", "ctrl+end"),
     Action("redraw", "ctrl+l", slash="redraw"),
     Action("copy_or_cancel", "ctrl+c"),
+    Action("palette", "ctrl+p", slash="palette"),
 )
+"""What the chat screen can do."""
 
+ELSEWHERE = (
+    Action("history_rename", "alt+r", screen="history"),
+    Action("history_pin", "alt+p", screen="history"),
+    Action("history_delete", "alt+d,delete", screen="history"),
+    Action("history_undo", "alt+u", screen="history"),
+    Action("tree_edit", "e,E", screen="tree"),
+    Action("tree_fork", "f,F", screen="tree"),
+)
+"""What other screens can do that has a key to choose; they hold the rest in tables of their own."""
+
+BY_NAME = {action.name: action for action in (*ACTIONS, *ELSEWHERE)}
 SLASHES = {action.slash: action for action in ACTIONS if action.slash}
-
-
-def bindings() -> list[Binding]:
-    """Bindings of the chat screen; they come before the composer's own."""
-    return [
-        Binding(keys, call, a.label, show=False, priority=True, id=name)
-        for a in ACTIONS
-        if a.keys and not a.in_composer
-        for keys, call, name in _calls(a)
-    ]
-
-
-def _calls(action: Action) -> list[tuple[str, str, str]]:
-    """(keys, what they call, a name of their own)."""
-    if not action.numbered:
-        return [(action.keys, action.name, action.name)]
-    keys = action.keys.split(",")
-    return [(key, f"{action.name}({n})", f"{action.name}_{n}") for n, key in enumerate(keys, 1)]
 
 
 def footer(*, running: bool, resumable: bool, interrupted: bool) -> list[Action]:
@@ -137,9 +140,3 @@ def parse_slash(text: str) -> tuple[Action | None, str, str] | None:
 
 def nearest_slash(command: str) -> str:
     return "/" + get_close_matches(command.lstrip("/"), SLASHES, n=1, cutoff=0.0)[0]
-
-
-def show_key(key: str) -> str:
-    """`ctrl+j` as `Ctrl+J`."""
-    names = {"escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn", "enter": "Enter"}
-    return "+".join(names.get(part, part.capitalize() if len(part) > 1 else part.upper()) for part in key.split("+"))

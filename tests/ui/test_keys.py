@@ -1,0 +1,153 @@
+"""Keys of the user's choice on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.screen import Chat, environment, opened
+from tests.kit.serving import demo_server
+from tui_chat.demo.server import DemoServer
+from tui_chat.ui.screens.help import HelpScreen
+from tui_chat.ui.screens.history import HistoryScreen
+from tui_chat.ui.screens.tree import TreeScreen
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    with demo_server() as running:
+        yield running
+
+
+@pytest.fixture
+def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
+    return environment(tmp_path, server)
+
+
+def configure(env: dict[str, str], *lines: str) -> None:
+    Path(env["TUI_CHAT_CONFIG"]).write_text("\n".join(["[keys]", *lines]))
+
+
+async def leave_with(chat: Chat, key: str) -> bool:
+    """True when the key ends the program."""
+    await chat.press(key)
+    return chat.app.return_code is not None or not chat.app.is_running
+
+
+async def test_another_key_does_it_and_the_old_one_does_not(env: dict[str, str]) -> None:
+    configure(env, 'help = "alt+w,F12"', 'sidebar = ""')
+    async with opened(env, "demo-fast") as chat:
+        assert not chat.status.startswith(env["TUI_CHAT_CONFIG"])
+        await chat.press("f1", "alt+h")
+        assert chat.app.screen is chat.screen
+        assert not chat.screen.sidebar.has_class("-shown")
+        for key in ("alt+w", "f12"):
+            await chat.press(key)
+            assert isinstance(chat.app.screen, HelpScreen)
+            await chat.press(key)
+            assert chat.app.screen is chat.screen
+        assert chat.said("#keys").count("Alt+W help") == 1
+        assert "F1 " not in chat.said("#keys")
+
+
+async def test_two_actions_change_places(env: dict[str, str]) -> None:
+    configure(env, 'help = "f4"', 'tree = "f1"')
+    async with opened(env, "demo-fast") as chat:
+        await chat.press("f4")
+        assert isinstance(chat.app.screen, HelpScreen)
+        await chat.press("escape", "f1")
+        assert chat.app.screen is not chat.screen or "nothing" in chat.status.lower()
+
+
+async def test_quit_has_another_key_on_every_screen(env: dict[str, str]) -> None:
+    configure(env, 'quit = "alt+q"')
+    async with opened(env, "demo-fast") as chat:
+        await chat.press("f3")
+        assert not await leave_with(chat, "ctrl+q")
+        await chat.press("alt+q")
+        await chat.until(lambda: not chat.app.is_running)
+
+
+async def test_sending_and_a_new_line_change_places(env: dict[str, str]) -> None:
+    configure(env, 'send = "ctrl+j"', 'newline = "enter"')
+    async with opened(env, "demo-fast") as chat:
+        await chat.type("a\nb")
+        assert chat.written == "a\nb"
+        assert not chat.screen.session.conversation.nodes
+        await chat.press("ctrl+j")
+        await chat.until(lambda: chat.replies)
+        assert "Ctrl+J send" in chat.said("#keys")
+
+
+async def test_the_keys_of_code_blocks_are_numbered_as_they_are_written(env: dict[str, str]) -> None:
+    configure(env, 'copy_code = "f11,f12"')
+    async with opened(env, "demo-fast") as chat:
+        await chat.ask("markdown")
+        await chat.press("f11")
+        first = chat.app.clipboard
+        await chat.press("f12")
+        assert first
+        assert chat.app.clipboard != first or "2" in chat.status
+        await chat.press("alt+1")
+        assert chat.app.clipboard != first or "2" in chat.status
+
+
+async def test_other_screens_have_keys_to_choose_too(env: dict[str, str]) -> None:
+    configure(env, 'history_pin = "alt+t"', 'tree_fork = "x"')
+    async with opened(env, "demo-fast") as chat:
+        await chat.ask("hi")
+        await chat.press("f3")
+        screen = chat.app.screen
+        assert isinstance(screen, HistoryScreen)
+        assert "Alt+T" in str(screen.query(".screen-keys").last().content)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
+        await chat.until(lambda: screen.conversations.item is not None)
+        await chat.press("alt+p")
+        assert "pinned" not in str(screen._status.content).lower()
+        await chat.press("alt+t")
+        await chat.until(lambda: "pinned" in str(screen._status.content).lower())
+        await chat.press("escape", "f4")
+        assert isinstance(chat.app.screen, TreeScreen)
+        await chat.press("f")
+        assert isinstance(chat.app.screen, TreeScreen)
+        await chat.press("x")
+        await chat.until(lambda: chat.app.screen is chat.screen)
+
+
+async def test_mistakes_are_told_and_spare_the_rest(env: dict[str, str]) -> None:
+    configure(env, 'retri = "f5"', 'mark = "nokey"', 'help = "f12"')
+    async with opened(env, "demo-fast") as chat:
+        told = chat.app.screen
+        assert told is not chat.screen
+        await chat.press("escape", "f12")
+        assert isinstance(chat.app.screen, HelpScreen)
+
+
+async def test_a_single_mistake_stands_in_the_status_line(env: dict[str, str]) -> None:
+    configure(env, 'retri = "f5"')
+    async with opened(env, "demo-fast") as chat:
+        assert "keys.retri is unknown; did you mean “retry”?" in chat.status
+        assert env["TUI_CHAT_CONFIG"] in chat.status
+
+
+async def test_the_palette_and_the_help_show_the_keys_that_count(env: dict[str, str]) -> None:
+    configure(env, 'preset = "no-f-keys"')
+    async with opened(env, "demo-fast", size=(120, 100)) as chat:
+        titles = [command.title for command in chat.app.get_system_commands(chat.screen)]
+        assert "resume · Alt+G" in titles
+        assert not [title for title in titles if "· F" in title]
+        await chat.press("alt+i")
+        assert isinstance(chat.app.screen, HelpScreen)
+        picture = chat.app.export_screenshot()
+        assert "Alt+G" in picture
+        assert "F6" not in picture
+
+
+async def test_the_palette_opens_by_its_key_and_runs_what_is_chosen(env: dict[str, str]) -> None:
+    configure(env, 'palette = "alt+x"')
+    async with opened(env, "demo-fast") as chat:
+        await chat.press("ctrl+p")
+        assert chat.app.screen is chat.screen
+        await chat.press("alt+x")
+        assert chat.app.screen is not chat.screen

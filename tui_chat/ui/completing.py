@@ -1,0 +1,77 @@
+"""What could complete the command that is being typed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
+
+from tui_chat.domain.actions import ACTIONS, SLASHES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tui_chat.domain.actions import Action
+    from tui_chat.domain.keymap import Keymap
+
+T = TypeVar("T")
+
+MOST_NAME = 40
+"""Characters of a title that its file's name is made of."""
+
+
+class Offer(Struct, frozen=True):
+    """One line of the list."""
+
+    text: str
+    """What the composer holds once it is taken."""
+    name: str
+    help: str = ""
+    key: str = ""
+    known: bool = True
+    """Nothing else can be meant, so that Enter takes it; else Enter sends what is typed."""
+
+
+class Argument(Struct, frozen=True):
+    """A value that a command takes."""
+
+    value: str
+    help: str = ""
+    known: bool = True
+    """The command takes no other values than those offered."""
+
+
+def offers(text: str, keymap: Keymap, arguments: Callable[[Action], Iterable[Argument]]) -> list[Offer]:
+    """What could complete `text`, the likeliest first; empty when it is no command or says all there is to say."""
+    if not text.startswith("/") or "\n" in text:
+        return []
+    name, space, argument = text[1:].partition(" ")
+    if not space:
+        return _commands(name, keymap)
+    action = SLASHES.get(name)
+    if action is None or not action.takes:
+        return []
+    found = _matching(argument.lstrip(), list(arguments(action)), lambda one: one.value)
+    return [Offer(f"/{name} {one.value}", one.value, one.help, known=one.known) for one in found]
+
+
+def file_name(title: str) -> str:
+    """A name for a file, without its ending, made of a title."""
+    return "-".join(re.findall(r"\w+", title))[:MOST_NAME].strip("-_") or "chat"
+
+
+def _commands(typed: str, keymap: Keymap) -> list[Offer]:
+    found = _matching(typed, [action for action in ACTIONS if action.slash], lambda action: action.slash)
+    return [Offer(f"/{a.slash}{' ' if a.takes else ''}", f"/{a.slash}", a.help, keymap.shown(a.name)) for a in found]
+
+
+def _matching(typed: str, items: Sequence[T], word: Callable[[T], str]) -> list[T]:
+    """The one that is typed in full, then those that begin with it, then those that hold it."""
+    wanted = typed.lower()
+
+    def rank(item: T) -> int:
+        text = word(item).lower()
+        return 0 if text == wanted else 1 if text.startswith(wanted) else 2 if wanted in text else 3
+
+    return sorted((item for item in items if rank(item) < 3), key=rank)
