@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tui_chat.cli.output import complain
 from tui_chat.domain.failure import StoreError
@@ -13,6 +12,7 @@ from tui_chat.domain.words import say
 from tui_chat.store.files import write_private
 
 if TYPE_CHECKING:
+    from io import TextIOWrapper
     from pathlib import Path
 
 FENCE = '"""'
@@ -29,8 +29,7 @@ class Prompt:
         """Somebody is there to be asked."""
         self._edits = self.person and sys.stdout.isatty()
         self._history = history if self._edits else None
-        if isinstance(sys.stdin, io.TextIOWrapper):
-            sys.stdin.reconfigure(encoding=None if self.person else "utf-8-sig", errors="replace")
+        cast("TextIOWrapper", sys.stdin).reconfigure(encoding=None if self.person else "utf-8-sig", errors="replace")
 
     def __enter__(self) -> Prompt:
         if self._edits:
