@@ -465,6 +465,8 @@ ENGLISH: dict[str, str] = {
     "usage.dumb": "TERM={term} cannot show the full screen; use tui-chat --plain, or tui-chat ask PROMPT.",
     "usage.locale": "The full screen needs UTF-8, and the locale says {encoding}; start it as: {line}",
     # line by line
+    "notify.finished": "The reply is finished.",
+    "notify.failed": "The reply has failed.",
     "plain.prompt": "you>",
     "plain.more": "...>",
     "plain.yes_no": "[y/N]",
