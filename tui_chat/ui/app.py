@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
     from textual.filter import LineFilter
+    from textual.timer import Timer
 
     from tui_chat.engine.replay import Player
     from tui_chat.engine.session import Session
@@ -103,6 +104,9 @@ class TuiChat(App[None], inherit_bindings=False):
         """What was wrong with what would have been opened."""
         self.batching: Batching | None = None
         """The batch that was opened last; it goes on unseen."""
+        self._state = ("", False)
+        """Title, and whether a reply is under way, as the terminal is to show them."""
+        self._state_timer: Timer | None = None
         self.warm = asyncio.Event()
         """What the first message needs has been imported."""
         loaded = themes.load(house.theme_folders)
@@ -164,6 +168,24 @@ class TuiChat(App[None], inherit_bindings=False):
         data = clipboard.encoded(text)
         if self._driver is not None and data is not None:
             self._driver.write(clipboard.sequence(data, self.house.env))
+
+    def tell_state(self, title: str, *, running: bool) -> None:
+        """Have the terminal's title say what is going on."""
+        self._state = (title, running)
+        if isinstance(self._driver, Driver) and self._state_timer is None:
+            wait = self._driver.beacon.show(title, running=running)
+            self._state_timer = self.set_timer(wait, self._tell_state_again) if wait else None
+
+    def _tell_state_again(self) -> None:
+        self._state_timer = None
+        title, running = self._state
+        self.tell_state(title, running=running)
+
+    def tell_end(self, seconds: float, *, failed: bool) -> None:
+        """Call the user back who has gone elsewhere while a long reply came."""
+        ui = self.house.config.ui
+        if isinstance(self._driver, Driver) and not self.app_focus and seconds >= ui.notify_after:
+            self._driver.beacon.ring(ui.notify, failed=failed)
 
     def toggle_mouse(self) -> bool | None:
         """Leave the mouse to the terminal, or take it back: True then; None where there is no terminal."""

@@ -234,6 +234,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
             below = notes(reply.node.result, node.text)
             self.transcript.dress(node.id, self._head(node), below)
             self._number_code()
+            self.app.tell_end(reply.stats().elapsed_s, failed=reply.draft.failure is not None)
         self._show_queue(tuple(self.session.queue))
         self.list_anew()
         first = len(self.session.conversation.nodes) == 2
@@ -547,6 +548,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
         self._figures.show(self._shown(), self.spending())
         self._show_status()
         self._show_keys()
+        self.app.tell_state(self.chat.title, running=self.session.running)
 
     def _head(self, node: Node, live: Reply | None = None) -> Head:
         return head(self.session.conversation, node, live, self.app.house.config.currency)
