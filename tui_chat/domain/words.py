@@ -1,4 +1,4 @@
-"""Every sentence of the interface, by key: the one place that a second language has to cover.
+"""Every sentence of the interface, by key, in English; other languages cover the same keys in modules of their own.
 
 Blanks are `str.format` fields. Foreign text may stand in a blank; it is made visible where it is shown.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tui_chat.domain.keymap import Keymap
 
 ENGLISH: dict[str, str] = {
@@ -1096,6 +1098,9 @@ ENGLISH: dict[str, str] = {
 
 _words = ENGLISH
 
+LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""Where the language of messages is named; the first that is set counts."""
+
 
 class _Press:
     """What to press for an action, by its name: its key, else its command, else what it is called."""
@@ -1118,6 +1123,24 @@ _press = _Press()
 def use_keys(keymap: Keymap) -> None:
     """Have the sentences name these keys from now on."""
     _press.keymap = keymap
+
+
+def use_language(language: str, env: Mapping[str, str]) -> None:
+    """Say everything in "en" or "vi" from now on; with "auto" in the language that the locale in `env` names."""
+    global _words
+    if (locale_language(env) if language == "auto" else language) != "vi":
+        _words = ENGLISH
+        return
+    # Only those who read it pay for it.
+    from tui_chat.domain.words_vi import VIETNAMESE
+
+    _words = ENGLISH | VIETNAMESE
+
+
+def locale_language(env: Mapping[str, str]) -> str:
+    """The language of the locale: "vi", or "en" for every other."""
+    locale = next((env[name] for name in LOCALE_VARIABLES if env.get(name)), "")
+    return "vi" if locale.lower().replace("-", "_").replace(".", "_").split("_")[0] == "vi" else "en"
 
 
 def say(key: str, /, **blanks: object) -> str:

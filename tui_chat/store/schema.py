@@ -280,7 +280,8 @@ class Ui(Struct, frozen=True):
     mouse: bool = True
     notify: bool = True
     """Tell the terminal when a long reply has ended."""
-    language: Name = "en"
+    language: Literal["auto", "en", "vi"] = "auto"
+    """auto: as the locale says."""
     titles: Literal["words", "model"] = "words"
     """The title of a conversation: its first words, or one that the model gives after the first reply."""
 
