@@ -5,10 +5,11 @@ Blanks are `str.format` fields. Foreign text may stand in a blank; it is made vi
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from tui_chat.domain.keymap import Keymap
 
@@ -1137,10 +1138,22 @@ def use_language(language: str, env: Mapping[str, str]) -> None:
     _words = ENGLISH | VIETNAMESE
 
 
+@contextmanager
+def for_programs(reads: bool = True) -> Generator[None]:
+    """Within, where a program `reads` what is said, it is said in English whatever the language."""
+    global _words
+    before = _words
+    _words = ENGLISH if reads else before
+    try:
+        yield
+    finally:
+        _words = before
+
+
 def locale_language(env: Mapping[str, str]) -> str:
     """The language of the locale: "vi", or "en" for every other."""
     locale = next((env[name] for name in LOCALE_VARIABLES if env.get(name)), "")
-    return "vi" if locale.lower().replace("-", "_").replace(".", "_").split("_")[0] == "vi" else "en"
+    return "vi" if locale[:2].lower() == "vi" and not locale[2:3].isalpha() else "en"
 
 
 def say(key: str, /, **blanks: object) -> str:
