@@ -345,6 +345,28 @@ async def test_staggered_lanes_begin_one_after_the_other() -> None:
     assert len(table.session.conversation.nodes) == 4
 
 
+async def test_where_a_staggered_lane_stands_is_told_once_it_has_begun() -> None:
+    table = Table(answer("A"), answer("B"), pace=Pace(stagger_s=1.5))
+    table.comparison.submit("q")
+    await table.play()
+    left = [event for event in table.told if isinstance(event, LanesChanged)][-1].lanes
+    assert [record.head for record in left] == [lane.head for lane in table.lanes]
+
+
+async def test_lanes_as_they_were_left_are_compared_by_what_stands_in_them() -> None:
+    table = Table(answer("A"), answer("B"))
+    table.comparison.submit("q")
+    await table.play()
+    records = [lane.record() for lane in table.lanes]
+    table.comparison.close()
+    again = Comparison(table.stage.engine, table.session)
+    for record, target in zip(records, [lane.target for lane in table.lanes], strict=True):
+        again.restore(record, target)
+    compared = again.compared()
+    assert compared.prompt == "q"
+    assert [[run.reply.text for run in lane.runs] for lane in compared.lanes] == [["A"], ["B"]]
+
+
 async def test_staggered_lanes_that_have_not_begun_are_cancelled_too() -> None:
     table = Table([said("x"), HANG], pace=Pace(stagger_s=5))
     table.comparison.submit("q")

@@ -62,6 +62,7 @@ ACTIONS = (
     Action("previous_version", "alt+left"),
     Action("next_version", "alt+right"),
     Action("tree", "f4", slash="tree"),
+    Action("compare", "alt+c", slash="compare", takes=True),
     Action("revise", "alt+e", slash="revise"),
     Action("fork", slash="fork"),
     Action("new_chat", "alt+n", slash="new"),

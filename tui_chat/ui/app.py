@@ -28,6 +28,7 @@ from tui_chat.domain.words import say
 from tui_chat.ui import clipboard, keys, themes
 from tui_chat.ui.background import BackgroundTold, of_environment
 from tui_chat.ui.screens.chat import WIDE, ChatScreen
+from tui_chat.ui.screens.compare_base import CompareBase
 from tui_chat.ui.terminal import Driver, HostileFilter
 from tui_chat.ui.warming import warm_up
 from tui_chat.wiring import Chat, NoEndpoint
@@ -181,6 +182,11 @@ class TuiChat(App[None], inherit_bindings=False):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the table of actions has; nothing of it is foreign text."""
+        if isinstance(screen, CompareBase):
+            from tui_chat.ui.compare_keys import COMMANDS
+
+            for command in COMMANDS:
+                yield SystemCommand(command.label, command.help, getattr(screen, f"action_{command.name}"))
         if isinstance(screen, ChatScreen):
             for action in ACTIONS:
                 if action.name != "palette":
@@ -274,7 +280,7 @@ class TuiChat(App[None], inherit_bindings=False):
     def _tell(self, text: str) -> None:
         """Show what has gone wrong beside the conversation."""
         for screen in self.screen_stack:
-            if isinstance(screen, ChatScreen):
+            if isinstance(screen, ChatScreen | CompareBase):
                 screen.notice(text)
 
     def _tell_from_store(self, text: str) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, structs
-from msgspec.structs import replace
 
 from tui_chat.domain.ask import Place, Settings
 from tui_chat.domain.attempts import AttemptRecord, RunRecord
@@ -276,7 +275,7 @@ class AttemptForm(Struct, frozen=True, kw_only=True):
             via=attempt.via,
             refused=attempt.refused,
             # How it went in time is kept once, for the whole reply.
-            figures=FiguresForm.of(replace(attempt.stats, pace=()), attempt.cost),
+            figures=FiguresForm.of(structs.replace(attempt.stats, pace=()), attempt.cost),
             lane=run.lane or UNSET,
             repeat=run.repeat or UNSET,
         )
