@@ -318,7 +318,6 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
         """A key goes over plain http to another host only once the user has agreed."""
         from tui_chat.ui.screens.confirm import Confirm
 
-
         target = self.session.target
 
         def answered(agreed: bool | None) -> None:
