@@ -16,7 +16,7 @@ from tui_chat.domain.words import ENGLISH, for_programs, locale_language, say, u
 from tui_chat.domain.words_vi import VIETNAMESE
 
 BOTH = sorted(ENGLISH.keys() & VIETNAMESE.keys())
-ROWS = [key for key in ENGLISH if " | " in ENGLISH[key]]
+ROWS = [key for key in ENGLISH if ENGLISH[key].count(" | ") > 1]
 COUNTED = {"history.months": 12, "cost.weekdays": 7}
 """Names that are taken by their place."""
 FIGURE_ROOM = 15
