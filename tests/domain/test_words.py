@@ -18,7 +18,7 @@ from tui_chat.domain.keymap import preset, resolve, show_key
 from tui_chat.domain.words import ENGLISH, say, use_keys
 
 PACKAGE = Path(tui_chat.__file__).parent
-WORDS = PACKAGE / "domain" / "words.py"
+WORDS = [PACKAGE / "domain" / name for name in ("words.py", "words_vi.py")]
 FAMILIES = {"hint.{}": list(Kind), "state.{}": list(Phase)}
 """Keys put together from an enumeration."""
 
@@ -57,7 +57,7 @@ def keys(node: ast.expr) -> list[str]:
             return []
 
 
-SOURCES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py")) if path != WORDS}
+SOURCES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py")) if path not in WORDS}
 
 
 def calls(name: str) -> list[tuple[str, ast.Call]]:

@@ -25,7 +25,7 @@ from tui_chat.domain.events import Usage
 from tui_chat.domain.failure import ConfigError, UsageError
 from tui_chat.domain.figures import USD, tokens
 from tui_chat.domain.whatif import ARTICLE, Offer, Request, what_if
-from tui_chat.domain.words import say
+from tui_chat.domain.words import for_programs, say
 from tui_chat.store.config import load
 from tui_chat.store.price_import import import_prices
 from tui_chat.store.state import load_state
@@ -98,7 +98,8 @@ def command(
     config = _config()
     choice = Choice(ctx.meta.get(MODELS) or ((common.model,) if common.model else ()), everything, against)
     offers = _offers(config, common, choice)
-    rows = what_if([Request(usage, many=True)], offers, against)
+    with for_programs(form != "table"):
+        rows = what_if([Request(usage, many=True)], offers, against)
     _print(rows, usage, config, form)
     return ExitCode.DONE
 

@@ -17,7 +17,7 @@ from tui_chat.cli.exits import ExitCode
 from tui_chat.cli.groups import Commands
 from tui_chat.cli.output import OutputLost, complain
 from tui_chat.domain.failure import TuiChatError, UsageError
-from tui_chat.domain.words import say
+from tui_chat.domain.words import say, use_language
 
 COMMANDS = {
     "ask": "Ask one question and print the answer as it streams.",
@@ -67,6 +67,7 @@ def tui_chat(common: Common, continued: str | None, plain: bool) -> int | None:
 def main() -> NoReturn:
     """Run the command line and exit by the contract; a traceback never reaches the user."""
     _fill_streams()
+    use_language("auto", os.environ)
     try:
         code = tui_chat.main(prog_name="tui-chat", standalone_mode=False)
     except click.ClickException as error:

@@ -1,13 +1,16 @@
-"""Every sentence of the interface, by key: the one place that a second language has to cover.
+"""Every sentence of the interface, by key, in English; other languages cover the same keys in modules of their own.
 
 Blanks are `str.format` fields. Foreign text may stand in a blank; it is made visible where it is shown.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
     from tui_chat.domain.keymap import Keymap
 
 ENGLISH: dict[str, str] = {
@@ -472,14 +475,20 @@ ENGLISH: dict[str, str] = {
     "plain.yes_no": "[y/N]",
     "plain.welcome": "Talking to {model}. /help lists the commands, Ctrl+D leaves.",
     "plain.leave": "Ctrl+C cancels a reply; Ctrl+D or /quit leaves.",
-    "plain.lines": 'A line that ends in \\ goes on in the next; between lines of """ a message has as many as it likes.',
+    "plain.lines": (
+        'A line that ends in \\ goes on in the next; between lines of """ a message has as many as it likes.'
+    ),
     "plain.no_command": "There is no command {command}; /help lists them.",
     "plain.unsent": "Not sent.",
     "plain.opened": "Opened “{title}” ({id}).",
-    "plain.interrupted": "The last reply was interrupted: /resume goes on with it, /keep keeps it, /discard takes it out.",
+    "plain.interrupted": (
+        "The last reply was interrupted: /resume goes on with it, /keep keeps it, /discard takes it out."
+    ),
     "plain.new": "A new conversation with {model}.",
     "plain.help": "List the commands",
-    "plain.model_help": "Choose endpoint and model: /model NAME or /model ENDPOINT/NAME; without a name, list the models",
+    "plain.model_help": (
+        "Choose endpoint and model: /model NAME or /model ENDPOINT/NAME; without a name, list the models"
+    ),
     "plain.new_help": "Begin a new conversation",
     "plain.list_help": "List the newest conversations with their ids",
     "plain.open_help": "Open a conversation: /open ID; without an id, the newest",
@@ -1370,6 +1379,9 @@ ENGLISH: dict[str, str] = {
 
 _words = ENGLISH
 
+LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""Where the language of messages is named; the first that is set counts."""
+
 
 class _Press:
     """What to press for an action, by its name: its key, else its command, else what it is called."""
@@ -1392,6 +1404,36 @@ _press = _Press()
 def use_keys(keymap: Keymap) -> None:
     """Have the sentences name these keys from now on."""
     _press.keymap = keymap
+
+
+def use_language(language: str, env: Mapping[str, str]) -> None:
+    """Say everything in "en" or "vi" from now on; with "auto" in the language that the locale in `env` names."""
+    global _words
+    if (locale_language(env) if language == "auto" else language) != "vi":
+        _words = ENGLISH
+        return
+    # Only those who read it pay for it.
+    from tui_chat.domain.words_vi import VIETNAMESE
+
+    _words = ENGLISH | VIETNAMESE
+
+
+@contextmanager
+def for_programs(reads: bool = True) -> Generator[None]:
+    """Within, where a program `reads` what is said, it is said in English whatever the language."""
+    global _words
+    before = _words
+    _words = ENGLISH if reads else before
+    try:
+        yield
+    finally:
+        _words = before
+
+
+def locale_language(env: Mapping[str, str]) -> str:
+    """The language of the locale: "vi", or "en" for every other."""
+    locale = next((env[name] for name in LOCALE_VARIABLES if env.get(name)), "")
+    return "vi" if locale[:2].lower() == "vi" and not locale[2:3].isalpha() else "en"
 
 
 def say(key: str, /, **blanks: object) -> str:

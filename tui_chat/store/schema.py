@@ -282,7 +282,8 @@ class Ui(Struct, frozen=True):
     """Tell the terminal when a long reply has ended while the user looked elsewhere; True: as it takes it best."""
     notify_after: Seconds = 10.0
     """How long that reply took at least."""
-    language: Name = "en"
+    language: Literal["auto", "en", "vi"] = "auto"
+    """auto: as the locale says."""
     titles: Literal["words", "model"] = "words"
     """The title of a conversation: its first words, or one that the model gives after the first reply."""
 
