@@ -354,7 +354,6 @@ ENGLISH: dict[str, str] = {
     "batch.screen.failures": "failed: {kinds}",
     "batch.screen.wrong": "{count} wrong lines",
     "batch.screen.columns": "id | state | model | tokens | cost | tok/s | time | prompt",
-    "batch.screen.unread": "A line of the output cannot be shown: {fault}.",
     "batch.screen.none": "Nothing here.",
     "batch.screen.waiting": "Nothing has begun.",
     "batch.screen.cancelled": "{id}: cancelled",

@@ -59,7 +59,7 @@ class Batching:
         self.board = Board()
         self.tempo = Tempo()
         self.faults: list[str] = []
-        self.wrong = 0
+        self.wrong: int = 0
         """Lines that could not be run."""
         self.trouble = ""
         """Why it ended before its time, or holds its breath."""
