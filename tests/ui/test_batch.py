@@ -34,6 +34,13 @@ def server() -> Iterator[DemoServer]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def steady() -> Iterator[DemoServer]:
+    """Answers as fast as a model would."""
+    with demo_server(speed=2) as running:
+        yield running
+
+
 @pytest.fixture
 def input(tmp_path: Path) -> Path:
     return tmp_path / "in.jsonl"
@@ -42,6 +49,12 @@ def input(tmp_path: Path) -> Path:
 @pytest.fixture
 async def chat(tmp_path: Path, server: DemoServer) -> AsyncIterator[Chat]:
     async with opened(environment(tmp_path, server), "demo-fast") as made:
+        yield made
+
+
+@pytest.fixture
+async def slow(tmp_path: Path, steady: DemoServer) -> AsyncIterator[Chat]:
+    async with opened(environment(tmp_path, steady), "demo-fast") as made:
         yield made
 
 
@@ -136,9 +149,7 @@ async def test_the_same_again_asks_nothing_and_lists_what_there_is(chat: Chat, i
     await ended(chat, again)
     assert len(shown(again)) == 2
     assert again.batching.board.tokens > 0
-    assert again.batching.tempo.rates(again.batching.elapsed) == () or not any(
-        again.batching.tempo.rates(again.batching.elapsed)
-    )
+    assert not any(again.batching.tempo.rates(again.batching.elapsed))
 
 
 async def test_failed_ones_are_listed_and_run_again(chat: Chat, input: Path) -> None:
@@ -160,33 +171,33 @@ async def test_failed_ones_are_listed_and_run_again(chat: Chat, input: Path) -> 
     assert len(lines(input)) == 3
 
 
-async def test_one_is_cancelled_and_the_others_go_on(chat: Chat, input: Path) -> None:
+async def test_one_is_cancelled_and_the_others_go_on(slow: Chat, input: Path) -> None:
     write(input, ["tell a long story"], model="demo-slow")
     add(input, '{"id": "quick", "prompt": "echo a"}\n')
-    screen = await begun(chat, input)
-    await chat.until(lambda: screen.batching.board.count(Show.DONE) == 1)
+    screen = await begun(slow, input)
+    await slow.until(lambda: screen.batching.board.count(Show.DONE) == 1)
     assert shown(screen)[0].startswith("i0")
-    await chat.press("c")
-    await ended(chat, screen)
+    await slow.press("c")
+    await ended(slow, screen)
     assert {id: line["state"] for id, line in lines(input).items()} == {"i0": "cancelled", "quick": "completed"}
 
 
-async def test_an_item_is_read_as_it_streams(chat: Chat, input: Path) -> None:
+async def test_an_item_is_read_as_it_streams(slow: Chat, input: Path) -> None:
     write(input, ["tell a long story"], model="demo-slow")
-    screen = await begun(chat, input)
-    await chat.until(lambda: "i0" in screen.batching.board.works)
-    await chat.press("enter")
-    item = chat.app.screen
+    screen = await begun(slow, input)
+    await slow.until(lambda: "i0" in screen.batching.board.works)
+    await slow.press("enter")
+    item = slow.app.screen
     assert isinstance(item, BatchItem)
-    await chat.until(lambda: any(turn.id == ANSWER and len(turn.text) > 20 for turn in item.transcript.turns))
+    await slow.until(lambda: any(turn.id == ANSWER and len(turn.text) > 20 for turn in item.transcript.turns))
     assert item.transcript.turns[0].text == "tell a long story"
-    await chat.press("c")
-    await ended(chat, screen)
-    await chat.until(lambda: item.transcript.turns[-1].notes)
+    await slow.press("c")
+    await ended(slow, screen)
+    await slow.until(lambda: item.transcript.turns[-1].notes)
     work_text = lines(input)["i0"]["text"]
     assert item.transcript.turns[-1].text == work_text
-    await chat.press("escape")
-    assert chat.app.screen is screen
+    await slow.press("escape")
+    assert slow.app.screen is screen
 
 
 async def test_one_that_has_ended_is_read_back(chat: Chat, input: Path) -> None:
@@ -200,40 +211,40 @@ async def test_one_that_has_ended_is_read_back(chat: Chat, input: Path) -> None:
     assert [turn.text for turn in item.transcript.turns] == ["echo **these** words", "**these** words"]
 
 
-async def test_it_goes_on_in_the_background_and_says_when_it_ends(chat: Chat, input: Path) -> None:
+async def test_it_goes_on_in_the_background_and_says_when_it_ends(slow: Chat, input: Path) -> None:
     write(input, ["echo a long story " + "word " * 60] * 3)
-    screen = await begun(chat, input)
-    await chat.until(lambda: screen.batching.board.works)
-    await chat.press("escape")
-    assert isinstance(chat.app.screen, LeaveBatch)
-    await chat.press("escape")
-    assert chat.app.screen is screen
-    await chat.press("escape", "b")
-    assert isinstance(chat.app.screen, ChatScreen)
-    await chat.until(lambda: chat.status == say("batch.screen.ended", done=3, failed=0))
-    await chat.send("/batch")
-    assert (await on_screen(chat)).batching is screen.batching
-    await chat.press("escape")
-    await chat.until(lambda: chat.app.batching is None)
+    screen = await begun(slow, input)
+    await slow.until(lambda: screen.batching.board.works)
+    await slow.press("escape")
+    assert isinstance(slow.app.screen, LeaveBatch)
+    await slow.press("escape")
+    assert slow.app.screen is screen
+    await slow.press("escape", "b")
+    assert isinstance(slow.app.screen, ChatScreen)
+    await slow.until(lambda: slow.status == say("batch.screen.ended", done=3, failed=0))
+    await slow.send("/batch")
+    assert (await on_screen(slow)).batching is screen.batching
+    await slow.press("escape")
+    await slow.until(lambda: slow.app.batching is None)
     BatchOutput(screen.batching.output).close()
 
 
 @pytest.mark.parametrize("times", [1, 2])
-async def test_stop_finishes_what_runs_and_twice_breaks_it_off(chat: Chat, input: Path, times: int) -> None:
+async def test_stop_finishes_what_runs_and_twice_breaks_it_off(slow: Chat, input: Path, times: int) -> None:
     write(input, ["echo " + "word " * 100] * 20)
-    screen = await begun(chat, input)
-    await chat.until(lambda: screen.batching.board.works)
-    await chat.press(*["s"] * times)
-    await ended(chat, screen)
+    screen = await begun(slow, input)
+    await slow.until(lambda: screen.batching.board.works)
+    await slow.press(*["s"] * times)
+    await ended(slow, screen)
     states = [line["state"] for line in lines(input).values()] if screen.batching.output.stat().st_size else []
     assert len(states) < 20
     assert set(states) <= {"completed"}
     assert bool(states) == (times == 1)
 
 
-async def test_the_end_of_the_program_leaves_whole_lines(tmp_path: Path, server: DemoServer, input: Path) -> None:
+async def test_the_end_of_the_program_leaves_whole_lines(tmp_path: Path, steady: DemoServer, input: Path) -> None:
     write(input, ["echo " + "word " * 100] * 30)
-    async with opened(environment(tmp_path, server), "demo-fast") as chat:
+    async with opened(environment(tmp_path, steady), "demo-fast") as chat:
         screen = await begun(chat, input)
         await chat.until(lambda: screen.batching.board.count(Show.DONE))
     assert 0 < len(lines(input)) < 30
@@ -330,9 +341,9 @@ async def test_a_hundred_thousand_items_paint_no_more_than_a_few() -> None:
                 await calm()
             painted.append(screen.items.painted)
             assert len(list(screen.walk_children())) < 20
+            assert screen.items.painted < 10 * screen.items.size.height
     small, large = painted
-    assert large <= small + screen.items.size.height
-    assert large < 10 * screen.items.size.height
+    assert large <= small
 
 
 async def test_a_tick_paints_only_what_has_changed() -> None:
@@ -353,10 +364,10 @@ async def test_a_tick_paints_only_what_has_changed() -> None:
 
 def test_figures_follow_the_newest_line_of_each_item() -> None:
     board = Board()
-    board.read({"id": 1, "state": "failed", "error": {"kind": "timeout", "message": "m"}, "cost": {"usd": 0.5}})
-    assert (board.count(Show.FAILED), board.failures["timeout"], str(board.usd)) == (1, 1, "0.5")
+    board.read({"id": 1, "state": "failed", "error": {"kind": "rate_limit", "message": "m"}, "cost": {"usd": 0.5}})
+    assert (board.count(Show.FAILED), board.failures["rate_limit"], str(board.usd)) == (1, 1, "0.5")
     board.read({"id": 1, "state": "completed", "usage": {"output": 7}, "cost": {"usd": 0.25}})
-    assert (board.count(Show.FAILED), board.failures["timeout"], str(board.usd)) == (0, 0, "0.25")
+    assert (board.count(Show.FAILED), board.failures["rate_limit"], str(board.usd)) == (0, 0, "0.25")
     assert (len(board), board.tokens, list(board.listed(Show.DONE))) == (1, 7, [0])
 
 
