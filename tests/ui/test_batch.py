@@ -212,7 +212,7 @@ async def test_one_that_has_ended_is_read_back(chat: Chat, input: Path) -> None:
 
 
 async def test_it_goes_on_in_the_background_and_says_when_it_ends(slow: Chat, input: Path) -> None:
-    write(input, ["echo a long story " + "word " * 60] * 3)
+    write(input, ["echo " + "word " * 400] * 3)
     screen = await begun(slow, input)
     await slow.until(lambda: screen.batching.board.works)
     await slow.press("escape")
@@ -332,18 +332,14 @@ async def listing(batch: WatchedBatch) -> AsyncIterator[tuple[BatchScreen, Calla
 
 
 async def test_a_hundred_thousand_items_paint_no_more_than_a_few() -> None:
-    painted: list[int] = []
     for count in (1_000, MANY):
         async with listing(filled(count)) as (screen, calm):
             assert screen.items.length == count
             for place in (count // 2, count - 1, 0):
                 screen.items.move_to(place)
                 await calm()
-            painted.append(screen.items.painted)
             assert len(list(screen.walk_children())) < 20
             assert screen.items.painted < 10 * screen.items.size.height
-    small, large = painted
-    assert large <= small
 
 
 async def test_a_tick_paints_only_what_has_changed() -> None:
