@@ -160,7 +160,7 @@ def test_no_sentence_names_a_key_that_can_be_given_away() -> None:
     told = re.compile("|".join(rf"\b{re.escape(key)}\b" for key in sorted(shown, key=len, reverse=True)))
     # These speak of what terminals do with keys, or of the command line.
     # The keys of a comparison are its own, and stay what they are.
-    about_keys = ("terminal.", "demo.", "keys.", "lanes.", "action.newline.help")
+    about_keys = ("plain.", "terminal.", "demo.", "keys.", "lanes.", "action.newline.help")
     assert not [key for key, text in ENGLISH.items() if not key.startswith(about_keys) and told.search(text)]
 
 
