@@ -254,6 +254,14 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert not [t for t in targets if "://" not in t and not (page.parent / t).exists()]
 
 
+def test_the_rooms_that_the_architecture_names_are_there() -> None:
+    rooms = (ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("## Rooms")[2].partition("\n## ")[0]
+    for part in rooms.split("### `")[1:]:
+        room = ROOT / "tui_chat" / part.partition("/")[0]
+        named = re.findall(r"`([a-z0-9_]+)`", part)
+        assert not [name for name in named if not (room / name).is_dir() and not (room / f"{name}.py").exists()], room
+
+
 def test_the_index_lists_every_page() -> None:
     index = (ROOT / "docs" / "README.md").read_text("utf-8")
     assert not [
