@@ -270,8 +270,9 @@ def test_the_index_lists_every_page() -> None:
 
 
 def test_the_readme_in_another_language_shows_the_same_commands() -> None:
-    ours, theirs = ([c for body in blocks(ROOT / name, "sh") for c in commands(body)] for name in READMES)
-    assert [shlex.split(c, comments=True)[:3] for c in ours] == [shlex.split(c, comments=True)[:3] for c in theirs]
+    def shape(name: str) -> list[list[str]]:
+        """The program and the options of each command."""
+        words = [shlex.split(c, comments=True) for body in blocks(ROOT / name, "sh") for c in commands(body)]
+        return [[word for word in line if word == "tui-chat" or word.startswith("-")] for line in words]
 
-
-READMES = ("README.md", "README.vi.md")
+    assert shape("README.md") == shape("README.vi.md")
