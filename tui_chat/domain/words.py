@@ -1,13 +1,16 @@
-"""Every sentence of the interface, by key: the one place that a second language has to cover.
+"""Every sentence of the interface, by key, in English; other languages cover the same keys in modules of their own.
 
 Blanks are `str.format` fields. Foreign text may stand in a blank; it is made visible where it is shown.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
     from tui_chat.domain.keymap import Keymap
 
 ENGLISH: dict[str, str] = {
@@ -259,6 +262,193 @@ ENGLISH: dict[str, str] = {
     "compare.columns": "lane | model | settings | state | TTFT | speed | total | out | cost | characters",
     "compare.live": "lane | model | state | runs | TTFT | speed | out | cost",
     "compare.best": "* best",
+    "lanes.count": "lanes: {count}",
+    "lanes.hidden": "answers blind",
+    "lanes.apart": "out of sync",
+    "lanes.waits": "waits for its turn",
+    "lanes.empty": "nothing asked yet",
+    "lanes.run": "run {place}/{count}, {ended} ended",
+    "lanes.blind": "blind",
+    "lanes.lock": "scroll locked",
+    "lanes.repeat": "{count} runs each {way}",
+    "lanes.parallel": "at once",
+    "lanes.in_turn": "in turn",
+    "lanes.stagger": "{seconds} s apart",
+    "lanes.limit": "at most {count} at once",
+    "lanes.warm": "connections first",
+    "lanes.no_option": "There is no option “{name}”: repeat, parallel, stagger, limit and warm are.",
+    "lanes.whole": "{name} is a whole number from 1 to {most}.",
+    "lanes.yes_no": "{name} is true or false.",
+    "lanes.seconds": "{name} is a number of seconds from 0 to {most}.",
+    "lanes.composer": "Message all lanes   Enter sends · Tab goes to a lane · /help",
+    "lanes.next.add": "F2 adds a model, Alt+L writes a lane, F4 sweeps settings; Enter asks all.",
+    "lanes.next.ask": "Enter asks all lanes in sync; Alt+A asks the newest question again.",
+    "lanes.next.running": "Esc cancels all, in a lane that lane alone. Tab, Alt+1 to 6: go to a lane.",
+    "lanes.next.vote": "Go to the best lane (Alt+1 to 6), then Alt+V. Alt+T: a tie. F8: reveal.",
+    "lanes.next.judge": "Alt+K keeps this lane's answer; F9 shows who was fastest, F7 what differs.",
+    "lanes.no_lane": "There is no lane {place}; there are {count}.",
+    "lanes.unknown": "There is no lane “{name}”.",
+    "lanes.locked": "The lanes scroll together.",
+    "lanes.unlocked": "Each lane scrolls by itself.",
+    "lanes.none_synced": "No lane is in sync; Alt+Y takes one back.",
+    "lanes.chat_runs": "The chat's own reply is under way; ask again when it has ended.",
+    "lanes.busy": "Lanes are still at work; Esc cancels them.",
+    "lanes.warming": "Opening the connections…",
+    "lanes.esc": "Esc again goes back to the chat; the lanes stay as they are.",
+    "lanes.one_run": "This lane has one run; Alt+O sets repeat.",
+    "lanes.new": "new",
+    "lanes.line.add": "New lane:",
+    "lanes.line.edit": "Lane {name}:",
+    "lanes.line.note": "Note on {name}:",
+    "lanes.line.options": "Rounds:",
+    "lanes.sets": "Sets of lanes",
+    "lanes.no_sets": "There are no sets of lanes; [compare.NAME] in {file} makes one.",
+    "lanes.many": "A comparison has at most {most} lanes; these are {count}.",
+    "lanes.full": "There are {most} lanes already; Alt+X takes one out.",
+    "lanes.taken": "Lanes: {count}. Enter asks them all.",
+    "lanes.added": "Lane {name}: {target}",
+    "lanes.removed": "Lane {name} is out; the tree (F4 in the chat) still has its answers.",
+    "lanes.synced": "Lane {name} is in sync again.",
+    "lanes.unsynced": "Lane {name} is out of sync: what you write does not go to it.",
+    "lanes.rejoined": "Every lane goes on from where the chat is.",
+    "lanes.still_blind": "Who answers is hidden until the vote: Alt+V, or F8 to reveal.",
+    "lanes.no_two": "There are no two answers yet.",
+    "lanes.blind_on": "Blind: letters are shuffled and figures hidden until you vote.",
+    "lanes.blind_off": "Who answers is shown.",
+    "lanes.vote_later": "Vote when all lanes have ended.",
+    "lanes.voted": "Your vote is kept: {names}. /tally shows all.",
+    "lanes.tied": "A tie, and kept as one. /tally shows all.",
+    "lanes.keep_later": "This lane is still at work; Esc in it cancels it.",
+    "lanes.nothing_to_keep": "This lane has no answer to keep.",
+    "lanes.too_long": "That is more than terminals take; keep the answer and use /save in the chat.",
+    "lanes.export": "Name a new file: /export FILE.md, FILE.csv or FILE.json",
+    "lanes.nothing_asked": "Nothing has been asked here yet.",
+    "lanes.exported": "The comparison is in {file}.",
+    "lanes.still_running": "Lanes still at work: {count}. Alt+C shows them; what you send waits for them.",
+    "lanes.help_title": "Keys and commands of a comparison",
+    "lanes.help_columns": "First column: everywhere. Second: while a lane has the focus.",
+    "lanes.help.focus": "Go from lane to lane and to the composer; Alt and a number goes to that lane",
+    "lanes.do.cancel": "cancel",
+    "lanes.help.cancel": "Cancel all lanes, in a lane that lane alone; then leave it, and twice the comparison",
+    "lanes.do.again": "ask again",
+    "lanes.help.again": "Ask the newest question again in every lane in sync",
+    "lanes.do.add": "new lane",
+    "lanes.help.add": "Add a lane: /lane ENDPOINT/MODEL key=value ...",
+    "lanes.do.model": "add model",
+    "lanes.help.model": "Add a lane for a model from the list",
+    "lanes.do.sets": "sets",
+    "lanes.help.sets": "Take the lanes of a set of config.toml: /set NAME",
+    "lanes.do.sweep": "sweep",
+    "lanes.help.sweep": "Make lanes of models, temperatures and system prompts",
+    "lanes.do.retry": "retry",
+    "lanes.help.retry": "Ask the lane its question again, from the composer all lanes",
+    "lanes.do.resume": "resume",
+    "lanes.help.resume": "Go on with what broke off in the lane, from the composer in all",
+    "lanes.do.diff": "diff",
+    "lanes.help.diff": "Show word by word how two answers differ: /diff A B",
+    "lanes.do.blind": "blind",
+    "lanes.help.blind": "Hide who answers until you have voted; again: show it",
+    "lanes.do.results": "results",
+    "lanes.help.results": "Show the figures of all lanes as a table to sort",
+    "lanes.do.keep": "keep",
+    "lanes.help.keep": "Make the lane's answer the conversation's and go on in the chat",
+    "lanes.do.vote": "vote",
+    "lanes.help.vote": "This lane was best: /vote A",
+    "lanes.do.tie": "tie",
+    "lanes.help.tie": "No lane was best",
+    "lanes.do.tally": "tally",
+    "lanes.help.tally": "Show all votes by model and settings",
+    "lanes.do.maximise": "maximise",
+    "lanes.help.maximise": "Show this lane alone, or all again",
+    "lanes.do.edit": "edit",
+    "lanes.help.edit": "Change the lane's endpoint, model and settings",
+    "lanes.do.duplicate": "duplicate",
+    "lanes.help.duplicate": "Add a lane that goes on from where this one is",
+    "lanes.do.remove": "remove",
+    "lanes.help.remove": "Take the lane out; its answers stay in the tree",
+    "lanes.do.sync": "sync",
+    "lanes.help.sync": "Take the lane out of what is written for all, or back",
+    "lanes.do.note": "note",
+    "lanes.help.note": "Write a note on the lane: /note TEXT",
+    "lanes.do.lock": "lock scroll",
+    "lanes.help.lock": "Scroll all lanes together, or each by itself",
+    "lanes.do.options": "options",
+    "lanes.help.options": "How rounds are run: /options repeat=3 parallel=true stagger=0.5 limit=2 warm=true",
+    "lanes.do.rejoin": "rejoin",
+    "lanes.help.rejoin": "Have every lane go on from where the chat is",
+    "lanes.do.previous_run": "run before",
+    "lanes.help.previous_run": "Show the run before this one; the lane goes on from it",
+    "lanes.do.next_run": "next run",
+    "lanes.help.next_run": "Show the run after this one; the lane goes on from it",
+    "lanes.do.copy": "copy",
+    "lanes.help.copy": "Send the lane's answer to the clipboard",
+    "lanes.do.export": "export",
+    "lanes.help.export": "Write the newest round to a file: /export FILE.md, .csv or .json",
+    "lanes.do.page_up": "scroll up",
+    "lanes.help.page_up": "Scroll the lane up",
+    "lanes.do.page_down": "scroll down",
+    "lanes.help.page_down": "Scroll the lane down",
+    "lanes.do.line_up": "line up",
+    "lanes.help.line_up": "Scroll the lane up by a line",
+    "lanes.do.line_down": "line down",
+    "lanes.help.line_down": "Scroll the lane down by a line",
+    "lanes.do.top": "to the top",
+    "lanes.help.top": "Go to the beginning of the lane",
+    "lanes.do.tail": "to the end",
+    "lanes.help.tail": "Go to the newest text of the lane and follow it",
+    "lanes.do.leave": "back",
+    "lanes.help.leave": "Go back to the chat; the lanes stay as they are",
+    "lanes.do.copy_or_cancel": "copy",
+    "lanes.help.copy_or_cancel": "Copy what is marked, else cancel all lanes",
+    "lanes.do.help": "help",
+    "lanes.help.help": "Show these keys and commands",
+    "lanes.do.quit": "quit",
+    "lanes.help.quit": "Quit; what is under way is interrupted and can be taken up again",
+    "choosing.keys": "Enter takes it · Esc leaves",
+    "sweep.title": "A sweep: each combination is a lane",
+    "sweep.models": "Models, with commas between them",
+    "sweep.temperatures": "Temperatures, with commas between them",
+    "sweep.systems": "System prompts, with | between them",
+    "sweep.systems_hint": "none: as the lanes have it",
+    "sweep.keys": "Tab goes on · Enter makes these the lanes · Esc leaves",
+    "sweep.no_model": "Name at least one model.",
+    "sweep.temperature": "“{text}” is no temperature.",
+    "sweep.many": "That is too many: a comparison has at most {most} lanes.",
+    "sweep.count": "models: {models} × temperatures: {temperatures} × system prompts: {systems} = lanes: {count}",
+    "sweep.cost": "A round is likely to cost {cost}. Requests: {runs}",
+    "sweep.some_prices": "A round is likely to cost {cost}. Requests: {runs}. Lanes without a known price: {count}",
+    "results.title": "Results",
+    "results.column.lane": "lane",
+    "results.column.model": "model",
+    "results.column.settings": "settings",
+    "results.column.state": "state",
+    "results.column.ttft": "TTFT",
+    "results.column.speed": "tok/s",
+    "results.column.total": "total",
+    "results.column.tokens": "tokens",
+    "results.column.cost": "cost",
+    "results.column.length": "characters",
+    "results.column.connection": "connection",
+    "results.is_warm": "warm",
+    "results.is_cold": "cold",
+    "results.warm_of": "{warm}/{count} warm",
+    "results.key.column": "column before",
+    "results.key.next": "sort by next column",
+    "results.key.reverse": "reverse",
+    "results.key.back": "back",
+    "results.running": "Lanes are still at work.",
+    "results.hint": "* best. Of several runs the median, below it least and most; runs that failed do not count.",
+    "difference.title": "Difference: {left} → {right}",
+    "difference.summary": "only {left}: {gone} words, struck out · only {right}: {new}, underlined · both: {same}",
+    "difference.same": "{left} and {right} are the same, word for word.",
+    "difference.key.other": "other",
+    "difference.key.next": "next answer",
+    "difference.key.first": "change the first",
+    "difference.key.change": "next change",
+    "difference.key.back": "back",
+    "tally.title": "Votes, by model and settings",
+    "tally.line": "{name}: won {won}, lost {lost}, tied {tied} in {rounds} rounds",
+    "tally.none": "No votes yet.",
     "usage.max_cost": "--max-cost takes an amount in USD above 0, such as 0.05; not “{text}”.",
     "usage.tokens": "{option} takes a number of tokens, such as 10M, 500k or 1234; not “{text}”.",
     "usage.port": "Port {port} cannot be used: {reason}.",
@@ -273,7 +463,36 @@ ENGLISH: dict[str, str] = {
     "usage.nothing_came": "Nothing came in run {run}; ask again instead.",
     "usage.under_way": "The answer of run {run} is still under way in another tui-chat.",
     "usage.continue_where": "--continue goes behind the command, or stands without one for the full screen.",
-    "usage.no_terminal": "The full screen needs a terminal; without one use: tui-chat ask PROMPT",
+    "usage.plain_where": "--plain stands without a command.",
+    "usage.no_terminal": "The full screen needs a terminal; without one use tui-chat --plain, or tui-chat ask PROMPT.",
+    "usage.dumb": "TERM={term} cannot show the full screen; use tui-chat --plain, or tui-chat ask PROMPT.",
+    "usage.locale": "The full screen needs UTF-8, and the locale says {encoding}; start it as: {line}",
+    # line by line
+    "notify.finished": "The reply is finished.",
+    "notify.failed": "The reply has failed.",
+    "plain.prompt": "you>",
+    "plain.more": "...>",
+    "plain.yes_no": "[y/N]",
+    "plain.welcome": "Talking to {model}. /help lists the commands, Ctrl+D leaves.",
+    "plain.leave": "Ctrl+C cancels a reply; Ctrl+D or /quit leaves.",
+    "plain.lines": (
+        'A line that ends in \\ goes on in the next; between lines of """ a message has as many as it likes.'
+    ),
+    "plain.no_command": "There is no command {command}; /help lists them.",
+    "plain.unsent": "Not sent.",
+    "plain.opened": "Opened “{title}” ({id}).",
+    "plain.interrupted": (
+        "The last reply was interrupted: /resume goes on with it, /keep keeps it, /discard takes it out."
+    ),
+    "plain.new": "A new conversation with {model}.",
+    "plain.help": "List the commands",
+    "plain.model_help": (
+        "Choose endpoint and model: /model NAME or /model ENDPOINT/NAME; without a name, list the models"
+    ),
+    "plain.new_help": "Begin a new conversation",
+    "plain.list_help": "List the newest conversations with their ids",
+    "plain.open_help": "Open a conversation: /open ID; without an id, the newest",
+    "plain.quit_help": "Leave; the conversation is kept",
     "fail.budget": "Stopped at the budget: {over}.",
     "fail.budget_unsent": "Not sent, for it would go over the budget: {over}; {estimate}.",
     # budgets
@@ -336,6 +555,66 @@ ENGLISH: dict[str, str] = {
     "batch.row.total": "an item",
     "batch.row.speed": "tok/s",
     "batch.row.failures": "failed",
+    "batch.start.title": "Batch: the prompts of a file, several at a time",
+    "batch.start.input": "input: JSON lines, .csv, or .txt with a prompt a line",
+    "batch.start.output": "output: a line an item; what has one is not asked again",
+    "batch.start.concurrency": "at a time",
+    "batch.start.cap": "at most USD in all; empty: no cap",
+    "batch.start.keys": "Enter: estimate, then begin · Tab: next line · Alt+F: failed ones again · Esc: back",
+    "batch.start.no_input": "Name the input file.",
+    "batch.start.same": "Input and output are the same file.",
+    "batch.start.number": "At a time: a whole number from 1 to 1000.",
+    "batch.start.cost": "The cap must be an amount in USD, such as 5 or 0.50.",
+    "batch.start.missing": "There is no file {path}.",
+    "batch.start.reading": "adding up …",
+    "batch.start.resume": "{done} of {all} have a line",
+    "batch.start.failed": "{count} of them failed: they stay as they are (Alt+F: ask them again)",
+    "batch.start.again": "failed ones are asked again",
+    "batch.start.estimate": "to ask: {items} · about {input} tokens in, {output} out · {cost}",
+    "batch.start.unseen": "Input from a pipe cannot be added up before it is read.",
+    "batch.start.begin": "Enter begins",
+    "batch.start.nothing": "Nothing is left to ask; Enter shows what is there.",
+    "batch.start.busy": "Another run is writing {path}. Enter watches it.",
+    "batch.start.watch": "{path} is an output of a batch. Enter shows it.",
+    "batch.screen.watched": "read-only: another program runs it",
+    "batch.screen.watched_ended": "read-only: nobody is writing it",
+    "batch.screen.running": "running, {limit} at a time",
+    "batch.screen.opening": "opening …",
+    "batch.screen.finishing": "finishing {count} · s again: stop now",
+    "batch.screen.over": "ended",
+    "batch.screen.slower": "{message} · {limit} at a time from now on",
+    "batch.screen.refused": "Stopped: one refusal after the other; the next item would fail too.",
+    "batch.screen.ended": "Batch: {done} done, {failed} failed.",
+    "batch.screen.items": "{ended} of {of}",
+    "batch.screen.budget_left": "{left} below the cap",
+    "batch.screen.failures": "failed: {kinds}",
+    "batch.screen.wrong": "{count} wrong lines",
+    "batch.screen.columns": "id | state | model | tokens | cost | tok/s | time | prompt",
+    "batch.screen.unread": "A line of the output cannot be shown: {fault}.",
+    "batch.screen.none": "Nothing here.",
+    "batch.screen.waiting": "Nothing has begun.",
+    "batch.screen.cancelled": "{id}: cancelled",
+    "batch.screen.not_running": "{id} is not under way.",
+    "batch.screen.retried": "{count} again",
+    "batch.screen.no_retry": "Only what failed or was cancelled here can run again; older ones by Alt+F at the start.",
+    "batch.screen.no_line": "The output has no line for {id}.",
+    "batch.screen.busy": "A batch is running; /batch alone shows it.",
+    "batch.screen.background": "The batch goes on; /batch shows it.",
+    "batch.filter.all": "all",
+    "batch.filter.running": "running",
+    "batch.filter.failed": "failed",
+    "batch.filter.done": "done",
+    "batch.state.queued": "waits",
+    "batch.key.open": "open",
+    "batch.key.filter": "filter",
+    "batch.key.cancel": "cancel",
+    "batch.key.retry": "again",
+    "batch.key.retry_all": "all failed",
+    "batch.key.stop": "stop",
+    "batch.key.back": "back",
+    "batch.leave.title": "The batch is running",
+    "batch.leave.what": "In the background it ends while you chat, and says so. Finished, it starts nothing more.",
+    "batch.leave.keys": "b: go on in the background · f: finish what runs · Esc: stay",
     "ask.waiting": "{message} · trying again in {seconds}",
     "ask.waiting_to_resume": "{message} · trying to go on in {seconds}",
     "ask.resumed": "going on with the answer",
@@ -529,10 +808,14 @@ ENGLISH: dict[str, str] = {
     "action.whatif": "what if",
     "action.whatif.help": "Show what this turn, this chat or all of the history would cost at other models",
     "status.no_details": "There is no reply to tell about yet.",
+    "action.batch": "batch",
+    "action.batch.help": "Ask the prompts of a file, IN [OUT], or watch a batch by its output",
     "action.usage": "usage",
     "action.usage.help": "Show what everything cost and how fast it was, by model, endpoint and day",
     "action.tree": "tree",
     "action.tree.help": "Show every branch of the conversation",
+    "action.compare": "compare",
+    "action.compare.help": "Compare models or settings side by side; /compare NAME: the lanes of [compare.NAME]",
     "action.revise": "edit question",
     "action.revise.help": "Write the newest question anew, as a branch; again, the one before it",
     "action.fork": "fork",
@@ -1096,6 +1379,9 @@ ENGLISH: dict[str, str] = {
 
 _words = ENGLISH
 
+LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""Where the language of messages is named; the first that is set counts."""
+
 
 class _Press:
     """What to press for an action, by its name: its key, else its command, else what it is called."""
@@ -1118,6 +1404,36 @@ _press = _Press()
 def use_keys(keymap: Keymap) -> None:
     """Have the sentences name these keys from now on."""
     _press.keymap = keymap
+
+
+def use_language(language: str, env: Mapping[str, str]) -> None:
+    """Say everything in "en" or "vi" from now on; with "auto" in the language that the locale in `env` names."""
+    global _words
+    if (locale_language(env) if language == "auto" else language) != "vi":
+        _words = ENGLISH
+        return
+    # Only those who read it pay for it.
+    from tui_chat.domain.words_vi import VIETNAMESE
+
+    _words = ENGLISH | VIETNAMESE
+
+
+@contextmanager
+def for_programs(reads: bool = True) -> Generator[None]:
+    """Within, where a program `reads` what is said, it is said in English whatever the language."""
+    global _words
+    before = _words
+    _words = ENGLISH if reads else before
+    try:
+        yield
+    finally:
+        _words = before
+
+
+def locale_language(env: Mapping[str, str]) -> str:
+    """The language of the locale: "vi", or "en" for every other."""
+    locale = next((env[name] for name in LOCALE_VARIABLES if env.get(name)), "")
+    return "vi" if locale[:2].lower() == "vi" and not locale[2:3].isalpha() else "en"
 
 
 def say(key: str, /, **blanks: object) -> str:
