@@ -2,7 +2,7 @@
 
 python docs/make.py keys        the table of docs/keys.md
 python docs/make.py man         docs/tui-chat.1
-python docs/make.py pictures    docs/pictures/*.svg, drawn by the program on its built-in endpoint
+python docs/make.py pictures    docs/pictures/*.svg or those NAMED, drawn by the program on its built-in endpoint
 """
 
 from __future__ import annotations
@@ -147,6 +147,7 @@ def _plain(text: str) -> str:
 
 # The pictures
 
+LANES = "[compare.speeds]\nlanes = [{ model = 'demo-fast' }, { model = 'demo-reasoning' }]\n"
 CELL = 12.2
 """Width of a character in the pictures, in their own units."""
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
@@ -192,15 +193,29 @@ async def _settings(chat: Chat) -> None:
     await asyncio.sleep(1)
 
 
-SCENES = {"chat": _streaming, "chat-light": _streaming, "history": _history, "settings": _settings}
+async def _comparing(chat: Chat) -> None:
+    await chat.send("/compare speeds")
+    await asyncio.sleep(1)
+    await chat.type("How do I cancel a reply?\n")
+    await asyncio.sleep(3)
 
 
-def pictures() -> None:
+SCENES = {
+    "compare": _comparing,
+    "chat": _streaming,
+    "chat-light": _streaming,
+    "history": _history,
+    "settings": _settings,
+}
+
+
+def pictures(names: list[str]) -> None:
+    """Draw those that are named, else all."""
     PICTURES.mkdir(exist_ok=True)
-    for name in SCENES:
+    for name in names or SCENES:
         with tempfile.TemporaryDirectory() as folder:
             config = Path(folder) / "config.toml"
-            config.touch()
+            config.write_text(LANES, "utf-8")
             env = {"TUI_CHAT_CONFIG": str(config), "TUI_CHAT_DATA_DIR": f"{folder}/data"}
             size, theme = ((80, 24), "paper") if name == "chat-light" else ((110, 32), "night")
             asyncio.run(shoot(env, name, size, theme))
@@ -212,8 +227,8 @@ def main() -> None:
             KEYS.write_text(keys_page(), "utf-8")
         case ["man"]:
             MAN.write_text(man_page(), "utf-8")
-        case ["pictures"]:
-            pictures()
+        case ["pictures", *names]:
+            pictures(names)
         case _:
             sys.exit(__doc__)
 
