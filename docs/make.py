@@ -52,7 +52,7 @@ VARIABLES = {
     "TUI_CHAT_CONFIG, TUI_CHAT_DATA_DIR": "See FILES.",
     "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY": "The proxy, where an endpoint names none of its own.",
     "NO_COLOR": "Greys instead of colours.",
-    "VISUAL, EDITOR": "What config.toml is opened with.",
+    "VISUAL, EDITOR": "What opens config.toml, and the message that is being written.",
 }
 
 
