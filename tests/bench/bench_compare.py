@@ -99,7 +99,7 @@ def shown(server: LaneServer, home: str, size: tuple[int, int], letters: str) ->
         terminal.rest(1.0)
         if len(letters) > 1:
             os.write(terminal.fd, b"/compare bench\r")
-            expect(terminal, b"%d lanes" % len(letters))
+            expect(terminal, b"lanes: %d" % len(letters))
             terminal.rest(1.0)
         os.write(terminal.fd, b"go")
         terminal.rest(0.5)

@@ -345,6 +345,20 @@ async def test_staggered_lanes_begin_one_after_the_other() -> None:
     assert len(table.session.conversation.nodes) == 4
 
 
+async def test_between_two_runs_of_a_lane_the_conversation_is_at_work() -> None:
+    table = Table(answer("A"), answer("B"), lanes=1, pace=Pace(repeat=2))
+    busy: list[bool] = []
+
+    def hear(event: SessionEvent) -> None:
+        if isinstance(event, RunHeard) and isinstance(event.stamped.event, Ended):
+            busy.append(table.session.busy)
+
+    table.session.listeners.insert(0, hear)
+    table.comparison.submit("q")
+    await table.play()
+    assert busy == [True, False]
+
+
 async def test_where_a_staggered_lane_stands_is_told_once_it_has_begun() -> None:
     table = Table(answer("A"), answer("B"), pace=Pace(stagger_s=1.5))
     table.comparison.submit("q")

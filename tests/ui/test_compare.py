@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.widgets import Static
 
 from tests.kit.screen import Chat, environment, opened
@@ -150,11 +151,11 @@ async def test_a_set_that_is_not_there_is_said_in_the_chat(env: dict[str, str]) 
 
 async def test_one_message_goes_to_all_lanes_in_sync(env: dict[str, str]) -> None:
     async with comparing(env, "temps") as it:
-        await it.press("alt+2", "y")
+        await it.press("alt+2", "alt+y")
         assert not it.lanes[1].synced
         await it.ask("echo hello")
         assert [len(lane.replies) for lane in it.lanes] == [1, 0, 1]
-        await it.press("alt+2", "y")
+        await it.press("alt+2", "alt+y")
         await it.ask("echo again")
         assert [len(lane.replies) for lane in it.lanes] == [1, 1, 1]
         # Each goes on with its own answers.
@@ -179,7 +180,7 @@ async def test_a_lane_is_added_by_its_text_and_a_mistake_loses_nothing(env: dict
 
 async def test_the_settings_of_a_lane_are_edited_in_place(env: dict[str, str]) -> None:
     async with comparing(env, "temps") as it:
-        await it.press("alt+2", "e")
+        await it.press("alt+2", "alt+e")
         assert it.screen._line.value == "openai/demo-fast temperature=0.5"
         it.screen._line.value = "openai/demo-slow seed=7"
         await it.press("enter")
@@ -198,7 +199,7 @@ async def test_lanes_are_duplicated_and_taken_out_up_to_six(env: dict[str, str])
         await it.press("alt+c")
         assert len(it.lanes) == 6
         assert "6" in it.status
-        await it.press("alt+6", "delete")
+        await it.press("alt+6", "alt+x")
         await it.until(lambda: len(it.lanes) == 5 and len(it.screen._views) == 5)
         assert [lane.label for lane in it.lanes] == ["A", "B", "C", "D", "E"]
 
@@ -230,9 +231,9 @@ async def test_lanes_that_would_be_narrow_are_tabs(env: dict[str, str]) -> None:
 
 async def test_a_lane_is_maximised_and_restored(env: dict[str, str]) -> None:
     async with comparing(env, "temps") as it:
-        await it.press("alt+2", "z")
+        await it.press("alt+2", "alt+z")
         assert it.shown == [False, True, False]
-        await it.press("z")
+        await it.press("alt+z")
         assert it.shown == [True, True, True]
 
 
@@ -247,11 +248,24 @@ async def test_tab_goes_from_the_composer_through_the_lanes(env: dict[str, str])
         assert it.chat.app.focused is it.screen.composer
 
 
+async def test_what_is_typed_in_a_lane_is_written_in_the_composer(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        await it.press("alt+2")
+        await it.type("kept and voted")
+        assert it.screen.composer.text == "kept and voted"
+        await it.press("alt+1")
+        it.chat.app.post_message(events.Paste(" and\npasted"))
+        await it.settle()
+        assert it.screen.composer.text == "kept and voted and\npasted"
+        assert it.chat.app.focused is it.screen.composer
+        assert len(it.lanes) == 3
+
+
 async def test_locked_lanes_stand_at_the_same_turn(env: dict[str, str]) -> None:
     async with comparing(env, "temps", size=(130, 24)) as it:
         for _ in range(2):
             await it.ask("long 150")
-        await it.press("alt+1", "s", "pageup", "pageup")
+        await it.press("alt+1", "alt+s", "pageup", "pageup")
         views = list(it.screen._views.values())
         await it.until(lambda: not any(view.transcript.following for view in views))
         tops = [view.transcript.view.start for view in views]
@@ -338,7 +352,7 @@ async def test_lanes_go_on_unseen_and_a_lane_that_ended_meanwhile_is_whole(env: 
         it.screen.action_leave()
         chat = it.chat
         await it.until(lambda: isinstance(chat.app.screen, ChatScreen))
-        assert "still at work" in chat.status
+        assert "at work" in chat.status
         comparison = chat.screen.session.comparison
         assert comparison is not None
         await it.until(lambda: not comparison.running)
@@ -434,6 +448,34 @@ async def test_the_difference_of_two_lanes_is_shown(env: dict[str, str]) -> None
         await it.until(lambda: "A → B" in str(title.content))
 
 
+async def test_the_runs_of_one_lane_are_told_apart(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        await it.send("/options repeat=2 parallel=true")
+        await it.ask("haiku")
+        await it.press("alt+2", "f7")
+        await it.until(lambda: isinstance(it.chat.app.screen, DifferenceScreen))
+        title = it.chat.app.screen.query_one(".screen-title", Static)
+        await it.until(lambda: "B1 → B2" in str(title.content))
+        await it.press("escape")
+        await it.send("/diff A2 C1")
+        await it.until(lambda: isinstance(it.chat.app.screen, DifferenceScreen))
+        title = it.chat.app.screen.query_one(".screen-title", Static)
+        await it.until(lambda: "A2 → C1" in str(title.content))
+
+
+async def test_what_the_chat_is_told_meanwhile_goes_when_the_lanes_have_ended(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        await it.send("long 100")
+        await it.until(lambda: all(lane.replies for lane in it.lanes))
+        it.screen.action_leave()
+        chat = it.chat
+        await it.until(lambda: isinstance(chat.app.screen, ChatScreen))
+        await chat.send("echo after")
+        assert chat.screen.session.queue == ["echo after"]
+        await it.until(lambda: len(chat.replies) == 2 and not chat.screen.session.busy)
+        assert "after" in chat.replies[1]
+
+
 async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) -> None:
     async with comparing(env, "mixed") as it:
         await it.press("f8")
@@ -446,7 +488,7 @@ async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) ->
         await it.press("f9")
         assert isinstance(it.chat.app.screen, CompareScreen)
         winner = next(iter(it.screen._views))
-        await it.press("alt+1", "v")
+        await it.press("alt+1", "alt+v")
         assert "demo-" in it.status
         assert not it.screen.hidden
         it.chat.app.house.chats.database.flush(5)
@@ -461,7 +503,7 @@ async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) ->
 async def test_a_note_stays_with_its_lane(env: dict[str, str]) -> None:
     async with comparing(env, "temps") as it:
         await it.ask("echo hello")
-        await it.press("alt+2", "n")
+        await it.press("alt+2", "alt+n")
         await it.type("best so far")
         await it.press("enter")
         assert it.lanes[1].note == "best so far"
@@ -497,13 +539,13 @@ async def test_a_sweep_says_how_many_lanes_it_makes_and_what_a_round_costs(env: 
         screen._models.value = "demo-fast, demo-slow"
         screen._temperatures.value = "0, 1"
         screen._systems.value = "Be brief. | Rhyme."
-        await it.until(lambda: "= 8 lanes" in str(screen._found.content))
+        await it.until(lambda: "= lanes: 8" in str(screen._found.content))
         assert "at most 6" in str(screen._found.content)
         await it.press("enter")
         assert isinstance(it.chat.app.screen, SweepScreen)
         screen._systems.value = ""
-        await it.until(lambda: "= 4 lanes" in str(screen._found.content))
-        assert "4 requests" in str(screen._found.content)
+        await it.until(lambda: "= lanes: 4" in str(screen._found.content))
+        assert "Requests: 4" in str(screen._found.content)
         await it.press("enter")
         await it.until(lambda: len(it.lanes) == 4)
         found = [(lane.target.model, lane.target.settings.temperature) for lane in it.lanes]
@@ -532,6 +574,7 @@ async def test_every_command_has_a_method_and_its_words(env: dict[str, str]) -> 
         assert callable(getattr(CompareScreen, f"action_{command.name}"))
         assert command.label
         assert command.help
+    assert all(len(key) > 1 for command in COMMANDS for key in command.lane.split(",") if key)
     keys = [key for command in COMMANDS for key in command.keys.split(",") if key]
     plain = [key for command in COMMANDS for key in command.lane.split(",") if key]
     assert len(keys) == len(set(keys))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from datetime import UTC, datetime
@@ -16,7 +14,7 @@ from click.core import ParameterSource
 from msgspec import Struct
 
 from tui_chat.cli.common import Common, common
-from tui_chat.cli.cost_output import fields_of, print_rows, savings, spreadsheet_cell
+from tui_chat.cli.cost_output import fields_of, print_rows, savings
 from tui_chat.cli.cost_traffic import compare
 from tui_chat.cli.exits import ExitCode
 from tui_chat.cli.output import complain, print_json, print_line
@@ -29,9 +27,12 @@ from tui_chat.domain.words import for_programs, say
 from tui_chat.store.config import load
 from tui_chat.store.price_import import import_prices
 from tui_chat.store.state import load_state
+from tui_chat.wire.spreadsheet import as_csv
 from tui_chat.wiring.offers import offers, priced_models, usual_models
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tui_chat.domain.whatif import Row
     from tui_chat.store.config import Config
 
@@ -193,14 +194,12 @@ def _as_object(rows: list[Row], usage: Usage, config: Config) -> dict[str, Any]:
 def _print_csv(rows: list[Row], config: Config) -> None:
     local = config.currency.code.lower()
     columns = COLUMNS if local == USD.lower() else (*COLUMNS, local)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
+    lines: list[Sequence[object]] = [columns]
     for row in rows:
         fields = fields_of(row, config.currency)
         fields[local] = fields["usd"] if local == USD.lower() else fields["amount"]
-        writer.writerow(spreadsheet_cell(fields[name]) for name in columns)
-    print_line(out.getvalue().removesuffix("\n"))
+        lines.append([fields[name] for name in columns])
+    print_line(as_csv(lines).removesuffix("\n"))
 
 
 def _print_table(rows: list[Row], usage: Usage, config: Config) -> None:

@@ -42,13 +42,20 @@ COMMANDS = {
 )
 @click.version_option(__version__, "-V", "--version", prog_name="tui-chat")
 @continuing
+@click.option("--plain", is_flag=True, help="Talk line by line instead, as for a screen reader or in a pipe.")
 @common
-def tui_chat(common: Common, continued: str | None) -> int | None:
+def tui_chat(common: Common, continued: str | None, plain: bool) -> int | None:
     """Talk to language models in the terminal. Without a command, the full screen opens."""
     if click.get_current_context().invoked_subcommand is not None:
         if continued is not None:
             raise UsageError(say("usage.continue_where"))
+        if plain:
+            raise UsageError(say("usage.plain_where"))
         return None
+    if plain:
+        from tui_chat.cli.plain import run as run_plain
+
+        return run_plain(common, continued)
     # Nothing of what a start makes is garbage; the screen turns it on again.
     gc.disable()
     # The screen's imports are paid for here alone.

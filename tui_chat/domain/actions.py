@@ -55,6 +55,7 @@ ACTIONS = (
     Action("quit", "ctrl+q", slash="quit", footer="always", screen=EVERYWHERE),
     Action("model", "f2", slash="model", footer="always", takes=True),
     Action("history", "f3", slash="history", footer="always"),
+    Action("batch", slash="batch", takes=True),
     Action("usage", slash="usage"),
     Action("whatif", slash="whatif"),
     Action("details", "alt+i", slash="details"),

@@ -233,7 +233,8 @@ class Session:
     @property
     def busy(self) -> bool:
         """A reply is under way, the chat's own or one of a comparison: what is sent now waits."""
-        return self.running or bool(self.aside)
+        comparing = self.comparison is not None and self.comparison.running
+        return self.running or bool(self.aside) or comparing
 
     def under_way(self, node_id: str) -> Reply | None:
         """The reply that is becoming this turn."""

@@ -278,8 +278,10 @@ class Ui(Struct, frozen=True):
     follow: Literal["smooth", "page"] = "smooth"
     slow_line: Literal["auto", "on", "off"] = "auto"
     mouse: bool = True
-    notify: bool = True
-    """Tell the terminal when a long reply has ended."""
+    notify: bool | Literal["bell", "osc9", "osc777"] = True
+    """Tell the terminal when a long reply has ended while the user looked elsewhere; True: as it takes it best."""
+    notify_after: Seconds = 10.0
+    """How long that reply took at least."""
     language: Literal["auto", "en", "vi"] = "auto"
     """auto: as the locale says."""
     titles: Literal["words", "model"] = "words"

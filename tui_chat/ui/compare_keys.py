@@ -26,7 +26,7 @@ class Command(Struct, frozen=True):
     keys: str = ""
     """Keys as Textual names them, comma-separated, the one to show first; they count everywhere on the screen."""
     lane: str = ""
-    """Keys that do it while a lane has the focus, where no text is written."""
+    """Keys that do it while a lane has the focus; no letters, for what is typed there goes to the composer."""
     slash: str = ""
     """The command that does the same, without its slash."""
     takes: bool = False
@@ -43,29 +43,29 @@ class Command(Struct, frozen=True):
 
 COMMANDS = (
     Command("cancel", "escape", slash="cancel"),
-    Command("again", "alt+a", "a", "again"),
-    Command("add", "alt+l", "plus", "lane", takes=True),
+    Command("again", "alt+a", slash="again"),
+    Command("add", "alt+l", slash="lane", takes=True),
     Command("model", "f2", slash="model"),
     Command("sets", "f3", slash="set", takes=True),
     Command("sweep", "f4", slash="sweep"),
     Command("retry", "f5,alt+r", slash="retry"),
     Command("resume", "f6", slash="resume"),
-    Command("diff", "f7", "d", "diff", takes=True),
-    Command("blind", "f8", "b", "blind"),
+    Command("diff", "f7", slash="diff", takes=True),
+    Command("blind", "f8", slash="blind"),
     Command("results", "f9", slash="results"),
-    Command("keep", "alt+k", "k", "keep"),
-    Command("vote", "alt+v", "v", "vote", takes=True),
-    Command("tie", "alt+t", "t", "tie"),
+    Command("keep", "alt+k", slash="keep"),
+    Command("vote", "alt+v", slash="vote", takes=True),
+    Command("tie", "alt+t", slash="tie"),
     Command("tally", slash="tally"),
-    Command("maximise", "alt+z", "z,enter", "max"),
-    Command("edit", "alt+e", "e", "edit"),
-    Command("duplicate", "alt+c", "c", "duplicate"),
-    Command("remove", "alt+x", "delete", "remove"),
-    Command("sync", "alt+y", "y", "sync"),
-    Command("note", "alt+n", "n", "note", takes=True),
-    Command("lock", "alt+s", "s", "lock"),
-    Command("options", "alt+o", "o", "options", takes=True),
-    Command("rejoin", "alt+j", "j", "rejoin"),
+    Command("maximise", "alt+z", "enter", "max"),
+    Command("edit", "alt+e", slash="edit"),
+    Command("duplicate", "alt+c", slash="duplicate"),
+    Command("remove", "alt+x", slash="remove"),
+    Command("sync", "alt+y", slash="sync"),
+    Command("note", "alt+n", slash="note", takes=True),
+    Command("lock", "alt+s", slash="lock"),
+    Command("options", "alt+o", slash="options", takes=True),
+    Command("rejoin", "alt+j", slash="rejoin"),
     Command("previous_run", "alt+left", "left"),
     Command("next_run", "alt+right", "right"),
     Command("copy", slash="copy"),
@@ -88,22 +88,21 @@ SLASHES = {command.slash: command for command in COMMANDS if command.slash}
 
 def screen_bindings() -> list[BindingType]:
     """Keys that count everywhere; they come before the composer's own."""
-    own: list[BindingType] = [Binding(c.keys, c.name, c.label, show=False, priority=True) for c in COMMANDS if c.keys]
+    own: list[BindingType] = [Binding(c.keys, c.name, show=False, priority=True) for c in COMMANDS if c.keys]
     return [*own, *(Binding(f"alt+{n}", f"lane({n})", show=False, priority=True) for n in range(1, MOST + 1))]
 
 
 def lane_bindings() -> list[BindingType]:
     """Keys of a lane that has the focus."""
-    return [Binding(c.lane, f"screen.{c.name}", c.label, show=False) for c in COMMANDS if c.lane]
+    return [Binding(c.lane, f"screen.{c.name}", show=False) for c in COMMANDS if c.lane]
 
 
-def footer(names: Iterable[str], *, lane: bool) -> Text:
-    """One line: each of these commands with its key; with `lane`, the shorter key that counts there."""
+def footer(names: Iterable[str]) -> Text:
+    """One line: each of these commands with its key."""
     text = Text(no_wrap=True, overflow="ellipsis")
     for name in names:
         command = BY_NAME[name]
-        keys = (command.lane if lane else "") or command.keys
-        shown = show_key(keys.partition(",")[0]) if keys else f"/{command.slash}"
+        shown = show_key(command.keys.partition(",")[0]) if command.keys else f"/{command.slash}"
         text.append(f"{shown} ", "bold").append(f"{command.label}   ")
     return text
 

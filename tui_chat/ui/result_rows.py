@@ -121,9 +121,9 @@ COLUMNS = (
     Column("state", _state, figure=False, need=1),
     Column("ttft", _ttft, need=2),
     Column("speed", _speed, need=3),
-    Column("total", _total, need=4),
+    Column("total", _total, need=5),
     Column("tokens", _tokens, need=8),
-    Column("cost", _cost, need=5),
+    Column("cost", _cost, need=4),
     Column("length", _length, need=9),
     Column("connection", _connection, figure=False, need=10),
 )
@@ -192,5 +192,11 @@ def _several(lane: ComparedLane, values: Sequence[int], words: Callable[[float |
     if not values:
         return Cell(show.NONE)
     middle = median(values)
-    spread = f"{words(min(values))}–{words(max(values))}" if len(lane.runs) > 1 else ""
+    spread = _ends(words(min(values)), words(max(values))) if len(lane.runs) > 1 else ""
     return Cell(words(middle), spread, middle)
+
+
+def _ends(least: str, most: str) -> str:
+    """`210–221 ms`: the unit once where it is the same."""
+    value, _, unit = least.partition(" ")
+    return f"{value if unit and most.endswith(f' {unit}') else least}–{most}"

@@ -111,6 +111,20 @@ class ErrorForm(Struct, frozen=True, kw_only=True):
         return Failure(self.kind, self.message, self.hint, self.status, self.retryable)
 
 
+class BatchLineForm(Struct, frozen=True, kw_only=True):
+    """What is shown of a line of a batch's output."""
+
+    id: str | int
+    state: str
+    model: str = ""
+    text: str = ""
+    reasoning: str | None = None
+    usage: UsageForm = UsageForm()
+    timing: TimingForm = TimingForm()
+    cost: CostForm = CostForm()
+    error: ErrorForm | None = None
+
+
 class SettingsForm(Struct, frozen=True, omit_defaults=True):
     """domain.ask.Settings; what is not there was left to the server."""
 

@@ -234,6 +234,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
             below = notes(reply.node.result, node.text)
             self.transcript.dress(node.id, self._head(node), below)
             self._number_code()
+            self.app.tell_end(reply.stats().elapsed_s, failed=reply.draft.failure is not None)
         self._show_queue(tuple(self.session.queue))
         self.list_anew()
         first = len(self.session.conversation.nodes) == 2
@@ -475,6 +476,11 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
         if (frames := frames_of(self)) is not None:
             frames.redraw()
 
+    def action_batch(self, argument: str = "") -> None:
+        from tui_chat.ui.screens.batch import open_batch
+
+        open_batch(self.app, argument, self.session.target)
+
     def action_help(self) -> None:
         from tui_chat.ui.screens.help import HelpScreen
 
@@ -542,6 +548,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
         self._figures.show(self._shown(), self.spending())
         self._show_status()
         self._show_keys()
+        self.app.tell_state(self.chat.title, running=self.session.running)
 
     def _head(self, node: Node, live: Reply | None = None) -> Head:
         return head(self.session.conversation, node, live, self.app.house.config.currency)
@@ -575,7 +582,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
         lines = [say("queue.line", place=i, text=visible_line(t, 200)) for i, t in enumerate(texts, 1)]
         if lines:
             asked = "queue.asked" if self.session.asked is not None else "queue.held"
-            hint = say("queue.hint" if self.session.running else asked)
+            hint = say("queue.hint" if self.session.busy else asked)
             more = [say("queue.more", count=len(lines) - 3)] if len(lines) > 3 else []
             lines = [*lines[:3], *more, hint]
         self._queue.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))

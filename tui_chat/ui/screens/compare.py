@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from textual import events as textual_events
     from textual.app import ComposeResult
     from textual.timer import Timer
+    from textual.widget import Widget
 
     from tui_chat.domain.ask import Role
     from tui_chat.engine.comparison import Comparison, LaneState
@@ -74,6 +75,8 @@ class CompareScreen(Judging, Setting):
         self._keys = Line(id="keys")
         self._what = ""
         """What the line that is being written is for; empty while there is none."""
+        self._left: Widget | None = None
+        """What had the focus before."""
         self._maximised = self._locked = False
         self._stale = False
         self._notice = notice
@@ -159,7 +162,7 @@ class CompareScreen(Judging, Setting):
             self.current = ids[0] if ids else ""
         for lane in lanes:
             if lane.id not in self._views:
-                view = self._views[lane.id] = LaneView(lane.id)
+                view = self._views[lane.id] = LaneView(lane.id, self._typed)
                 self._box.mount(view)
             self._views[lane.id].transcript.show(self._turns(lane))
             for reply in lane.replies:
@@ -430,9 +433,16 @@ class CompareScreen(Judging, Setting):
         if not self.comparison.cancel():
             self.notice(say("status.quit"))
 
+    def _typed(self, text: str) -> None:
+        """What is typed in a lane is meant for the composer."""
+        self.composer.focus()
+        self.composer.insert(text)
+
     # a line that is written
 
     def write_line(self, what: str, label: str, text: str) -> None:
+        if not self._what:
+            self._left = self.focused
         self._what = what
         self._label.update(Text(label))
         self._line.value = text
@@ -444,8 +454,8 @@ class CompareScreen(Judging, Setting):
     def _close_line(self) -> None:
         self._what = ""
         self._asking.set_class(False, "-open")
-        view = self.view
-        (view or self.composer).focus()
+        left = self._left if isinstance(self._left, LaneView) and self._left.is_attached else None
+        (left or self.composer).focus()
         self.notice("")
 
     @on(Input.Submitted, "#line")
@@ -487,7 +497,7 @@ class CompareScreen(Judging, Setting):
         self._show_tabs()
         self._show_title()
         self._show_status()
-        self._keys.say(footer(self._offered(), lane=self.lane_has_focus))
+        self._keys.say(footer(self._offered()))
 
     def _show_tabs(self) -> None:
         if not self._tabs.display:
@@ -508,9 +518,11 @@ class CompareScreen(Judging, Setting):
         self._title.say(Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"))
 
     def _show_status(self) -> None:
-        shown = self._notice or self._next()
-        if shown != str(self._status.content):
-            self._status.update(Text(shown), layout=bool(self._notice) or self._status.size.height > 1)
+        shown = Text(self._notice or self._next(), no_wrap=not self._notice, overflow="ellipsis")
+        if shown.plain != str(self._status.content):
+            # A notice may take several lines.
+            self._status.set_class(not self._notice, "-hint")
+            self._status.update(shown, layout=bool(self._notice) or self._status.size.height > 1)
 
     def _next(self) -> str:
         """What there is to do next, in words."""
@@ -529,11 +541,11 @@ class CompareScreen(Judging, Setting):
         if self._what:
             return ("cancel", "help")
         if self.comparison.running:
-            return ("cancel", "maximise", "results", "lock", "help")
+            return ("cancel", "help", "maximise", "results", "lock")
         if len(self.comparison.lanes) < 2:
-            return ("model", "add", "sets", "sweep", "again", "leave", "help")
+            return ("model", "add", "sweep", "help", "sets", "again", "leave")
         if self.hidden:
-            return ("vote", "tie", "blind", "maximise", "help")
+            return ("vote", "tie", "blind", "help", "maximise")
         if self.lane_has_focus:
-            return ("keep", "edit", "retry", "duplicate", "sync", "remove", "note", "maximise", "vote", "diff", "help")
-        return ("keep", "results", "diff", "blind", "model", "sets", "sweep", "options", "again", "leave", "help")
+            return ("keep", "edit", "retry", "vote", "help", "duplicate", "sync", "remove", "note", "maximise", "diff")
+        return ("keep", "results", "diff", "blind", "help", "model", "sets", "sweep", "options", "again", "leave")

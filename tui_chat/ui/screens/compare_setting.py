@@ -98,11 +98,15 @@ class Setting(CompareBase):
         for lane_id in list(self.comparison.lanes):
             self.comparison.remove(lane_id)
         for target, label in wanted:
-            self.comparison.add(target, label)
+            self.comparison.add(target, self._free(label))
         self.letters = {}
         self.composer.focus()
         self.renew()
         self.notice(say("lanes.taken", count=len(self.comparison.lanes)))
+
+    def _free(self, label: str) -> str:
+        """The label, unless a lane is called so already: then it gets a letter."""
+        return "" if any(lane.label == label for lane in self.comparison.lanes.values()) else label
 
     def add_target(self, target: Target) -> None:
         lane = self.comparison.add(target)
@@ -180,8 +184,7 @@ class Setting(CompareBase):
         except (TuiChatError, Broken) as error:
             self.notice(_line(error))
             return False
-        if spec.label:
-            lane.label = spec.label
+        lane.label = self._free(spec.label) or lane.label
         self.comparison.edit(lane.id, target)
         self.renew()
         return True

@@ -12,6 +12,9 @@ from tui_chat.ui.compare_keys import lane_bindings
 from tui_chat.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual import events
     from textual.app import ComposeResult
 
 BAR_S = 1.0
@@ -23,11 +26,13 @@ class LaneView(Vertical, can_focus=True):
 
     BINDINGS: ClassVar = lane_bindings()
 
-    def __init__(self, lane_id: str) -> None:
+    def __init__(self, lane_id: str, typed: Callable[[str], object]) -> None:
+        """`typed` gets what is typed or pasted while the lane has the focus."""
         super().__init__()
         self.lane_id = lane_id
         self.transcript = Transcript()
         self.transcript.bar_s = BAR_S
+        self._typed = typed
         self._head = Line(classes="lane-head")
         self._figures = Line(classes="lane-figures")
 
@@ -35,6 +40,15 @@ class LaneView(Vertical, can_focus=True):
         yield self._head
         yield self.transcript
         yield self._figures
+
+    def on_key(self, event: events.Key) -> None:
+        if event.is_printable and event.character:
+            event.stop()
+            self._typed(event.character)
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        self._typed(event.text)
 
     def say(self, head: str, figures: tuple[str, str]) -> None:
         """Show these lines; what stands there already is not drawn again."""
