@@ -29,6 +29,7 @@ from tui_chat.ui.cells import columns
 from tui_chat.ui.history_rows import STATE, TURNS, WHEN, when
 from tui_chat.ui.keys import Key, footer
 from tui_chat.ui.screens.chat import ChatScreen
+from tui_chat.ui.widgets.batch_list import COLUMNS
 from tui_chat.ui.widgets.figures import WIDTH, Figures
 
 SIZES = [(120, 40), (80, 24), (40, 12)]
@@ -46,7 +47,10 @@ SCREENS = {
     "usage": "/usage",
     "details": "/details",
     "whatif": "/whatif",
+    "batch": "/batch",
     "compare": "/compare",
+    "compare help": ("alt+c", "f1"),
+    "sweep": ("alt+c", "f4"),
 }
 """How to get there from the chat: keys, or a command."""
 BUDGET = '[prices."demo-fast"]\ninput = 1_000\noutput = 1_000\n[budget]\nper_reply = 0.9\n'
@@ -216,3 +220,12 @@ def test_the_columns_of_the_history_are_wide_enough(language: str) -> None:
     assert max(columns(when(datetime(2025, m, 24).timestamp(), now)) for m in range(1, 13)) < WHEN
     assert columns(say("history.turns", count="1,234")) < TURNS
     assert max(columns(say(f"state.{p}")) for p in (*Phase.__members__.values(),) if p.ended) < STATE
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_the_columns_of_a_batch_have_room_for_their_names(language: str) -> None:
+    use_language(language, {})
+    headings = say("batch.screen.columns").split(" | ")
+    assert [
+        (name, c.width) for name, c in zip(headings, COLUMNS, strict=True) if c.width and columns(name) > c.width
+    ] == []

@@ -576,7 +576,7 @@ VIETNAMESE: dict[str, str] = {
     "batch.screen.budget_left": "còn {left} dưới giới hạn",
     "batch.screen.failures": "lỗi: {kinds}",
     "batch.screen.wrong": "{count} dòng sai",
-    "batch.screen.columns": "id | trạng thái | model | token | chi phí | tok/s | thời gian | prompt",
+    "batch.screen.columns": "id | trạng thái | model | token | chi phí | tok/s | đã chạy | prompt",
     "batch.screen.unread": "Có dòng kết quả không hiện được: {fault}.",
     "batch.screen.none": "Không có gì.",
     "batch.screen.waiting": "Chưa chạy mục nào.",
