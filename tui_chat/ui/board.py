@@ -11,10 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from tui_chat.domain.draft import Phase
-from tui_chat.domain.failure import StoreError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import CostSource
-from tui_chat.domain.words import say
 from tui_chat.wire.forms import BatchLineForm
 
 if TYPE_CHECKING:
@@ -141,11 +139,8 @@ class Board:
             self._put(Row(row.id, QUEUED, row.model, row.bit, job=row.job))
 
     def read(self, line: Mapping[str, Any]) -> None:
-        """A line of an output; the newest for an id counts. Raises StoreError."""
-        try:
-            form = msgspec.convert(line, BatchLineForm)
-        except msgspec.ValidationError as error:
-            raise StoreError(say("batch.screen.unread", fault=visible_line(str(error), BIT))) from error
+        """A line of an output; the newest for an id counts."""
+        form = shown_line(line)
         error = form.error
         self._put(
             Row(
@@ -183,6 +178,14 @@ class Board:
         self.estimates += by * row.estimated
         if row.why:
             self.failures[row.why] += by
+
+
+def shown_line(line: Mapping[str, Any]) -> BatchLineForm:
+    """What is shown of a line of output; of one that others wrote otherwise, who and how alone."""
+    try:
+        return msgspec.convert(line, BatchLineForm)
+    except msgspec.ValidationError:
+        return BatchLineForm(id=str(line.get("id")), state=str(line.get("state")), text=str(line.get("text") or ""))
 
 
 def _shelf(row: Row) -> Show:

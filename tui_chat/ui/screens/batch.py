@@ -122,6 +122,8 @@ class BatchScreen(Screen[None]):
         self._status = Static(classes="screen-status", markup=False)
         self._said: dict[Static, str] = {}
         self._notice = ""
+        self._elsewhere = batch.news
+        """Who hears the news while this is not shown."""
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -136,13 +138,13 @@ class BatchScreen(Screen[None]):
     def on_mount(self) -> None:
         self.items.focus()
         self.batching.shown = True
-        self.batching.news = self._tell
+        self._elsewhere, self.batching.news = self.batching.news, self._tell
         self.set_interval(TICK_S, self.bring_up)
         self.call_after_refresh(self.bring_up)
 
     def on_unmount(self) -> None:
         self.batching.shown = False
-        self.batching.news = self.app.tell
+        self.batching.news = self._elsewhere
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.bring_up)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
-import msgspec
 from rich.text import Text
 from textual import work
 from textual.screen import Screen
@@ -20,13 +19,13 @@ from tui_chat.domain.words import say
 from tui_chat.engine.batch import Began, Finished, Heard
 from tui_chat.store.batch_output import line_of
 from tui_chat.ui.batching import LiveBatch
+from tui_chat.ui.board import shown_line
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.keys import Key, bindings, footer
 from tui_chat.ui.rows import Head, Turn
 from tui_chat.ui.turns import PHASE_STYLES, ended_state, failure_notes, notes
 from tui_chat.ui.widgets.transcript import Transcript
-from tui_chat.wire.forms import BatchLineForm
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from tui_chat.ui.app import TuiChat
     from tui_chat.ui.batching import Batching
     from tui_chat.ui.board import Row
+    from tui_chat.wire.forms import BatchLineForm
 
 ANSWER = "answer"
 KEYS = (
@@ -103,8 +103,7 @@ class BatchItem(Screen[None]):
         """The line of an item that has ended, from the output."""
         try:
             found = await asyncio.to_thread(line_of, self.batching.output, self.id_of)
-            line = None if found is None else msgspec.convert(found, BatchLineForm)
-        except (StoreError, msgspec.ValidationError) as error:
+        except StoreError as error:
             self._say(str(error))
             return
         row = self.batching.board.row(self.id_of)
@@ -115,11 +114,11 @@ class BatchItem(Screen[None]):
         else:
             known = row.bit if isinstance(self.batching, LiveBatch) else ""
             asked = [Turn("q0", "user", Head(say("turn.you")), known)] if known else []
-        if line is None:
+        if found is None:
             self.transcript.show(asked)
             self._say(say("batch.screen.no_line", id=self.id_of))
             return
-        self.transcript.show([*asked, stored_turn(line)])
+        self.transcript.show([*asked, stored_turn(shown_line(found))])
 
     def _tick(self) -> None:
         work = self.batching.board.works.get(self.id_of)

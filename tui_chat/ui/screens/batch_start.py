@@ -76,7 +76,7 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
                 ("concurrency", self.concurrency),
                 ("cap", self.cap),
             ):
-                yield Static(say(f"batch.start.{key}"), classes="field-name", markup=False)
+                yield Static(say(f"batch.field.{key}"), classes="field-name", markup=False)
                 yield line
             yield self._told
             yield Static(say("batch.start.keys"), classes="dialog-hint", markup=False)
