@@ -132,6 +132,12 @@ ENGLISH: dict[str, str] = {
     # the screen: panes
     "composer.hint": "Message {model} · {press.send} sends, {press.newline} makes a new line",
     "composer.mark": "[text {place}: {count} characters]",
+    # the composer: attachments, snippets
+    "composer.file": "[file {name}: {size}, ~{tokens} tokens]",
+    "attach.no_file": "{path} is no file that could be attached.",
+    "attach.binary": "{path} is not attached: it holds no text in UTF-8.",
+    "attach.too_large": "{path} is not attached: it has {size}, and {limit} is the limit.",
+    "attach.folder": "folder",
     "composer.none": "No model yet · {press.model} chooses one",
     "queue.line": "queued {place}: {text}",
     "queue.hint": "{press.take_back} takes the last one back",

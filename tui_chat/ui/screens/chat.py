@@ -30,6 +30,7 @@ from tui_chat.ui.screens.choosing import Choosing
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.measuring import Measuring
+from tui_chat.ui.screens.writing import Writing
 from tui_chat.ui.themes import described
 from tui_chat.ui.turns import head, live_state, notes, turns
 from tui_chat.ui.widgets.completion import Completion
@@ -58,7 +59,7 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Choosing, Copying, Measuring):
+class ChatScreen(Choosing, Copying, Measuring, Writing):
     BINDINGS: ClassVar = chat_bindings()
 
     def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
@@ -262,14 +263,17 @@ class ChatScreen(Choosing, Copying, Measuring):
 
     @on(TextArea.Changed, "#composer")
     def _typed(self) -> None:
-        if not self.composer.document.get_line(0).startswith("/") or self.composer.is_put:
+        if self.composer.is_put:
             self.completion.close()
         else:
             self._offer_completions()
 
     @on(Composer.Completed)
     def _offer_completions(self) -> None:
-        """Show what could complete a command, once the user types at its end."""
+        """Show what could complete a path behind `@`, or a command, once the user types at its end."""
+        if (word := self.composer.word) is not None:
+            self.offer_files(word[1])
+            return
         composer = self.composer
         at_end = composer.cursor_location == composer.document.end
         found = offers(composer.text, self.app.house.config.keys, self._arguments) if at_end else []

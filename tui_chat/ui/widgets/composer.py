@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -11,6 +12,7 @@ from textual.message import Message
 from tui_chat.domain.hostile import visible
 from tui_chat.domain.keymap import forms
 from tui_chat.domain.words import say
+from tui_chat.ui.completing import at_word
 from tui_chat.ui.widgets.editing import act_at_once
 from tui_chat.ui.widgets.readline import ReadlineArea
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from textual.document._edit import Edit
     from textual.widgets.text_area import EditResult
 
+    from tui_chat.domain.attachments import Attachment
     from tui_chat.ui.app import TuiChat
+    from tui_chat.ui.completing import Offer
     from tui_chat.ui.widgets.completion import Completion
 
 ROOM = 10_000
@@ -42,6 +46,14 @@ class Composer(ReadlineArea):
     class Completed(Message):
         """A completion was taken; there may be more to complete."""
 
+    @dataclass
+    class Attach(Message):
+        """A file is to be attached where its word stands: `read` and `attach` or `refuse` follow."""
+
+        path: str
+        sure: bool = True
+        """False: the word may as well be a word."""
+
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
 
     def __init__(self, completion: Completion, id: str | None = None) -> None:
@@ -55,6 +67,10 @@ class Composer(ReadlineArea):
         """What stands behind each mark, such as `[text 1: 40,000 characters]`."""
         self._marks = re.compile("(?!)")
         self._put = ""
+        self._reading = 0
+        """Files that are being read, which a message waits for."""
+        self._sends = False
+        """The message is to be sent once they have been."""
 
     @property
     def text(self) -> str:
@@ -64,6 +80,12 @@ class Composer(ReadlineArea):
     @text.setter
     def text(self, value: str) -> None:
         self.put(value)
+
+    @property
+    def word(self) -> tuple[int, str] | None:
+        """(column of its `@`, path) of the word before the cursor that begins with `@`."""
+        row, column = self.cursor_location
+        return at_word(self.document.get_line(row)[:column])
 
     @property
     def selected_text(self) -> str:
@@ -90,6 +112,8 @@ class Composer(ReadlineArea):
             event.prevent_default()
             self._walk(1)
         else:
+            if event.key == "space" and (word := self.word) is not None and word[1]:
+                self._await_file(word[1], sure=False)
             await act_at_once(self, event)
 
     def on_resize(self) -> None:
@@ -108,10 +132,9 @@ class Composer(ReadlineArea):
 
     def put(self, text: str) -> None:
         """Replace what is written, the cursor behind it."""
-        shown = visible(text)
         for mark, behind in self._behind.items():
-            shown = shown.replace(behind, mark)
-        self.load_text(self._fitted(shown, 0))
+            text = text.replace(behind, mark)
+        self.load_text(self._fitted(visible(text), 0))
         self.move_cursor(self.document.end)
         self._put = self.text
 
@@ -121,6 +144,46 @@ class Composer(ReadlineArea):
         edit.from_location, edit.to_location = self._around_marks(edit.top, edit.bottom)
         return super().edit(edit)
 
+    # files
+
+    def attach(self, file: Attachment, tokens: float) -> None:
+        """Put the mark of a file where its word stands; what it says is sent is what was read."""
+        mark = self._named(file.mark(tokens), file.block)
+        for row in range(self.document.line_count):
+            for word in (f'@"{file.name}"', f"@{file.name}"):
+                column = self.document.get_line(row).find(word)
+                if column >= 0:
+                    self.replace(mark, (row, column), (row, column + len(word)))
+                    return self._read()
+        return self._read()
+
+    def refuse(self) -> None:
+        """A file was not attached: nothing is sent before the user has seen that."""
+        self._sends = False
+        self._read()
+
+    def leave(self) -> None:
+        """A word was no file."""
+        self._read()
+
+    def _await_file(self, path: str, *, sure: bool = True) -> None:
+        self._reading += 1
+        self.post_message(self.Attach(path, sure))
+
+    def _read(self) -> None:
+        self._reading -= 1
+        if self._sends and not self._reading:
+            self._sends = False
+            self.send()
+
+    def _named(self, mark: str, behind: str) -> str:
+        """The mark under which a text stands from now on; numbered where another text has it."""
+        free = (mark if n == 1 else f"{mark[:-1]} · {n}]" for n in count(1))
+        mark = next(one for one in free if self._behind.get(one, behind) == behind)
+        self._behind[mark] = behind
+        self._marks = re.compile("|".join(map(re.escape, self._behind)))
+        return mark
+
     # what is too long to be laid out
 
     def _fitted(self, text: str, written: int) -> str:
@@ -129,9 +192,7 @@ class Composer(ReadlineArea):
             return text
         mark = next((mark for mark, behind in self._behind.items() if behind == text), "")
         if not mark:
-            mark = say("composer.mark", place=len(self._behind) + 1, count=f"{len(text):,}")
-            self._behind[mark] = text
-            self._marks = re.compile("|".join(map(re.escape, self._behind)))
+            mark = self._named(say("composer.mark", place=len(self._behind) + 1, count=f"{len(text):,}"), text)
         return mark
 
     def _whole(self, text: str) -> str:
@@ -159,11 +220,26 @@ class Composer(ReadlineArea):
             return True
         taken = self._completion.chosen if key == "tab" else None
         if self._means("send", key):
-            taken = self._completion.meant(self.text)
+            taken = self._completion.meant(self.text) or self._named_in_full()
         if taken is not None:
-            self.put(taken.text)
-            self.post_message(self.Completed())
+            self._take(taken)
         return taken is not None
+
+    def _named_in_full(self) -> Offer | None:
+        """The file whose whole path is the word before the cursor; the list may be a key behind."""
+        word = self.word
+        return next((one for one in self._completion.offers if word and one.file and one.file == word[1]), None)
+
+    def _take(self, offer: Offer) -> None:
+        if not offer.of_word:
+            self.put(offer.text)
+        elif (word := self.word) is not None:
+            row, column = self.cursor_location
+            after = " " if offer.file else ""
+            self.replace(offer.text + after, (row, word[0]), (row, column), maintain_selection_offset=False)
+        if offer.file:
+            self._await_file(offer.file)
+        self.post_message(self.Completed())
 
     def send(self) -> None:
         """Send what is written; behind a backslash make a new line."""
@@ -171,6 +247,9 @@ class Composer(ReadlineArea):
         line = self.document.get_line(row)
         if self.selection.is_empty and column == len(line) and line.endswith("\\"):
             self.replace("\n", (row, column - 1), (row, column))
+            return
+        if self._reading:
+            self._sends = True
             return
         text = self.text
         if text.strip():
