@@ -24,6 +24,7 @@ from tui_chat.store.journal import Journal
 from tui_chat.store.library import Library
 from tui_chat.store.nodes import encode
 from tui_chat.store.paths import database_file, instances_folder
+from tui_chat.store.prompts import questions
 from tui_chat.store.recovery import recover
 from tui_chat.wire.blot import Blotter, clean_body
 
@@ -155,6 +156,10 @@ class Chats:
             return ()
         others = self.library.opened(uid, self.instance.uid)
         return (say("history.elsewhere"),) if any(map(self.instance.alive, others)) else ()
+
+    def questions(self, holding: str = "", limit: int = 100) -> list[str]:
+        """What was asked before, newest first, each once; may block. Raises StoreError."""
+        return questions(self.database, holding, limit) if self.saving and self._open else []
 
     def flush(self) -> None:
         """Put down what is left, without waiting for long."""

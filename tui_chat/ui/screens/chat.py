@@ -74,6 +74,7 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
         self._title = Static(id="title", markup=False)
         self._queue = Static(id="queue", markup=False)
         self._status = Static(id="status", markup=False)
+        self.estimate = Static(id="estimate", markup=False)
         self._keys = Static(id="keys", markup=False)
         self._said: dict[Static, Text] = {}
         self._problems = problems
@@ -88,7 +89,9 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
             yield self._figures
         yield self._queue
         yield self.completion
-        yield self._status
+        with Horizontal(id="state"):
+            yield self._status
+            yield self.estimate
         yield self.composer
         yield self._keys
 
@@ -98,6 +101,7 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
         self.follow_files()
         self.composer.focus()
         self._take_up()
+        self.recall_prompts()
         if self._problems:
             self._tell_problems()
 
@@ -119,6 +123,7 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
 
     def leave_chat(self) -> None:
         """Let the conversation shown go on unseen."""
+        self.leave_search()
         self.keep_draft()
         self._feed.stop()
         self.session.listeners.remove(self.hear)
@@ -246,6 +251,8 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
     def _sent(self, message: Composer.Sent) -> None:
         self.keep_draft()
         command = parse_slash(message.text)
+        if self.keeps_snippet(message.text):
+            return
         if command is None:
             self._submit(message.text)
             return
@@ -263,7 +270,9 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
 
     @on(TextArea.Changed, "#composer")
     def _typed(self) -> None:
-        if self.composer.is_put:
+        if self.composer.searching:
+            self.offer_prompts()
+        elif self.composer.is_put:
             self.completion.close()
         else:
             self._offer_completions()
@@ -282,6 +291,8 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
     def _arguments(self, action: Action) -> list[Argument]:
         """The values that a command is known to take."""
         match action.name:
+            case "snippet":
+                return list(self.snippets())
             case "theme":
                 return [Argument(name, described(name)) for name in self.app.theme_names]
             case "model":
@@ -354,7 +365,7 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
         self.composer.put(f"{text}\n{written}" if written.strip() else text)
 
     def action_cancel(self) -> None:
-        if self.completion.close() or self.leave_mark() or self.leave_find():
+        if self.leave_search() or self.completion.close() or self.leave_mark() or self.leave_find():
             return
         if self.revising:
             self.leave_revision()
@@ -580,7 +591,8 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
 
     def _show_status(self, *, layout: bool = False) -> None:
         """One line of figures; a notice takes up to three."""
-        parts = [self._notice] if self._notice else [self.find_state] if self.find_state else self._summary()
+        leading = self._notice or self.search_state or self.find_state
+        parts = [leading] if leading else self._summary()
         transcript = self.transcript
         if not transcript.following and transcript.scroll_offset.y < transcript.max_scroll_y:
             parts = [say("status.below"), *parts]

@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from textual.message import Message
+from textual.widgets.text_area import Selection
 
 from tui_chat.domain.hostile import visible
 from tui_chat.domain.keymap import forms
@@ -17,6 +18,8 @@ from tui_chat.ui.widgets.editing import act_at_once
 from tui_chat.ui.widgets.readline import ReadlineArea
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual import events
     from textual.document._document import Location
     from textual.document._edit import Edit
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 ROOM = 10_000
 """Characters that are laid out: an edit wraps its whole line again. What is more stands behind a mark."""
+FIELD = re.compile(r"\{\{[^{}\n]{1,60}\}\}")
+"""A placeholder, such as {{language}}."""
 SHORT = 200
 """Characters that stand as they are, however many there are already."""
 
@@ -45,6 +50,10 @@ class Composer(ReadlineArea):
     @dataclass
     class Completed(Message):
         """A completion was taken; there may be more to complete."""
+
+    @dataclass
+    class Found(Message):
+        """An earlier prompt was taken: the search for one is over."""
 
     @dataclass
     class Attach(Message):
@@ -67,6 +76,10 @@ class Composer(ReadlineArea):
         """What stands behind each mark, such as `[text 1: 40,000 characters]`."""
         self._marks = re.compile("(?!)")
         self._put = ""
+        self.searching = False
+        """What is written is what is looked for in earlier prompts; nothing is sent."""
+        self._filling: tuple[str, str, str] | None = None
+        """(before, placeholder, behind) of the text in which a placeholder is being filled."""
         self._reading = 0
         """Files that are being read, which a message waits for."""
         self._sends = False
@@ -103,6 +116,10 @@ class Composer(ReadlineArea):
             event.stop()
             event.prevent_default()
             self.insert("\n")
+        elif event.key == "tab" and self._filling is not None:
+            event.stop()
+            event.prevent_default()
+            self._fill_next(*self._filling)
         elif event.key == "up" and self.cursor_at_first_line and self._place > 0:
             event.stop()
             event.prevent_default()
@@ -125,13 +142,21 @@ class Composer(ReadlineArea):
         return self._put == self.text
 
     def remember(self, text: str) -> None:
-        """Add a prompt to those that Up brings back."""
-        if not self._sent or self._sent[-1] != text:
-            self._sent.append(text)
+        """Add a prompt to those that Up brings back, each once."""
+        if text in self._sent:
+            self._sent.remove(text)
+        self._sent.append(text)
         self._place = len(self._sent)
+
+    def recall(self, earlier: Sequence[str]) -> None:
+        """Put prompts of before, newest first, behind those that were sent here."""
+        older = [text for text in reversed(earlier) if text not in self._sent]
+        self._sent[:0] = older
+        self._place += len(older)
 
     def put(self, text: str) -> None:
         """Replace what is written, the cursor behind it."""
+        self._filling = None
         for mark, behind in self._behind.items():
             text = text.replace(behind, mark)
         self.load_text(self._fitted(visible(text), 0))
@@ -143,6 +168,45 @@ class Composer(ReadlineArea):
         edit.text = self._fitted(visible(edit.text), len(self.document.text))
         edit.from_location, edit.to_location = self._around_marks(edit.top, edit.bottom)
         return super().edit(edit)
+
+    def parts(self) -> tuple[str, list[str]]:
+        """What is written without what stands behind marks, and that."""
+        shown = self.document.text
+        return self._marks.sub("", shown), [self._behind[mark[0]] for mark in self._marks.finditer(shown)]
+
+    # placeholders
+
+    def fill(self, text: str) -> bool:
+        """Put a text whose placeholders Tab leads through, the first one selected; False where it has none."""
+        self.put(text)
+        return self._select_field(0)
+
+    def _fill_next(self, before: str, field: str, behind: str) -> None:
+        """Give every other placeholder of the same name what this one was filled with, and go to the next."""
+        text = self.document.text
+        if len(text) < len(before) + len(behind) or not (text.startswith(before) and text.endswith(behind)):
+            self._select_field(0)
+            return
+        filled = text[len(before) : len(text) - len(behind)]
+        end = len(before) + len(filled)
+        if field in behind and filled != field:
+            self.replace(behind.replace(field, filled), self._location(end), self.document.end)
+        self._select_field(end)
+
+    def _select_field(self, start: int) -> bool:
+        """Select the next placeholder, the first one behind the last; with none left the cursor goes to the end."""
+        text = self.document.text
+        found = FIELD.search(text, start) or FIELD.search(text)
+        self._filling = None if found is None else (text[: found.start()], found[0], text[found.end() :])
+        if found is None:
+            self.move_cursor(self.document.end)
+        else:
+            self.selection = Selection(self._location(found.start()), self._location(found.end()))
+        return found is not None
+
+    def _location(self, index: int) -> Location:
+        before = self.document.text[:index]
+        return before.count("\n"), index - (before.rfind("\n") + 1)
 
     # files
 
@@ -231,6 +295,11 @@ class Composer(ReadlineArea):
         return next((one for one in self._completion.offers if word and one.file and one.file == word[1]), None)
 
     def _take(self, offer: Offer) -> None:
+        if self.searching:
+            self.searching = False
+            self.put(offer.text)
+            self.post_message(self.Found())
+            return
         if not offer.of_word:
             self.put(offer.text)
         elif (word := self.word) is not None:
@@ -247,6 +316,8 @@ class Composer(ReadlineArea):
         line = self.document.get_line(row)
         if self.selection.is_empty and column == len(line) and line.endswith("\\"):
             self.replace("\n", (row, column - 1), (row, column))
+            return
+        if self.searching:
             return
         if self._reading:
             self._sends = True
