@@ -246,20 +246,39 @@ async def test_the_cost_is_told_where_there_is_a_price(env: dict[str, str]) -> N
 
 
 async def test_a_megabyte_is_counted_once(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes: list[int] = []
-    count = writing.count
+    fed: list[int] = []
 
-    def counted(text: str, ratios: object) -> float:
-        sizes.append(len(text))
-        return count(text)
+    class Counter(writing.TokenCounter):
+        def feed(self, text: str) -> float:
+            fed.append(len(text))
+            return super().feed(text)
 
-    monkeypatch.setattr(writing, "count", counted)
-    chat.app.post_message(events.Paste("```py\n" + "x = foo(1)\n" * 90_000))
+    monkeypatch.setattr(writing, "TokenCounter", Counter)
+    pasted = "```py\n" + "x = foo(1)\n" * 30_000
+    chat.app.post_message(events.Paste(pasted))
+    await chat.type("xyz")
     await chat.until(lambda: str(chat.screen.estimate.content))
     for char in "abc":
         await chat.type(char)
-        before = str(chat.screen.estimate.content)
         await chat.pilot.pause(writing.ESTIMATE_S * 1.5)
-        assert before
-    assert sum(size > 100_000 for size in sizes) == 1
-    assert len(sizes) > 3
+    assert sum(fed) == len(pasted)
+    assert max(fed) <= writing.SLICE
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+async def test_the_estimate_moves_nothing(env: dict[str, str], size: tuple[int, int]) -> None:
+    price(env)
+    async with opened(env, "demo-fast", size=size) as chat:
+        await chat.ask("markdown")
+        region = chat.screen.transcript.region
+        chat.screen.composer.put("word" * 110)
+        await chat.settle()
+        written = chat.screen.transcript.region
+        await chat.pilot.pause(writing.ESTIMATE_S * 2)
+        await chat.settle()
+        assert bool(chat.screen.estimate.content) is (size[0] == 80)
+        assert chat.screen.transcript.region == written
+        assert chat.screen.query_one("#state").region.height == 1
+        chat.screen.composer.put("")
+        await chat.until(lambda: not chat.screen.estimate.content)
+        assert chat.screen.transcript.region == region

@@ -184,6 +184,7 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
 
     def on_resize(self) -> None:
         self._tick()
+        self.estimate_soon()
 
     # what the session says
 
@@ -284,7 +285,8 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
             self.offer_files(word[1])
             return
         composer = self.composer
-        at_end = composer.cursor_location == composer.document.end
+        command = composer.document.get_line(0).startswith("/")
+        at_end = command and composer.cursor_location == composer.document.end
         found = offers(composer.text, self.app.house.config.keys, self._arguments) if at_end else []
         self.completion.show([offer for offer in found if offer.text != composer.text or len(found) > 1])
 
@@ -597,6 +599,8 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
         if not transcript.following and transcript.scroll_offset.y < transcript.max_scroll_y:
             parts = [say("status.below"), *parts]
         text = Text(" · ".join(parts), no_wrap=not self._notice, overflow="ellipsis")
+        # Figures that wrapped would move the conversation whenever the estimate comes or goes.
+        self._status.set_class(not self._notice, "-one-line")
         self._say(self._status, text, layout=layout)
 
     def _summary(self) -> list[str]:

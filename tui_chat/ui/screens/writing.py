@@ -12,9 +12,9 @@ from textual.widgets import Static, TextArea
 from tui_chat.domain import figures
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.hostile import visible_line
-from tui_chat.domain.tokens import count
+from tui_chat.domain.tokens import TokenCounter, count
 from tui_chat.domain.words import say
-from tui_chat.engine.budget import prompt_tokens, sending_cost
+from tui_chat.engine.budget import sending_cost
 from tui_chat.ui.completing import Argument, Offer, file_offers
 from tui_chat.ui.screens.keeping import Keeping
 from tui_chat.ui.widgets.composer import Composer
@@ -36,8 +36,11 @@ ESTIMATE_S = 0.3
 """After a change: when the estimate follows."""
 LONG = 400
 """Characters from which on a text has an estimate."""
-ROOM = 70
-"""Columns of a screen on which the estimate tells the cost too."""
+ROOM = 60
+"""Columns of a screen that has room for the estimate."""
+SLICE = 10_000
+"""Characters that are counted at once, between PAUSE_S."""
+PAUSE_S = 0.01
 SAVE = re.compile(r"(?:(.*)\n)?[ \t]*/snippet +save(?: +(\S.*?))?\s*", re.DOTALL)
 """The command that keeps what stands above it."""
 
@@ -51,6 +54,9 @@ class Writing(Keeping):
 
     _found_none = False
     _estimate_timer: Timer | None = None
+    """Set until the estimate that is due has been made."""
+    _changed = False
+    """Something has changed since the last estimate was begun."""
     _before: tuple[object, float] = (None, 0.0)
     """(what the conversation was when they were counted, the tokens that go before what is written)."""
     _behind: tuple[Ratios, dict[str, float]] | None = None
@@ -83,15 +89,15 @@ class Writing(Keeping):
     @work(group="attach", exit_on_error=False)
     async def _read_file(self, path: str, *, sure: bool) -> None:
         try:
-            read = await asyncio.to_thread(_read, path, self._ratios(), sure=sure)
+            file = await asyncio.to_thread(_read, path, sure=sure)
         except StoreError as error:
             self.notice(str(error))
             self.composer.refuse()
             return
-        if read is None:
+        if file is None:
             self.composer.leave()
         else:
-            self.composer.attach(*read)
+            self.composer.attach(file, await self._tokens_behind(file.block, self._ratios()))
 
     # earlier questions
 
@@ -206,19 +212,27 @@ class Writing(Keeping):
     # the estimate
 
     @on(TextArea.Changed, "#composer")
-    def _estimate_soon(self) -> None:
+    def estimate_soon(self) -> None:
+        """Bring the estimate up to date, at most a few times a second."""
+        self._changed = True
         if self._estimate_timer is None:
             self._estimate_timer = self.set_timer(ESTIMATE_S, self._estimate)
 
-    def _estimate(self) -> None:
-        self._estimate_timer = None
+    @work(group="estimate", exit_on_error=False)
+    async def _estimate(self) -> None:
+        # One at a time, to its end: begun anew with each change, the count of a long text would never be done.
+        self._changed = False
         text, behind = self.composer.parts()
-        if self.composer.searching or len(text) + sum(map(len, behind)) < LONG:
-            self._show_estimate("")
-        else:
-            self._count(text, behind)
+        try:
+            if self.composer.searching or self.size.width < ROOM or len(text) + sum(map(len, behind)) < LONG:
+                self._show_estimate("")
+            else:
+                await self._count(text, behind)
+        finally:
+            self._estimate_timer = None
+        if self._changed:
+            self.estimate_soon()
 
-    @work(exclusive=True, group="estimate", exit_on_error=False)
     async def _count(self, text: str, behind: list[str]) -> None:
         """Show what would be sent: what was said before, what is written and what stands behind marks."""
         target, ratios = self.session.target, self._ratios()
@@ -227,7 +241,7 @@ class Writing(Keeping):
             tokens += await self._tokens_behind(part, ratios)
         words = say("estimate.tokens", tokens=f"{tokens:,.0f}")
         cost = sending_cost(self.app.house.engine, tokens, target.price)
-        if cost.usd is not None and self.size.width >= ROOM:
+        if cost.usd is not None:
             words = f"{words} · {figures.money(cost, self.app.house.config.currency)}"
         self._show_estimate(words)
 
@@ -237,8 +251,9 @@ class Writing(Keeping):
         parent = self._revised.parent if self._revised is not None else session.anchor(tree.head)
         place = (session, parent, target, ratios)
         if self._before[0] != place:
-            ask = target.ask(() if parent is None else tree.messages(parent))
-            self._before = place, await asyncio.to_thread(prompt_tokens, ask, ratios)
+            messages = () if parent is None else tree.messages(parent)
+            texts = (target.settings.system or "", *(message.text for message in messages))
+            self._before = place, sum([await _counted(text, ratios) for text in texts])
         return self._before[1]
 
     async def _tokens_behind(self, part: str, ratios: Ratios) -> float:
@@ -247,7 +262,7 @@ class Writing(Keeping):
             self._behind = ratios, {}
         known = self._behind[1]
         if part not in known:
-            known[part] = await asyncio.to_thread(count, part, ratios)
+            known[part] = await _counted(part, ratios)
         return known[part]
 
     def _show_estimate(self, words: str) -> None:
@@ -256,11 +271,18 @@ class Writing(Keeping):
             self.estimate.set_class(bool(words), "-shown")
 
 
-def _read(path: str, ratios: Ratios, *, sure: bool) -> tuple[Attachment, float] | None:
-    """A file with the tokens of its block; None where it is not `sure` to be one, and is none. Raises StoreError."""
+async def _counted(text: str, ratios: Ratios) -> float:
+    """The tokens of a text; a thread of its own would hold up the keys for longer than the moments taken here."""
+    counter = TokenCounter(ratios)
+    for start in range(0, len(text), SLICE):
+        counter.feed(text[start : start + SLICE])
+        if len(text) > SLICE:
+            await asyncio.sleep(PAUSE_S)
+    return counter.tokens
+
+
+def _read(path: str, *, sure: bool) -> Attachment | None:
+    """A file; None where it is not `sure` to be one, and is none. Raises StoreError."""
     from tui_chat.store.attachments import is_file, read
 
-    if not sure and not is_file(path):
-        return None
-    file = read(path)
-    return file, count(file.block, ratios)
+    return read(path) if sure or is_file(path) else None
