@@ -190,6 +190,11 @@ async def test_what_is_written_is_kept_as_a_snippet(chat: Chat) -> None:
     assert chat.written == "Say no"
 
 
+async def test_a_message_that_speaks_of_the_command_is_sent(chat: Chat) -> None:
+    await chat.ask("/snippet save x\nis a command?")
+    assert chat.screen.session.conversation.path()[0].text == "/snippet save x\nis a command?"
+
+
 async def test_the_newest_question_is_kept_as_a_snippet(chat: Chat) -> None:
     await chat.send("/snippet save it")
     assert "Nothing to keep" in chat.status

@@ -24,7 +24,6 @@ from tui_chat.store.journal import Journal
 from tui_chat.store.library import Library
 from tui_chat.store.nodes import encode
 from tui_chat.store.paths import database_file, instances_folder
-from tui_chat.store.prompts import questions
 from tui_chat.store.recovery import recover
 from tui_chat.wire.blot import Blotter, clean_body
 
@@ -159,6 +158,8 @@ class Chats:
 
     def questions(self, holding: str = "", limit: int = 100) -> list[str]:
         """What was asked before, newest first, each once; may block. Raises StoreError."""
+        from tui_chat.store.prompts import questions
+
         return questions(self.database, holding, limit) if self.saving and self._open else []
 
     def flush(self) -> None:

@@ -41,7 +41,7 @@ ROOM = 60
 SLICE = 10_000
 """Characters that are counted at once, between PAUSE_S."""
 PAUSE_S = 0.01
-SAVE = re.compile(r"(?:(.*)\n)?[ \t]*/snippet +save(?: +(\S.*?))?\s*", re.DOTALL)
+SAVE = re.compile(r"(?:(.*)\n)?[ \t]*/snippet +save(?: +([^\s][^\n]*?))?\s*", re.DOTALL)
 """The command that keeps what stands above it."""
 
 
