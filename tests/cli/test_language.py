@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.kit.program import COMMAND, ROOT, Program, clean_environment
 
-VIETNAMESE = {"LANG": "vi_VN.UTF-8"}
+VIETNAMESE: dict[str, Any] = {"LANG": "vi_VN.UTF-8"}
 AT_IMPORT = """
 import pkgutil, importlib
 from tui_chat.domain import words

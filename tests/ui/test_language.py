@@ -7,17 +7,21 @@ import pkgutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
 from rich.text import Text
 from textual.screen import Screen
-from textual.widgets import OptionList, Static
+from textual.widget import Widget
+from textual.widgets import Static
 
 from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
 from tui_chat.demo.server import DemoServer
+from tui_chat.domain import actions
 from tui_chat.domain.draft import Phase
+from tui_chat.domain.keymap import DEFAULT
 from tui_chat.domain.words import say, use_language
 from tui_chat.domain.words_vi import VIETNAMESE
 from tui_chat.ui import screens as package
@@ -25,12 +29,13 @@ from tui_chat.ui.cells import columns
 from tui_chat.ui.history_rows import STATE, TURNS, WHEN, when
 from tui_chat.ui.keys import Key, footer
 from tui_chat.ui.screens.chat import ChatScreen
+from tui_chat.ui.widgets.batch_list import COLUMNS
 from tui_chat.ui.widgets.figures import WIDTH, Figures
 
 SIZES = [(120, 40), (80, 24), (40, 12)]
 USABLE = (80, 24)
 """The smallest screen on which every key of a footer is to be read."""
-MARGIN = 2
+MARGIN, GAP = 2, 3
 SCREENS = {
     "help": ("f1",),
     "models": ("f2",),
@@ -42,7 +47,10 @@ SCREENS = {
     "usage": "/usage",
     "details": "/details",
     "whatif": "/whatif",
+    "batch": "/batch",
     "compare": "/compare",
+    "compare help": ("alt+c", "f1"),
+    "sweep": ("alt+c", "f4"),
 }
 """How to get there from the chat: keys, or a command."""
 BUDGET = '[prices."demo-fast"]\ninput = 1_000\noutput = 1_000\n[budget]\nper_reply = 0.9\n'
@@ -103,7 +111,8 @@ def outside(screen: Screen[object]) -> set[str]:
 
 
 def scrolled(widget: Static) -> bool:
-    return any(parent.is_scrollable for parent in widget.ancestors if not isinstance(parent, Screen))
+    holders = (parent for parent in widget.ancestors if isinstance(parent, Widget) and not isinstance(parent, Screen))
+    return any(parent.is_scrollable for parent in holders)
 
 
 async def go(chat: Chat, way: str | tuple[str, ...]) -> None:
@@ -112,6 +121,8 @@ async def go(chat: Chat, way: str | tuple[str, ...]) -> None:
     else:
         await chat.press(*way)
     await chat.until(lambda: not isinstance(chat.app.screen, ChatScreen))
+    await chat.app.workers.wait_for_complete()  # pyright: ignore[reportUnknownMemberType]
+    await chat.settle()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -147,9 +158,9 @@ async def test_the_words_are_vietnamese(tmp_path: Path, server: DemoServer) -> N
         await chat.ask("echo one")
         assert "Enter gửi" in chat.said("#keys")
         await chat.press("f3")
-        assert next(str(w.content) for w in statics(chat.app.screen)) == VIETNAMESE["history.title"]
+        assert str(statics(chat.app.screen)[0].content) == VIETNAMESE["history.title"]
     async with opened(first_run(tmp_path, "vi")) as chat:
-        assert "demo" in chat.app.screen.query_one(OptionList).get_option_at_index(1).prompt
+        assert "Thử bản demo" in chat.offered()[1]
         assert any("Dán API key" in str(w.content) for w in statics(chat.app.screen))
 
 
@@ -159,8 +170,6 @@ async def test_the_figures_fit_their_pane(tmp_path: Path, server: DemoServer) ->
         pane = chat.app.screen.query_one(Figures)
         strips = [pane.render_line(y).text for y in range(pane.size.height)]
         assert any(VIETNAMESE["stats.decode"] in line for line in strips)
-        reply = chat.screen.session.reply
-        assert reply is not None
         assert all(columns(line.rstrip()) <= WIDTH + MARGIN for line in strips)
 
 
@@ -169,8 +178,10 @@ def tables() -> list[tuple[str, tuple[Key, ...]]]:
     found: list[tuple[str, tuple[Key, ...]]] = []
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         for name, value in vars(importlib.import_module(module.name)).items():
-            if isinstance(value, tuple) and value and all(isinstance(entry, Key) for entry in value):
-                found.append((f"{module.name.rpartition('.')[2]}.{name}", value))
+            if isinstance(value, tuple) and (
+                table := [entry for entry in cast("Any", value) if isinstance(entry, Key)]
+            ):
+                found.append((f"{module.name.rpartition('.')[2]}.{name}", tuple(table)))
     return found
 
 
@@ -183,6 +194,23 @@ def test_a_footer_shows_no_fewer_keys_than_in_english(name: str, table: tuple[Ke
     assert footer(table).cell_len <= max(room, english), name
 
 
+STATES = [(False, False, False), (True, False, False), (False, True, False), (False, True, True)]
+"""Running, resumable, interrupted."""
+
+
+@pytest.mark.parametrize(("running", "resumable", "interrupted"), STATES)
+def test_the_footer_of_the_chat_has_room_for_as_many_keys(running: bool, resumable: bool, interrupted: bool) -> None:
+    seen: dict[str, list[str]] = {}
+    for language in ("en", "vi"):
+        use_language(language, {})
+        end, found = 0, seen.setdefault(language, [])
+        for action in actions.footer(running=running, resumable=resumable, interrupted=interrupted):
+            end += columns(f"{DEFAULT.shown(action.name)} {action.label}")
+            found += [action.name] if end <= USABLE[0] - MARGIN else []
+            end += GAP
+    assert seen["vi"] == seen["en"]
+
+
 @pytest.mark.parametrize("language", ["en", "vi"])
 def test_the_columns_of_the_history_are_wide_enough(language: str) -> None:
     use_language(language, {})
@@ -192,3 +220,12 @@ def test_the_columns_of_the_history_are_wide_enough(language: str) -> None:
     assert max(columns(when(datetime(2025, m, 24).timestamp(), now)) for m in range(1, 13)) < WHEN
     assert columns(say("history.turns", count="1,234")) < TURNS
     assert max(columns(say(f"state.{p}")) for p in (*Phase.__members__.values(),) if p.ended) < STATE
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_the_columns_of_a_batch_have_room_for_their_names(language: str) -> None:
+    use_language(language, {})
+    headings = say("batch.screen.columns").split(" | ")
+    assert [
+        (name, c.width) for name, c in zip(headings, COLUMNS, strict=True) if c.width and columns(name) > c.width
+    ] == []

@@ -199,7 +199,7 @@ def _content(file: Path, env: Mapping[str, str], reader: Reader) -> dict[str, An
 
 def _speak(ui: object, env: Mapping[str, str]) -> None:
     """The language comes first: mistakes in the rest of the file are told in it."""
-    table, _ = Reader("").table(Ui, cast("dict[str, object]", ui) if isinstance(ui, dict) else {}, ())
+    table, _ = Reader("").table(Ui, ui, ())
     use_language((table or Ui()).language, env)
 
 

@@ -88,13 +88,13 @@ SLASHES = {command.slash: command for command in COMMANDS if command.slash}
 
 def screen_bindings() -> list[BindingType]:
     """Keys that count everywhere; they come before the composer's own."""
-    own: list[BindingType] = [Binding(c.keys, c.name, c.label, show=False, priority=True) for c in COMMANDS if c.keys]
+    own: list[BindingType] = [Binding(c.keys, c.name, show=False, priority=True) for c in COMMANDS if c.keys]
     return [*own, *(Binding(f"alt+{n}", f"lane({n})", show=False, priority=True) for n in range(1, MOST + 1))]
 
 
 def lane_bindings() -> list[BindingType]:
     """Keys of a lane that has the focus."""
-    return [Binding(c.lane, f"screen.{c.name}", c.label, show=False) for c in COMMANDS if c.lane]
+    return [Binding(c.lane, f"screen.{c.name}", show=False) for c in COMMANDS if c.lane]
 
 
 def footer(names: Iterable[str]) -> Text:
