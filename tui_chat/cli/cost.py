@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 from msgspec import Struct
 
+from tui_chat.cli.candidates import conversations
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.cost_output import fields_of, print_rows, savings
 from tui_chat.cli.cost_traffic import compare
@@ -63,7 +64,12 @@ class Choice(Struct, frozen=True):
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--history", is_flag=True, help="Instead of --tokens: all requests that were made, at their times.")
-@click.option("--conversation", metavar="ID", help="Instead of --tokens: the requests of a conversation.")
+@click.option(
+    "--conversation",
+    metavar="ID",
+    shell_complete=conversations,
+    help="Instead of --tokens: the requests of a conversation.",
+)
 @click.option("--since", metavar="DATE", help="Of the requests those from this day, month or year on: 2026-11.")
 @click.option("--until", metavar="DATE", help="And those to the end of this one.")
 @common

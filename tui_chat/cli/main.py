@@ -29,6 +29,7 @@ COMMANDS = {
     "config": "Find, show, begin and check the configuration.",
     "doctor": "Check endpoints step by step, or with --terminal the terminal.",
     "replay": "Play a recording made with --record.",
+    "completion": "Print the script that makes bash, zsh or fish complete.",
     "demo-server": "Run the built-in endpoint in the foreground.",
 }
 

@@ -101,6 +101,8 @@ ACTIONS = (
     Action("page_up", "pageup"),
     Action("page_down", "pagedown"),
     Action("tail", "ctrl+end"),
+    Action("edit", "ctrl+g", slash="edit"),
+    Action("suspend", slash="suspend"),
     Action("redraw", "ctrl+l", slash="redraw"),
     Action("copy_or_cancel", "ctrl+c"),
     Action("palette", "ctrl+p", slash="palette"),

@@ -475,20 +475,14 @@ ENGLISH: dict[str, str] = {
     "plain.yes_no": "[y/N]",
     "plain.welcome": "Talking to {model}. /help lists the commands, Ctrl+D leaves.",
     "plain.leave": "Ctrl+C cancels a reply; Ctrl+D or /quit leaves.",
-    "plain.lines": (
-        'A line that ends in \\ goes on in the next; between lines of """ a message has as many as it likes.'
-    ),
+    "plain.lines": 'A line that ends in \\ goes on in the next; lines of """ enclose a message of many lines.',
     "plain.no_command": "There is no command {command}; /help lists them.",
     "plain.unsent": "Not sent.",
     "plain.opened": "Opened “{title}” ({id}).",
-    "plain.interrupted": (
-        "The last reply was interrupted: /resume goes on with it, /keep keeps it, /discard takes it out."
-    ),
+    "plain.interrupted": "The last reply was interrupted: /resume goes on, /keep keeps it, /discard takes it out.",
     "plain.new": "A new conversation with {model}.",
     "plain.help": "List the commands",
-    "plain.model_help": (
-        "Choose endpoint and model: /model NAME or /model ENDPOINT/NAME; without a name, list the models"
-    ),
+    "plain.model_help": "Choose the model: /model NAME or /model ENDPOINT/NAME; without a name, list the models",
     "plain.new_help": "Begin a new conversation",
     "plain.list_help": "List the newest conversations with their ids",
     "plain.open_help": "Open a conversation: /open ID; without an id, the newest",
@@ -794,6 +788,10 @@ ENGLISH: dict[str, str] = {
     "action.page_down.help": "Scroll the conversation down",
     "action.tail": "to the end",
     "action.tail.help": "Go to the newest text and follow it",
+    "action.edit": "editor",
+    "action.edit.help": "Write the message in $VISUAL or $EDITOR; a reply goes on meanwhile",
+    "action.suspend": "suspend",
+    "action.suspend.help": "Stop the program and go back to the shell; `fg` brings it back",
     "action.redraw": "redraw",
     "action.redraw.help": "Draw the whole screen again, should something else have written over it",
     "action.keep": "keep",
@@ -937,6 +935,9 @@ ENGLISH: dict[str, str] = {
     "profiles.forgot": "New chats begin as config.toml says.",
     "profiles.no_default": "No default was kept on the screen.",
     "status.profile": "The next message is sent with profile {name}.",
+    "status.no_text_editor": "No editor could be started: {fault}. $VISUAL or $EDITOR names one.",
+    "status.editor_failed": "The editor ended with code {code}; the text is as it was before.",
+    "status.editor_left": "The editor ended with code {code}; the text is as before, what was written is in {file}.",
     "status.no_editor": "{file} cannot be edited here: {fault}. Edit it elsewhere, then /reload.",
     "status.reloaded": "Your files were read again, and are in force.",
     "origin.flag": "command line",

@@ -280,12 +280,12 @@ class Ui(Struct, frozen=True):
     mouse: bool = True
     notify: bool | Literal["bell", "osc9", "osc777"] = True
     """Tell the terminal when a long reply has ended while the user looked elsewhere; True: as it takes it best."""
-    notify_after: Seconds = 10.0
-    """How long that reply took at least."""
     language: Literal["auto", "en", "vi"] = "auto"
     """auto: as the locale says."""
     titles: Literal["words", "model"] = "words"
     """The title of a conversation: its first words, or one that the model gives after the first reply."""
+    notify_after: Seconds = 10.0
+    """Seconds that make a reply a long one, of whose end the terminal is told."""
 
 
 class Budget(Struct, frozen=True):

@@ -231,7 +231,7 @@ class TuiChat(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self._own_loop = asyncio.get_running_loop()
-        self._listen_to_signals()
+        self.listen_to_signals()
         self.house.recordings.tell = self._tell
         self.house.chats.database.tell = self._tell_from_store
         if self._player is None:
@@ -357,7 +357,7 @@ class TuiChat(App[None], inherit_bindings=False):
 
         self.push_screen(Confirm(say("confirm.unsaved"), say("confirm.unsaved_why"), say("confirm.leave")), answered)
 
-    def _listen_to_signals(self) -> None:
+    def listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread() and not self.is_headless:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):

@@ -472,6 +472,9 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
         self.transcript.to_tail()
         self._tick()
 
+    def action_suspend(self) -> None:
+        self.app.action_suspend_process()
+
     def action_redraw(self) -> None:
         if (frames := frames_of(self)) is not None:
             frames.redraw()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
-import subprocess
 from typing import TYPE_CHECKING
 
 from textual import work
@@ -15,16 +13,12 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.store.files import write_private
 from tui_chat.store.shipped import config_template
+from tui_chat.ui.editor import edit_file, edit_text
 from tui_chat.ui.screens.keeping import Keeping
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tui_chat.engine.session import Target
     from tui_chat.ui.screens.settings import Chosen
-
-EDITOR = "vi"
-"""Where neither $VISUAL nor $EDITOR names one."""
 
 
 class Settling(Keeping):
@@ -83,26 +77,35 @@ class Settling(Keeping):
             self.go_on_with(target)
             self.notice(say("status.profile", name=visible_line(name, 60)))
 
-    def action_config(self) -> None:
-        """Have $EDITOR change config.toml, then read it again; not while a reply streams, which would stand still."""
-        if self.app.house.chats.registry.busy:
-            self.notice(say("status.running"), passing=True)
+    @work(exclusive=True, group="editor", exit_on_error=False)
+    async def action_edit(self) -> None:
+        """Have $EDITOR write the message; what comes back stands in the composer, however the editor ended."""
+        before = self.composer.text
+        try:
+            edited = await edit_text(self.app, before)
+        except (OSError, ValueError, SuspendNotSupported) as error:
+            self.notice(say("status.no_text_editor", fault=error))
             return
+        now = self.composer.text
+        # A reply that failed meanwhile may have given its question back.
+        self.composer.put(edited.text if now == before else f"{edited.text}\n{now}")
+        if edited.left is not None:
+            self.notice(say("status.editor_left", code=edited.code, file=edited.left))
+        elif edited.code:
+            self.notice(say("status.editor_failed", code=edited.code))
+
+    @work(exclusive=True, group="editor", exit_on_error=False)
+    async def action_config(self) -> None:
+        """Have $EDITOR change config.toml, then read it again."""
         file = self.app.house.config_file
         try:
             if not file.exists():
                 write_private(file, config_template())
-            self._edit(file)
+            await edit_file(self.app, file)
         except (StoreError, OSError, ValueError, SuspendNotSupported) as error:
             self.notice(say("status.no_editor", file=file, fault=error))
         else:
             self.action_reload()
-
-    def _edit(self, file: Path) -> None:
-        env = self.app.house.env
-        editor = shlex.split(env.get("VISUAL") or env.get("EDITOR") or EDITOR)
-        with self.app.suspend():
-            subprocess.run([*editor, str(file)], env=dict(env), check=False)
 
     @work(exclusive=True, group="reload", exit_on_error=False)
     async def action_reload(self) -> None:
