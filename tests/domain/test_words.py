@@ -19,12 +19,8 @@ from tui_chat.domain.words import ENGLISH, say, use_keys
 
 PACKAGE = Path(tui_chat.__file__).parent
 WORDS = [PACKAGE / "domain" / name for name in ("words.py", "words_vi.py")]
-FAMILIES = {
-    "hint.{}": list(Kind),
-    "state.{}": list(Phase),
-    "batch.start.{}": ["input", "output", "concurrency", "cap"],
-}
-"""Keys put together from a list of names."""
+FAMILIES = {"hint.{}": list(Kind), "state.{}": list(Phase)}
+"""Keys put together from an enumeration."""
 
 
 class Use(NamedTuple):
