@@ -132,7 +132,7 @@ def test_plain_letters_are_for_screens_where_nobody_writes() -> None:
 def test_what_is_written_goes_over_a_preset() -> None:
     keymap, faults = resolve({"help": "alt+w"}, preset("no-f-keys"))
     assert not faults
-    assert (keymap.of("help"), keymap.of("model")) == (("alt+w",), ("alt+s",))
+    assert (keymap.of("help"), keymap.of("model")) == (("alt+w",), ("alt+l",))
 
 
 def test_a_long_text_is_not_repeated() -> None:

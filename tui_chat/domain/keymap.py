@@ -19,8 +19,8 @@ PRESET = "preset"
 PRESETS: Mapping[str, Mapping[str, str]] = {
     "default": {},
     "no-f-keys": {
-        "help": "alt+i",
-        "model": "alt+s",
+        "help": "alt+question_mark",
+        "model": "alt+l",
         "history": "alt+p",
         "tree": "alt+t",
         "retry": "alt+r",
@@ -33,8 +33,10 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
     "multiplexer": {
         "quit": "alt+q",
         "palette": "alt+x",
-        "new_chat": "alt+c",
-        "sidebar": "alt+s",
+        "new_chat": "alt+w",
+        "sidebar": "alt+a",
+        "details": "alt+y",
+        "edit": "alt+g",
         "take_back": "alt+u",
         "fold": "alt+z",
         "previous_version": "alt+comma",
