@@ -67,3 +67,8 @@ def test_its_themes_styles_and_catalog_are_inside(installed: Path, elsewhere: di
     assert found == sorted(of_checkout)
     assert not Path(themes).is_relative_to(ROOT)
     assert list(Path(themes).glob("*.toml"))
+
+
+def test_its_man_page_stands_where_man_looks(installed: Path) -> None:
+    page = installed.parent / "share" / "man" / "man1" / "tui-chat.1"
+    assert page.read_text("utf-8") == (ROOT / "docs" / "tui-chat.1").read_text("utf-8")

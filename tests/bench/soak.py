@@ -18,6 +18,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.kit.faulty import FAULTS, FaultyServer, Served, canon, prompt
@@ -56,8 +58,7 @@ CANCELS = ("once", "twice", "twice a tick apart", "its waiter twice", "at the fi
 ENDS = {Completed: Phase.COMPLETED, Cancelled: Phase.CANCELLED, Failed: Phase.FAILED}
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     streams: int = 200
     seconds: float = 60.0
     seed: int = 1

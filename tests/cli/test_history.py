@@ -454,7 +454,7 @@ def test_a_newer_store_is_left_alone(stored: Program, command: list[str]) -> Non
 
 
 def test_history_alone_and_a_slip_of_the_pen(program: Program) -> None:
-    refused(program.run("history"), "list, search, show, export, import, delete")
+    refused(program.run("history"), "list, search, show, export, import, stats, delete")
     refused(program.run("history", "lst"), "“lst”", "tui-chat history --help")
     help = program.run("history", "--help")
     assert help.code == 0

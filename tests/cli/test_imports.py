@@ -41,6 +41,7 @@ def imported(program: Program, *args: str) -> tuple[int, set[str]]:
         (["--demo", "ask", "echo hi"], {"textual", "markdown_it"}),
         (["batch", "--help"], {"textual", "httpx", "rich"}),
         (["--demo", "batch", str(ITEMS), "-o", "out.jsonl"], {"textual", "markdown_it"}),
+        (["--demo", "--plain"], {"textual", "rich", "markdown_it"}),
         (["--demo", "models"], {"textual", "markdown_it"}),
         (["doctor", "--help"], {"textual", "httpx", "rich"}),
         (["history", "--help"], {"textual", "httpx", "rich", "asyncio", "sqlite3"}),

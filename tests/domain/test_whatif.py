@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.kit.building import builds
 from tui_chat.domain.events import Usage
 from tui_chat.domain.pricing import Price, Tier, Window, billed
 from tui_chat.domain.usage import Line
@@ -152,7 +153,7 @@ def test_no_traffic_has_no_figures() -> None:
 
 
 COUNT = st.none() | st.integers(0, 20_000)
-USAGES = st.builds(
+USAGES = builds(
     Usage, input=COUNT, cached=COUNT, cache_write=COUNT, reasoning=COUNT, output=COUNT, cache_write_1h=COUNT
 )
 

@@ -345,6 +345,42 @@ async def test_staggered_lanes_begin_one_after_the_other() -> None:
     assert len(table.session.conversation.nodes) == 4
 
 
+async def test_between_two_runs_of_a_lane_the_conversation_is_at_work() -> None:
+    table = Table(answer("A"), answer("B"), lanes=1, pace=Pace(repeat=2))
+    busy: list[bool] = []
+
+    def hear(event: SessionEvent) -> None:
+        if isinstance(event, RunHeard) and isinstance(event.stamped.event, Ended):
+            busy.append(table.session.busy)
+
+    table.session.listeners.insert(0, hear)
+    table.comparison.submit("q")
+    await table.play()
+    assert busy == [True, False]
+
+
+async def test_where_a_staggered_lane_stands_is_told_once_it_has_begun() -> None:
+    table = Table(answer("A"), answer("B"), pace=Pace(stagger_s=1.5))
+    table.comparison.submit("q")
+    await table.play()
+    left = [event for event in table.told if isinstance(event, LanesChanged)][-1].lanes
+    assert [record.head for record in left] == [lane.head for lane in table.lanes]
+
+
+async def test_lanes_as_they_were_left_are_compared_by_what_stands_in_them() -> None:
+    table = Table(answer("A"), answer("B"))
+    table.comparison.submit("q")
+    await table.play()
+    records = [lane.record() for lane in table.lanes]
+    table.comparison.close()
+    again = Comparison(table.stage.engine, table.session)
+    for record, target in zip(records, [lane.target for lane in table.lanes], strict=True):
+        again.restore(record, target)
+    compared = again.compared()
+    assert compared.prompt == "q"
+    assert [[run.reply.text for run in lane.runs] for lane in compared.lanes] == [["A"], ["B"]]
+
+
 async def test_staggered_lanes_that_have_not_begun_are_cancelled_too() -> None:
     table = Table([said("x"), HANG], pace=Pace(stagger_s=5))
     table.comparison.submit("q")

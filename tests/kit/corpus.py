@@ -125,7 +125,7 @@ def mixture(rng: Random) -> list[str]:
 
 _SEQUENCES = re.compile(
     rb"""\x1b\[ (?:
-        [0-9;]*H | [0-9]*[CX] | [0-9;]*r | 6n | c | >[0-9]+u | <u
+        [0-9;]*H | [0-9]*[CX] | [0-9;]*r | 6n | c | >[0-9]+u | <u | 2[23];0t
       | \?(?:7|25|1000|1003|1004|1006|1015|1049|2004|2026|2031|2048)[hl] | \?(?:2026|2048)\$p
       | (?:[0-79]|2[1-79]|[34][0-79]|[34]8(?:;5;[0-9]+|;2(?:;[0-9]+){3})|9[0-7]|10[0-7])?
         (?:;(?:[0-79]|2[1-79]|[34][0-79]|[34]8(?:;5;[0-9]+|;2(?:;[0-9]+){3})|9[0-7]|10[0-7]))*m
@@ -142,6 +142,12 @@ def foreign(text: str) -> list[str]:
     return [char for char in _FLAG.sub("", text) if is_control(char) or char == "\t" or _HIDDEN.match(char)]
 
 
+def _titled(sequence: bytes) -> bool:
+    """The terminal's title, in which nothing acts or hides."""
+    found = re.fullmatch(rb"\x1b\]2;([^\x00-\x1f]*)\x07", sequence)
+    return found is not None and foreign(found[1].decode()) == []
+
+
 def assert_only_ours(raw: bytes) -> None:
     """Text without anything that acts or hides, and the sequences that the screen is drawn with, and nothing else."""
     for token in tokens(raw):
@@ -150,8 +156,10 @@ def assert_only_ours(raw: bytes) -> None:
         elif token["csi"]:
             assert _SEQUENCES.fullmatch(token[0]), token[0]
         else:
-            assert token[0] in (b"\r", b"\n", b"\x1bM", b"\x1b]11;?\x1b\\") or re.fullmatch(
-                rb"\x1b\]22;[\w-]*\x07", token[0]
+            assert (
+                token[0] in (b"\r", b"\n", b"\x1bM", b"\x1b]11;?\x1b\\")
+                or re.fullmatch(rb"\x1b\]22;[\w-]*\x07", token[0])
+                or _titled(token[0])
             ), token[0]
 
 

@@ -10,7 +10,7 @@ from tui_chat.domain.ask import Place, Settings
 from tui_chat.domain.attempts import AttemptRecord, RunRecord
 from tui_chat.domain.conversation import Node, Result
 from tui_chat.domain.draft import Phase
-from tui_chat.domain.events import Usage
+from tui_chat.domain.events import Timings, Usage
 from tui_chat.domain.failure import Failure, Kind
 from tui_chat.domain.meter import Stats
 from tui_chat.domain.pricing import Cost, CostSource
@@ -43,7 +43,7 @@ stats = builds(
     Stats,
     elapsed_s=seconds,
     attempts=st.integers(1, 9),
-    usage=builds(Usage, counts, counts, counts, counts, counts, st.none() | amounts),
+    usage=builds(Usage, counts, counts, counts, counts, counts, st.none() | amounts, counts),
     exact=st.booleans(),
     ttft_s=maybe_seconds,
     ttft_answer_s=maybe_seconds,
@@ -57,6 +57,10 @@ stats = builds(
     gap_p95_s=maybe_seconds,
     gap_max_s=maybe_seconds,
     silence_s=st.none(),
+    decode_s=seconds,
+    estimate=maybe_seconds,
+    pace=st.lists(st.integers(0, 10**4).map(lambda tenths: tenths / 10), max_size=3).map(tuple),
+    timings=st.none() | builds(Timings, maybe_seconds, maybe_seconds, maybe_seconds),
 )
 costs = builds(
     Cost,
@@ -83,12 +87,14 @@ tries = builds(
     resumes=st.integers(0, 2),
     at=seconds,
     phase=ended,
-    stats=stats.map(lambda one: replace(one, attempts=1)),
+    stats=stats.map(lambda one: replace(one, attempts=1, pace=())),
     cost=costs,
     finish_reason=st.none() | texts,
     failure=st.none() | failures,
     status=st.none() | st.integers(100, 599),
     request_id=st.none() | texts,
+    via=st.none() | texts,
+    refused=st.none() | texts,
 )
 runs = builds(
     RunRecord,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tui_chat.domain.failure import StoreError, UsageError
-from tui_chat.store.batch_output import BatchOutput, Standing, Watch, peek
+from tui_chat.store.batch_output import BatchOutput, Standing, Watch, is_output, line_of, peek
 
 HASH, OTHER = "00000000000000aa", "00000000000000bb"
 
@@ -187,3 +187,39 @@ def test_watching_what_is_not_there(path: Path) -> None:
     path.write_text("nonsense\n")
     with pytest.raises(StoreError, match="no output"):
         Watch(path).poll()
+
+
+def test_watching_a_few_lines_at_a_time(path: Path) -> None:
+    output, watch = BatchOutput(path), Watch(path)
+    for id in "abc":
+        write(output, id)
+    assert [[line["id"] for line in watch.poll(2)] for _ in range(3)] == [["a", "b"], ["c"], []]
+    write(output, "d")
+    assert [line["id"] for line in watch.poll(2)] == ["d"]
+    watch.close()
+    output.close()
+
+
+def test_the_newest_line_of_an_item_is_read_back(path: Path) -> None:
+    path.write_text(
+        '{"id":"a","hash":"0","state":"failed","text":"old"}\n'
+        '{"id":7,"hash":"0","state":"completed","text":"number"}\n'
+        '{"hash":"0","state":"completed","text":"new","id":"a"}\n'
+        '{"id":"ab","hash":"0","state":"completed","text":"another"}\n'
+    )
+    assert {id: (line_of(path, id) or {}).get("text") for id in ("a", "7", "ab", "b")} == {
+        "a": "new",
+        "7": "number",
+        "ab": "another",
+        "b": None,
+    }
+    with pytest.raises(StoreError):
+        line_of(path.with_name("none"), "a")
+
+
+def test_what_an_output_is(path: Path, tmp_path: Path) -> None:
+    path.write_text('{"id": "a", "prompt": "p"}\n')
+    assert not is_output(path)
+    assert not is_output(tmp_path)
+    path.write_text('{"id": "a", "hash": "0", "state": "completed"}\n')
+    assert is_output(path)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-BIG = "x" * 10_000
+BIG = "x" * 100_000
+"""More than the pages that may be free in a new file."""
 
 
 def note(name: str, value: str = "") -> Callable[[sqlite3.Connection], Any]:
@@ -242,6 +243,17 @@ def test_a_full_disk_is_told_once_and_made_good(desk, full):
     assert not desk.database.behind
 
 
+def test_what_has_been_made_good_is_behind_for_nobody_who_waits(desk, full):
+    seen: list[bool] = []
+    future = desk.database.write(note("big", BIG))
+    future.add_done_callback(lambda _: seen.append(desk.database.behind))
+    until(lambda: desk.database.behind)
+    full()
+    future.result(5)
+    until(lambda: seen)
+    assert seen == [False]
+
+
 async def test_the_loop_never_waits_for_a_full_disk(desk, full):
     longest = 0.0
     for n in range(60):
@@ -280,7 +292,7 @@ def test_a_disk_of_one_mebibyte(tmp_path, hasty):
         ballast.write_bytes(b"x" * 600_000)
         desk = Desk(disk / "data").open()
         for n in range(40):
-            desk.database.write(note(f"{n:02}", BIG))
+            desk.database.write(note(f"{n:02}", BIG[:10_000]))
             time.sleep(0.005)
         until(lambda: desk.database.behind)
         assert len(desk.told) == 1

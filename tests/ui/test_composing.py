@@ -10,6 +10,7 @@ import pytest
 from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
 from tui_chat.demo.server import DemoServer
+from tui_chat.ui.screens.theme_picker import ThemePicker
 
 
 @pytest.fixture
@@ -123,6 +124,16 @@ async def test_enter_sends_a_model_that_is_not_in_the_list(chat: Chat) -> None:
     assert offered(chat)
     await chat.press("enter")
     assert chat.screen.session.target.model == "demo-"
+
+
+async def test_enter_behind_a_command_chooses_no_argument(chat: Chat) -> None:
+    theme = chat.app.theme
+    await chat.type("/the")
+    await chat.press("tab")
+    assert (chat.written, bool(offered(chat))) == ("/theme ", True)
+    await chat.press("enter")
+    await chat.until(lambda: isinstance(chat.app.screen, ThemePicker))
+    assert chat.app.theme == theme
 
 
 async def test_what_was_not_typed_offers_nothing(chat: Chat) -> None:

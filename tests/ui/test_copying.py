@@ -17,7 +17,8 @@ from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
 from tests.kit.terminal import Terminal
 from tui_chat.demo.server import DemoServer
-from tui_chat.ui.clipboard import LIMIT, SCREEN_PIECE, encoded, sequence
+from tui_chat.ui.clipboard import LIMIT, encoded, sequence
+from tui_chat.ui.multiplexers import SCREEN_PIECE
 from tui_chat.ui.rows import STYLES, Head, Turn, TurnRows
 from tui_chat.ui.rows.marks import text_of
 from tui_chat.ui.taking import code_blocks, plain_text

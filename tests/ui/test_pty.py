@@ -106,7 +106,7 @@ def test_a_conversation(tmp_path: Path, size: tuple[int, int]) -> None:
         terminal.wait("version 2/2")
         if size == WIDE:
             assert "tokens" in terminal.text
-            assert "session" in terminal.text
+            assert "this chat" in terminal.text
         else:
             assert re.search(r"cancelled · [\d.]+ m?s · .* tok/s · .* tok · TTFT", terminal.lines[-3])
         terminal.press("ctrl+q")

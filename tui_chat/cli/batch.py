@@ -19,6 +19,7 @@ from tui_chat.cli.batch_telling import (
     exit_code,
     told,
 )
+from tui_chat.cli.candidates import files
 from tui_chat.cli.common import Common, amount, common
 from tui_chat.cli.exits import ExitCode, exit_of_kind
 from tui_chat.cli.output import complain, print_json, print_line
@@ -44,7 +45,7 @@ STDIN = "-"
 
 
 @click.command("batch", short_help="Ask many prompts from a file, several at a time.")
-@click.argument("input", metavar="IN")
+@click.argument("input", metavar="IN", shell_complete=files)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT", help="Where a line an item goes.")
 @click.option("--concurrency", type=click.IntRange(1, 1000), default=5, show_default=True, metavar="N")
 @click.option("--max-cost", metavar="USD", help="Start nothing that would cost more in all (exit code 4).")

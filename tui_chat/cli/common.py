@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import Struct
 
+from tui_chat.cli import candidates
 from tui_chat.domain.failure import UsageError
 from tui_chat.domain.words import say
 
@@ -53,6 +54,7 @@ def continuing(command: Callable[..., Any]) -> Callable[..., Any]:
         is_flag=False,
         flag_value=NEWEST,
         metavar="[ID]",
+        shell_complete=candidates.conversations,
         help="Go on with a conversation: the last one, or ID.",
     )(command)
 
@@ -90,9 +92,23 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Write what is asked and answered to FILE.",
         ),
         click.option("--demo", is_flag=True, help="Start the built-in endpoint for this run and ask it by default."),
-        click.option("-p", "--profile", metavar="PROFILE", help="A profile, of config.toml or kept on the screen."),
-        click.option("-m", "--model", metavar="MODEL", help="The model; ENDPOINT/MODEL names both."),
-        click.option("-e", "--endpoint", metavar="ENDPOINT", help="The endpoint to ask."),
+        click.option(
+            "-p",
+            "--profile",
+            metavar="PROFILE",
+            shell_complete=candidates.profiles,
+            help="A profile, of config.toml or kept on the screen.",
+        ),
+        click.option(
+            "-m",
+            "--model",
+            metavar="MODEL",
+            shell_complete=candidates.models,
+            help="The model; ENDPOINT/MODEL names both.",
+        ),
+        click.option(
+            "-e", "--endpoint", metavar="ENDPOINT", shell_complete=candidates.endpoints, help="The endpoint to ask."
+        ),
     ):
         merged = option(merged)
     return merged

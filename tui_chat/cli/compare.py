@@ -9,6 +9,7 @@ import click
 from msgspec import Struct
 
 from tui_chat.cli.ask import piped, question
+from tui_chat.cli.candidates import lane_sets
 from tui_chat.cli.common import Common, amount, common
 from tui_chat.cli.compare_telling import print_compared, watch
 from tui_chat.cli.exits import ExitCode, exit_of, worst
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
 @click.option(
     "--lane", "lanes", multiple=True, metavar="LANE", help="'endpoint/model key=value ...'; one for each lane."
 )
-@click.option("--set", "name", metavar="NAME", help="The lanes of [compare.NAME] of config.toml.")
+@click.option(
+    "--set", "name", metavar="NAME", shell_complete=lane_sets, help="The lanes of [compare.NAME] of config.toml."
+)
 @click.option("--repeat", type=click.IntRange(1, 100), default=1, metavar="N", help="Ask each lane N times.")
 @click.option("--parallel", is_flag=True, help="The repeats of a lane at once, not one after the other.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N requests at once.")

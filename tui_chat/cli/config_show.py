@@ -8,6 +8,7 @@ import click
 
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.output import complain, print_json, print_line
+from tui_chat.domain.words import for_programs
 from tui_chat.store.config import load
 from tui_chat.store.provenance import settings
 from tui_chat.store.state import load_state
@@ -26,7 +27,8 @@ def command(common: Common, as_json: bool) -> None:
     config = load(os.environ, DIALECTS, state)
     for problem in (*config.problems, *state.problems):
         complain(str(problem))
-    found = list(settings(config, state))
+    with for_programs(as_json):
+        found = list(settings(config, state))
     if as_json:
         print_json([{"key": s.key, "value": s.value, "source": s.source} for s in found])
         return

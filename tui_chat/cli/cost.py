@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from datetime import UTC, datetime
@@ -15,8 +13,9 @@ import click
 from click.core import ParameterSource
 from msgspec import Struct
 
+from tui_chat.cli.candidates import conversations
 from tui_chat.cli.common import Common, common
-from tui_chat.cli.cost_output import fields_of, print_rows, savings, spreadsheet_cell
+from tui_chat.cli.cost_output import fields_of, print_rows, savings
 from tui_chat.cli.cost_traffic import compare
 from tui_chat.cli.exits import ExitCode
 from tui_chat.cli.output import complain, print_json, print_line
@@ -25,13 +24,16 @@ from tui_chat.domain.events import Usage
 from tui_chat.domain.failure import ConfigError, UsageError
 from tui_chat.domain.figures import USD, tokens
 from tui_chat.domain.whatif import ARTICLE, Offer, Request, what_if
-from tui_chat.domain.words import say
+from tui_chat.domain.words import for_programs, say
 from tui_chat.store.config import load
 from tui_chat.store.price_import import import_prices
 from tui_chat.store.state import load_state
+from tui_chat.wire.spreadsheet import as_csv
 from tui_chat.wiring.offers import offers, priced_models, usual_models
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tui_chat.domain.whatif import Row
     from tui_chat.store.config import Config
 
@@ -62,7 +64,12 @@ class Choice(Struct, frozen=True):
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--history", is_flag=True, help="Instead of --tokens: all requests that were made, at their times.")
-@click.option("--conversation", metavar="ID", help="Instead of --tokens: the requests of a conversation.")
+@click.option(
+    "--conversation",
+    metavar="ID",
+    shell_complete=conversations,
+    help="Instead of --tokens: the requests of a conversation.",
+)
 @click.option("--since", metavar="DATE", help="Of the requests those from this day, month or year on: 2026-11.")
 @click.option("--until", metavar="DATE", help="And those to the end of this one.")
 @common
@@ -98,7 +105,8 @@ def command(
     config = _config()
     choice = Choice(ctx.meta.get(MODELS) or ((common.model,) if common.model else ()), everything, against)
     offers = _offers(config, common, choice)
-    rows = what_if([Request(usage, many=True)], offers, against)
+    with for_programs(form != "table"):
+        rows = what_if([Request(usage, many=True)], offers, against)
     _print(rows, usage, config, form)
     return ExitCode.DONE
 
@@ -192,14 +200,12 @@ def _as_object(rows: list[Row], usage: Usage, config: Config) -> dict[str, Any]:
 def _print_csv(rows: list[Row], config: Config) -> None:
     local = config.currency.code.lower()
     columns = COLUMNS if local == USD.lower() else (*COLUMNS, local)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
+    lines: list[Sequence[object]] = [columns]
     for row in rows:
         fields = fields_of(row, config.currency)
         fields[local] = fields["usd"] if local == USD.lower() else fields["amount"]
-        writer.writerow(spreadsheet_cell(fields[name]) for name in columns)
-    print_line(out.getvalue().removesuffix("\n"))
+        lines.append([fields[name] for name in columns])
+    print_line(as_csv(lines).removesuffix("\n"))
 
 
 def _print_table(rows: list[Row], usage: Usage, config: Config) -> None:

@@ -46,18 +46,6 @@ def savings(rows: Sequence[Row]) -> dict[str, Any] | None:
     return {"model": cheapest.model, "saves_pct": saved}
 
 
-def spreadsheet_cell(value: object) -> str:
-    """Amounts without exponents; text that a spreadsheet would take for a formula stands behind an apostrophe."""
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
-
-
 def print_rows(rows: Sequence[Row], currency: Currency, months: Sequence[Decimal | None] | None = None) -> None:
     """A line a model; `months`: what a month of it would cost, in a column of its own."""
     headings = say("cost.columns").split(" | ")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tui_chat.cli.cost_output import fields_of, print_rows, savings, spreadsheet_cell
+from tui_chat.cli.cost_output import fields_of, print_rows, savings
 from tui_chat.cli.looking import find, looked_into
 from tui_chat.cli.output import print_json, print_line
 from tui_chat.domain import figures
@@ -17,6 +15,7 @@ from tui_chat.domain.usage import Asked
 from tui_chat.domain.whatif import DAY_S, Measured, elsewhere, monthly
 from tui_chat.domain.words import say
 from tui_chat.store.usage import models, traffic
+from tui_chat.wire.spreadsheet import as_csv
 from tui_chat.wiring.offers import offers, priced_models, usual_models
 
 if TYPE_CHECKING:
@@ -100,13 +99,11 @@ def _month(usd: Any, found: Measured, end: float | None) -> Any:
 
 
 def _print_csv(found: Measured, end: float | None, built: House) -> None:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    lines: list[Sequence[object]] = [COLUMNS]
     for row in found.rows:
         fields = {**fields_of(row, built.config.currency), "month_usd": _month(row.usd, found, end)}
-        writer.writerow(spreadsheet_cell(fields[name]) for name in COLUMNS)
-    print_line(out.getvalue().removesuffix("\n"))
+        lines.append([fields[name] for name in COLUMNS])
+    print_line(as_csv(lines).removesuffix("\n"))
 
 
 def _print_table(found: Measured, end: float | None, built: House) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tui_chat.cli.candidates import endpoints
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.exits import ExitCode, worst
 from tui_chat.cli.findings import Page, check_object
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command("doctor", short_help="Check endpoints step by step, or with --terminal the terminal.")
-@click.argument("name", metavar="[ENDPOINT]", required=False)
+@click.argument("name", metavar="[ENDPOINT]", required=False, shell_complete=endpoints)
 @click.option("--terminal", is_flag=True, help="Check the terminal instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; for several endpoints, an array.")
 @common

@@ -13,6 +13,8 @@ from tui_chat.domain.words import say
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from click.shell_completion import CompletionItem
+
 
 class Commands(click.Group):
     """Imports a command's module when it is called, so that none pays for another."""
@@ -41,6 +43,13 @@ class Commands(click.Group):
                 raise UsageError(say("usage.continue_where"))
             raise UsageError(say("usage.no_command", name=name, group=ctx.command_path))
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=line) for name, line in self._table.items() if name.startswith(incomplete)]
+        # The group's own way imports every command for its line of help.
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tui_chat.cli.candidates import conversations
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.looking import find, looked_into, title_of, written
 from tui_chat.cli.output import complain, print_json
@@ -11,7 +12,7 @@ from tui_chat.domain.words import say
 
 
 @click.command("delete", short_help="Delete conversations; for a week --undo brings them back.")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=conversations)
 @click.option("--undo", is_flag=True, help="Bring them back; `history list --deleted` names them.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as a JSON array.")
 @common

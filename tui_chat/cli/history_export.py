@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tui_chat.cli.candidates import conversations_or_files
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.looking import find, looked_into
 from tui_chat.cli.output import complain
@@ -24,7 +25,7 @@ JSON = "json"
 
 
 @click.command("export", short_help="Write conversations to a file: Markdown, JSON or HTML.")
-@click.argument("arguments", metavar="[ID...] FILE", nargs=-1)
+@click.argument("arguments", metavar="[ID...] FILE", nargs=-1, shell_complete=conversations_or_files)
 @click.option("--all", "every", is_flag=True, help="Every conversation, as JSON lines: a backup that `import` reads.")
 @click.option("--format", "format", type=click.Choice(export.FORMATS), help="Else by the name of FILE; for - json.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tui_chat.cli.candidates import conversations
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.looking import find, looked_into
 from tui_chat.cli.output import print_json, print_line
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("show", short_help="Print a conversation, with its runs.")
-@click.argument("id")
+@click.argument("id", shell_complete=conversations)
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON, with every version and attempt.")
 @common
 def command(common: Common, id: str, as_json: bool) -> None:

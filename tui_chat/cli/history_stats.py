@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tui_chat.cli.common import Common, common
-from tui_chat.cli.cost_output import spreadsheet_cell
 from tui_chat.cli.history_list import terminal_width
 from tui_chat.cli.looking import looked_into
 from tui_chat.cli.output import print_json, print_line
@@ -21,9 +18,12 @@ from tui_chat.domain.usage import Asked, By, Report
 from tui_chat.domain.words import say
 from tui_chat.store.usage import report
 from tui_chat.ui.cells import padded
+from tui_chat.wire.spreadsheet import as_csv
 from tui_chat.wiring import Choice
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tui_chat.domain.figures import Currency
     from tui_chat.domain.usage import Line
     from tui_chat.wiring import House
@@ -98,14 +98,12 @@ def _figures(line: Line) -> dict[str, Any]:
 
 
 def _print_csv(found: Report) -> None:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([found.asked.by, *COLUMNS])
+    lines: list[Sequence[object]] = [[found.asked.by, *COLUMNS]]
     for line in found.lines:
         flat = _figures(line)
         flat |= {**flat["usage"], **flat["cost"], "cost_source": line.cost.source}
-        writer.writerow(map(spreadsheet_cell, [line.key, *(flat[name] for name in COLUMNS)]))
-    print_line(out.getvalue().removesuffix("\n"))
+        lines.append([line.key, *(flat[name] for name in COLUMNS)])
+    print_line(as_csv(lines).removesuffix("\n"))
 
 
 def _print_table(found: Report, currency: Currency) -> None:

@@ -17,7 +17,7 @@ from tui_chat.cli.exits import ExitCode
 from tui_chat.cli.groups import Commands
 from tui_chat.cli.output import OutputLost, complain
 from tui_chat.domain.failure import TuiChatError, UsageError
-from tui_chat.domain.words import say
+from tui_chat.domain.words import say, use_language
 
 COMMANDS = {
     "ask": "Ask one question and print the answer as it streams.",
@@ -29,6 +29,7 @@ COMMANDS = {
     "config": "Find, show, begin and check the configuration.",
     "doctor": "Check endpoints step by step, or with --terminal the terminal.",
     "replay": "Play a recording made with --record.",
+    "completion": "Print the script that makes bash, zsh or fish complete.",
     "demo-server": "Run the built-in endpoint in the foreground.",
 }
 
@@ -42,13 +43,20 @@ COMMANDS = {
 )
 @click.version_option(__version__, "-V", "--version", prog_name="tui-chat")
 @continuing
+@click.option("--plain", is_flag=True, help="Talk line by line instead, as for a screen reader or in a pipe.")
 @common
-def tui_chat(common: Common, continued: str | None) -> int | None:
+def tui_chat(common: Common, continued: str | None, plain: bool) -> int | None:
     """Talk to language models in the terminal. Without a command, the full screen opens."""
     if click.get_current_context().invoked_subcommand is not None:
         if continued is not None:
             raise UsageError(say("usage.continue_where"))
+        if plain:
+            raise UsageError(say("usage.plain_where"))
         return None
+    if plain:
+        from tui_chat.cli.plain import run as run_plain
+
+        return run_plain(common, continued)
     # Nothing of what a start makes is garbage; the screen turns it on again.
     gc.disable()
     # The screen's imports are paid for here alone.
@@ -60,6 +68,7 @@ def tui_chat(common: Common, continued: str | None) -> int | None:
 def main() -> NoReturn:
     """Run the command line and exit by the contract; a traceback never reaches the user."""
     _fill_streams()
+    use_language("auto", os.environ)
     try:
         code = tui_chat.main(prog_name="tui-chat", standalone_mode=False)
     except click.ClickException as error:

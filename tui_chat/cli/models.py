@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tui_chat.cli.candidates import endpoints
 from tui_chat.cli.common import Common, common
 from tui_chat.cli.exits import ExitCode, exit_of_kind, worst
 from tui_chat.cli.output import complain, print_json, print_line
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command("models", short_help="List the models that endpoints offer; this also tests the key.")
-@click.argument("name", metavar="[ENDPOINT]", required=False)
+@click.argument("name", metavar="[ENDPOINT]", required=False, shell_complete=endpoints)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 @common
 def command(common: Common, name: str | None, as_json: bool) -> int:

@@ -67,10 +67,14 @@ def print_line(text: str) -> None:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """UTF-8 whatever the locale says, so that a pipe gets the bytes that came. Raises OutputLost."""
+    """UTF-8 whatever the locale says, so that a pipe gets the bytes that came. Raises OutputLost.
+
+    A terminal of another encoding is spared: what it would take for controls may be half of a character.
+    """
+    encoding = stream.encoding if stream.isatty() else "utf-8"
     try:
         stream.flush()
-        stream.buffer.write(text.encode("utf-8", "replace"))
+        stream.buffer.write(text.encode(encoding, "replace"))
         stream.buffer.flush()
     except BrokenPipeError as error:
         raise OutputLost from error

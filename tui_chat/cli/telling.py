@@ -18,6 +18,7 @@ from tui_chat.wiring.results import ask_object
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tui_chat.domain.budget import Estimate
     from tui_chat.domain.failure import Failure
     from tui_chat.engine.session import Session
 
@@ -47,8 +48,7 @@ class Teller:
             await self._ended.wait()
         except asyncio.CancelledError as error:
             self.interrupted = True
-            by_signal = error.args[:1] in ((ExitCode.TERMINATED.name,), (ExitCode.HUNG_UP.name,))
-            await self._session.close(interrupted=by_signal)
+            await self._stop(error)
         finally:
             self._session.listeners.remove(self._hear)
 
@@ -80,15 +80,22 @@ class Teller:
         complain(trouble.line)
         return exit_of_kind(trouble.kind)
 
+    async def _stop(self, error: asyncio.CancelledError) -> None:
+        by_signal = error.args[:1] in ((ExitCode.TERMINATED.name,), (ExitCode.HUNG_UP.name,))
+        await self._session.close(interrupted=by_signal)
+
+    def _over_budget(self, estimate: Estimate) -> None:
+        # Nobody is there to be asked.
+        self._unsent = unsent(estimate)
+        self._session.decline()
+        self._ended.set()
+
     def _hear(self, event: events.SessionEvent) -> None:
         match event:
             case events.RunHeard(_, stamped):
                 self._hear_run(stamped.event)
             case events.BudgetAsked(estimate):
-                # Nobody is there to be asked.
-                self._unsent = unsent(estimate)
-                self._session.decline()
-                self._ended.set()
+                self._over_budget(estimate)
             case events.Notice(text):
                 complain(text)
             case _:

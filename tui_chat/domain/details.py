@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import fields
 
 from tui_chat.domain import figures as show
 from tui_chat.domain.ask import Settings
@@ -129,9 +128,9 @@ def _settings(settings: Settings) -> str:
     """What was set; the rest was left to the server."""
     empty = Settings()
     said = {
-        field.name: getattr(settings, field.name)
-        for field in fields(Settings)
-        if getattr(settings, field.name) != getattr(empty, field.name)
+        name: getattr(settings, name)
+        for name in Settings.__struct_fields__
+        if getattr(settings, name) != getattr(empty, name)
     }
     parts = [f"{name} = {visible_line(str(value), MOST)}" for name, value in said.items()]
     return " · ".join(parts) or say("details.defaults")

@@ -130,6 +130,7 @@ class Comparison:
         if cap is not None:
             session.purse.budget = replace(session.purse.budget, per_command=cap)
         session.listeners.append(self._hear)
+        session.comparison = self
         for target in targets:
             self.add(target)
 
@@ -298,6 +299,7 @@ class Comparison:
         """Leave the conversation: what is under way ends, and nothing is heard any more."""
         self.cancel()
         self.session.listeners.remove(self._hear)
+        self.session.comparison = None
 
     # judging
 
@@ -327,8 +329,13 @@ class Comparison:
         return {lane_id: letter(place) for place, lane_id in enumerate(drawn)}
 
     def compared(self, *, saved: bool = False) -> Compared:
-        """The newest round as it stands; `saved`: its runs can be named later."""
-        return Compared(self.asked, tuple(_compared(lane, saved=saved) for lane in self.lanes.values()))
+        """The newest round as it stands, or what the lanes were left with; `saved`: its runs can be named later."""
+        lanes = list(self.lanes.values())
+        asked = self.asked or next((lane.question.text for lane in lanes if lane.question is not None), "")
+        nodes = self.session.conversation.nodes
+        left = [None if lane.head is None else nodes[lane.head] for lane in lanes]
+        found = zip(lanes, left, strict=True)
+        return Compared(asked, tuple(_compared(lane, node, saved=saved) for lane, node in found))
 
     # within
 
@@ -372,9 +379,13 @@ class Comparison:
         self._idle.clear()
         lane.due.extend(partial(self._go, lane, question, repeat) for repeat in range(1, self.pace.repeat + 1))
         if delay:
-            lane.timer = self._engine.clock.call_later(delay, partial(self._advance, lane))
+            lane.timer = self._engine.clock.call_later(delay, partial(self._begin_late, lane))
         else:
             self._advance(lane)
+
+    def _begin_late(self, lane: LaneState) -> None:
+        self._advance(lane)
+        self._changed()
 
     def _advance(self, lane: LaneState) -> None:
         """Begin the next run of a lane; all that are left, where they run at once."""
@@ -467,9 +478,12 @@ class Comparison:
             listener(lane, event)
 
 
-def _compared(lane: LaneState, *, saved: bool) -> ComparedLane:
+def _compared(lane: LaneState, left: Node | None, *, saved: bool) -> ComparedLane:
+    """`left` is the turn at the lane's place."""
     target = lane.replies[-1].target if lane.replies else lane.target
     runs = [ComparedRun(reply.run.repeat, _so_far(reply), reply.run.id if saved else None) for reply in lane.replies]
+    if not runs and left is not None and left.role == "assistant" and left.result is not None:
+        runs = [ComparedRun(1, left, left.runs[-1].id if saved and left.runs else None)]
     return ComparedLane(lane.label, target.endpoint.name, target.model, target.settings, tuple(runs), lane.note)
 
 

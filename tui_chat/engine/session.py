@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.meter import Stats
     from tui_chat.domain.pricing import Price
     from tui_chat.domain.tokens import Ratios
+    from tui_chat.engine.comparison import Comparison
     from tui_chat.engine.lanes import Lane
     from tui_chat.engine.ports import Engine
     from tui_chat.engine.run import Ready
@@ -216,6 +217,8 @@ class Session:
         self.ready = ready
         self.purse = Purse(engine, lambda: self._ended().usd or NOTHING)
         self.asked: Asked | None = None
+        self.comparison: Comparison | None = None
+        """What is being compared in it; it outlives the screen that shows it."""
         self.beside = NOTHING
         """USD that the conversation took beside its replies, such as for its title."""
         self._engine = engine
@@ -230,7 +233,8 @@ class Session:
     @property
     def busy(self) -> bool:
         """A reply is under way, the chat's own or one of a comparison: what is sent now waits."""
-        return self.running or bool(self.aside)
+        comparing = self.comparison is not None and self.comparison.running
+        return self.running or bool(self.aside) or comparing
 
     def under_way(self, node_id: str) -> Reply | None:
         """The reply that is becoming this turn."""
@@ -543,8 +547,8 @@ class Session:
         output = reply.meter.counted()[0].output
         if draft.phase is Phase.COMPLETED and output:
             self._engine.ledger.answered(reply.target.endpoint.name, reply.target.model, output)
-        self._tell(Finished(reply.node))
         aside = self.aside.pop(reply.node.id, None) is not None
+        self._tell(Finished(reply.node))
         self._tell(RunHeard(reply.node.id, stamped))
         failed = isinstance(stamped.event.outcome, Failed) and not aside
         if not draft.received and draft.phase is not Phase.COMPLETED and not aside:

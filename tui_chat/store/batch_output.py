@@ -220,6 +220,42 @@ def peek(path: Path) -> Standings:
     return standings
 
 
+def line_of(path: Path, id: str) -> dict[str, Any] | None:
+    """The newest line of an item; None where there is none. Raises StoreError."""
+    newest = b""
+    # An id may have been given as a number; who edited the file may have put it elsewhere in its line.
+    heads = tuple(b'{"id":' + given + b"," for given in (_json.encode(id), id.encode()))
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if line.startswith(heads) or (not line.startswith(b'{"id":') and _holds(line, id)):
+                    newest = line
+    except OSError as error:
+        raise StoreError(say("store.read", path=path, reason=reason(error))) from error
+    try:
+        return msgspec.json.decode(newest, type=dict[str, Any]) if newest else None
+    except msgspec.MsgspecError:
+        raise StoreError(say("batch.not_output", path=path)) from None
+
+
+def _holds(line: bytes, id: str) -> bool:
+    try:
+        return str(_line.decode(line).id) == id
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+
+
+def is_output(path: Path) -> bool:
+    """A regular file whose first line is one of a batch's output."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as file:
+            return _line.decode(file.readline()).hash is not None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+
+
 def _own(path: Path) -> int:
     """The open file, locked. Raises UsageError."""
     while True:
@@ -289,8 +325,8 @@ class Watch:
             return False
         return False
 
-    def poll(self) -> list[dict[str, Any]]:
-        """New whole lines as objects; after a compaction, all of them once more. Raises StoreError."""
+    def poll(self, most: int | None = None) -> list[dict[str, Any]]:
+        """New whole lines as objects, at most so many; after a compaction, all once more. Raises StoreError."""
         try:
             if self._file is None or not self._same():
                 self.close()
@@ -303,6 +339,8 @@ class Watch:
                     break
                 at += len(line)
                 found.append(msgspec.json.decode(line, type=dict[str, Any]))
+                if len(found) == most:
+                    break
         except OSError as error:
             raise StoreError(say("store.read", path=self._path, reason=reason(error))) from error
         except msgspec.MsgspecError:

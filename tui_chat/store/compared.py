@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tui_chat.domain import figures as show
 from tui_chat.domain.lane import settings_text
 from tui_chat.domain.words import say
 from tui_chat.wire.forms import CostForm, ErrorForm, SettingsForm, TimingForm, UsageForm
+from tui_chat.wire.spreadsheet import as_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,13 +39,7 @@ def compared_object(compared: Compared) -> dict[str, Any]:
 
 def compared_csv(compared: Compared) -> str:
     """One row a run, under a line of names."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for lane in compared.lanes:
-        for run in lane.runs:
-            writer.writerow([_cell(value) for value in _row(lane, run)])
-    return out.getvalue()
+    return as_csv([COLUMNS, *(_row(lane, run) for lane in compared.lanes for run in lane.runs)])
 
 
 def compared_markdown(compared: Compared) -> str:
@@ -150,16 +142,6 @@ def _row(lane: ComparedLane, run: ComparedRun) -> Iterator[object]:
     yield from (found["state"], found["finish_reason"], timing.ttft_s, timing.tok_per_s, timing.total_s)
     yield from (usage.input, usage.cached, usage.reasoning, usage.output, cost.usd, cost.source.value)
     yield from (None if error is None else error.kind.value, found["text"])
-
-
-def _cell(value: object) -> str:
-    """Amounts without exponents; text that a spreadsheet would take for a formula stands behind an apostrophe."""
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _line(lane: ComparedLane, best: Best) -> list[str]:

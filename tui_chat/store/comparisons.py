@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tui_chat.domain.lane import Tally, Verdict
 from tui_chat.store.nodes import encode
 from tui_chat.wire.forms import LaneForm, SettingsForm, VoteForm, settings_of
@@ -31,7 +29,7 @@ def lane_forms(c: sqlite3.Connection, conversation: int) -> list[LaneForm]:
             label=label,
             endpoint=endpoint,
             model=model,
-            settings=_settings(settings),
+            settings=SettingsForm.of(settings_of(settings)),
             head=head,
             synced=bool(synced),
             note=note,
@@ -81,7 +79,7 @@ def vote_forms(c: sqlite3.Connection, conversation: int) -> list[VoteForm]:
             at=at,
             endpoint=endpoint,
             model=model,
-            settings=_settings(settings),
+            settings=SettingsForm.of(settings_of(settings)),
         )
         for round, lane, verdict, at, endpoint, model, settings in c.execute(query, (conversation,))
         if verdict in VERDICTS
@@ -138,11 +136,3 @@ def tally(c: sqlite3.Connection) -> list[Tally]:
         Tally(endpoint, model, settings_of(settings), won, lost, tied)
         for endpoint, model, settings, won, lost, tied in c.execute(query)
     ]
-
-
-def _settings(text: str) -> SettingsForm:
-    """Stored settings; none where they were damaged."""
-    try:
-        return msgspec.json.decode(text, type=SettingsForm)
-    except msgspec.MsgspecError:
-        return SettingsForm()

@@ -18,7 +18,7 @@ from tui_chat.domain.failure import ConfigError, StoreError
 from tui_chat.domain.keymap import Keymap
 from tui_chat.domain.lane import LaneSpec
 from tui_chat.domain.pricing import ANY_MODEL, Price
-from tui_chat.domain.words import say
+from tui_chat.domain.words import say, use_language
 from tui_chat.store.endpoints import Endpoints, Known, Surroundings, read_endpoints
 from tui_chat.store.files import read_toml
 from tui_chat.store.keys import read_keys
@@ -159,7 +159,7 @@ def load(env: Mapping[str, str], dialects: Collection[str] = USABLE, saved: Stat
     saved = saved or State()
     file = config_file(env)
     reader = Reader(str(file))
-    money = _content(file, reader)
+    money = _content(file, env, reader)
     raw = cast("dict[str, Any]", plain(money))
     endpoints = _endpoints(raw, Surroundings(file, env, dialects, _saved(env, reader), str(keys_file(env))), reader)
     profiles, bad_profiles = _profiles(raw, saved, endpoints, reader)
@@ -185,15 +185,22 @@ def load(env: Mapping[str, str], dialects: Collection[str] = USABLE, saved: Stat
     )
 
 
-def _content(file: Path, reader: Reader) -> dict[str, Any]:
+def _content(file: Path, env: Mapping[str, str], reader: Reader) -> dict[str, Any]:
     """The file with Decimal for its fractions, {} when it cannot be read."""
     try:
         content = read_toml(file, Decimal)
     except StoreError as error:
         reader.problems.append(Problem(reader.where, "", say("config.unread", fault=error)))
         return {}
+    _speak(content.get("ui"), env)
     reader.unknown_keys(content, (*CHOICES, *SECTIONS), ())
     return content
+
+
+def _speak(ui: object, env: Mapping[str, str]) -> None:
+    """The language comes first: mistakes in the rest of the file are told in it."""
+    table, _ = Reader("").table(Ui, ui, ())
+    use_language((table or Ui()).language, env)
 
 
 def plain(value: object) -> object:

@@ -45,6 +45,11 @@ def prices_file(env: Mapping[str, str]) -> Path:
     return data_folder(env) / "prices.json"
 
 
+def prompts_file(env: Mapping[str, str]) -> Path:
+    """The lines typed at the prompt of `--plain`."""
+    return data_folder(env) / "prompts"
+
+
 def database_file(env: Mapping[str, str]) -> Path:
     return data_folder(env) / "tui-chat.db"
 

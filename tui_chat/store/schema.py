@@ -278,11 +278,14 @@ class Ui(Struct, frozen=True):
     follow: Literal["smooth", "page"] = "smooth"
     slow_line: Literal["auto", "on", "off"] = "auto"
     mouse: bool = True
-    notify: bool = True
-    """Tell the terminal when a long reply has ended."""
-    language: Name = "en"
+    notify: bool | Literal["bell", "osc9", "osc777"] = True
+    """Tell the terminal when a long reply has ended while the user looked elsewhere; True: as it takes it best."""
+    language: Literal["auto", "en", "vi"] = "auto"
+    """auto: as the locale says."""
     titles: Literal["words", "model"] = "words"
     """The title of a conversation: its first words, or one that the model gives after the first reply."""
+    notify_after: Seconds = 10.0
+    """Seconds that make a reply a long one, of whose end the terminal is told."""
 
 
 class Budget(Struct, frozen=True):

@@ -142,7 +142,6 @@ class Writer:
                 self._failed(error, batch)
             else:
                 batch.clear()
-                self._succeeded()
         for _, future in (*batch, *self._jobs):
             future.cancel()
         self._source.release()
@@ -191,6 +190,7 @@ class Writer:
                 raise
             self._one_by_one(connection, batch)
             return
+        self._succeeded()
         for (_, future), result in zip(batch, results, strict=True):
             _answer(future, result)
 
@@ -203,8 +203,10 @@ class Writer:
                 if is_error(error, PASSING | DAMAGED):
                     raise
                 log.exception("a write failed")
+                self._succeeded()
                 _refuse(future, error)
             else:
+                self._succeeded()
                 _answer(future, result)
             del batch[0]
 
@@ -228,6 +230,7 @@ class Writer:
             self._say(say("store.behind", path=self._place, reason=error))
 
     def _succeeded(self) -> None:
+        """To be called before a future is answered: whoever waits for it finds nothing behind."""
         if self.behind:
             self.behind = False
             self._say(say("store.again"))

@@ -28,6 +28,7 @@ from tui_chat.domain.words import say
 from tui_chat.ui import clipboard, keys, themes
 from tui_chat.ui.background import BackgroundTold, of_environment
 from tui_chat.ui.screens.chat import WIDE, ChatScreen
+from tui_chat.ui.screens.compare_base import CompareBase
 from tui_chat.ui.terminal import Driver, HostileFilter
 from tui_chat.ui.warming import warm_up
 from tui_chat.wiring import Chat, NoEndpoint
@@ -37,9 +38,11 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
     from textual.filter import LineFilter
+    from textual.timer import Timer
 
     from tui_chat.engine.replay import Player
     from tui_chat.engine.session import Session
+    from tui_chat.ui.batching import Batching
     from tui_chat.ui.screens.first_run import SetUp
     from tui_chat.ui.screens.history import HistoryScreen
     from tui_chat.wiring import Choice, House
@@ -96,9 +99,14 @@ class TuiChat(App[None], inherit_bindings=False):
         self._session: Session | None = None
         """Of a recording that is played."""
         self._unset = False
+        """There is nothing to ask: the user has to set something up first."""
         self._fault = ""
         """What was wrong with what would have been opened."""
-        """There is nothing to ask: the user has to set something up first."""
+        self.batching: Batching | None = None
+        """The batch that was opened last; it goes on unseen."""
+        self._state = ("", False)
+        """Title, and whether a reply is under way, as the terminal is to show them."""
+        self._state_timer: Timer | None = None
         self.warm = asyncio.Event()
         """What the first message needs has been imported."""
         loaded = themes.load(house.theme_folders)
@@ -161,6 +169,24 @@ class TuiChat(App[None], inherit_bindings=False):
         if self._driver is not None and data is not None:
             self._driver.write(clipboard.sequence(data, self.house.env))
 
+    def tell_state(self, title: str, *, running: bool) -> None:
+        """Have the terminal's title say what is going on."""
+        self._state = (title, running)
+        if isinstance(self._driver, Driver) and self._state_timer is None:
+            wait = self._driver.beacon.show(title, running=running)
+            self._state_timer = self.set_timer(wait, self._tell_state_again) if wait else None
+
+    def _tell_state_again(self) -> None:
+        self._state_timer = None
+        title, running = self._state
+        self.tell_state(title, running=running)
+
+    def tell_end(self, seconds: float, *, failed: bool) -> None:
+        """Call the user back who has gone elsewhere while a long reply came."""
+        ui = self.house.config.ui
+        if isinstance(self._driver, Driver) and not self.app_focus and seconds >= ui.notify_after:
+            self._driver.beacon.ring(ui.notify, failed=failed)
+
     def toggle_mouse(self) -> bool | None:
         """Leave the mouse to the terminal, or take it back: True then; None where there is no terminal."""
         if not isinstance(self._driver, Driver):
@@ -181,6 +207,11 @@ class TuiChat(App[None], inherit_bindings=False):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the table of actions has; nothing of it is foreign text."""
+        if isinstance(screen, CompareBase):
+            from tui_chat.ui.compare_keys import COMMANDS
+
+            for command in COMMANDS:
+                yield SystemCommand(command.label, command.help, getattr(screen, f"action_{command.name}"))
         if isinstance(screen, ChatScreen):
             for action in ACTIONS:
                 if action.name != "palette":
@@ -200,7 +231,7 @@ class TuiChat(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self._own_loop = asyncio.get_running_loop()
-        self._listen_to_signals()
+        self.listen_to_signals()
         self.house.recordings.tell = self._tell
         self.house.chats.database.tell = self._tell_from_store
         if self._player is None:
@@ -271,10 +302,14 @@ class TuiChat(App[None], inherit_bindings=False):
             if isinstance(screen, ChatScreen):
                 screen.left_by_deletion(message.uid)
 
+    def tell(self, text: str) -> None:
+        """Show beside the conversation what happened out of sight."""
+        self._tell(text)
+
     def _tell(self, text: str) -> None:
         """Show what has gone wrong beside the conversation."""
         for screen in self.screen_stack:
-            if isinstance(screen, ChatScreen):
+            if isinstance(screen, ChatScreen | CompareBase):
                 screen.notice(text)
 
     def _tell_from_store(self, text: str) -> None:
@@ -297,6 +332,8 @@ class TuiChat(App[None], inherit_bindings=False):
         self.warm.set()
 
     async def on_unmount(self) -> None:
+        if self.batching is not None:
+            await self.batching.close()
         if self._session is not None:
             await self._session.close()
         await self.house.close()
@@ -320,7 +357,7 @@ class TuiChat(App[None], inherit_bindings=False):
 
         self.push_screen(Confirm(say("confirm.unsaved"), say("confirm.unsaved_why"), say("confirm.leave")), answered)
 
-    def _listen_to_signals(self) -> None:
+    def listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread() and not self.is_headless:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):

@@ -19,9 +19,10 @@ STATS_PER_S = 4
 
 
 class Feed:
-    """Gathers the text of a reply between frames; `on_text` gets it at each frame, `on_stats` is called less often.
+    """Gathers the text of replies between frames; `on_text` gets it at each frame, `on_stats` is called less often.
 
-    While the terminal is behind, frames are left out, and the text of the next one is the longer.
+    Many replies may be under way; they share one clock. While the terminal is behind, frames are left out, and the
+    text of the next one is the longer.
     """
 
     def __init__(
@@ -36,10 +37,8 @@ class Feed:
         self._frames = frames_of(owner)
         self._on_text = on_text
         self._on_stats = on_stats
-        self._node = ""
-        self._streaming = False
-        self._text: list[str] = []
-        self._thinking: list[str] = []
+        self._gathered: dict[str, tuple[list[str], list[str]]] = {}
+        """Of each reply under way, the text and the thoughts that have come since the last frame."""
         self._ticks = 0
         """Frames since the figures were shown."""
         self._timer: Timer = owner.set_interval(1 / fps, self._tick, pause=True)
@@ -55,42 +54,48 @@ class Feed:
             return
         self._timer.stop()
         self._fps = fps
-        self._timer = self._owner.set_interval(1 / fps, self._tick, pause=not self._streaming)
+        self._timer = self._owner.set_interval(1 / fps, self._tick, pause=not self._gathered)
 
     def start(self, node: str) -> None:
-        """A reply begins."""
-        self.flush()
-        self._node = node
-        self._streaming = True
+        """A reply begins, or what is shown of it is all that has come so far."""
+        self._gathered[node] = ([], [])
         self._timer.resume()
         if self._frames is not None:
             self._frames.stream(self._fps)
 
-    def stop(self) -> None:
-        """The reply has ended: show what is left."""
+    def stop(self, node: str | None = None) -> None:
+        """A reply, or each, has ended: show what is left."""
         self.flush()
-        self._streaming = False
+        if node is None:
+            self._gathered.clear()
+        else:
+            self._gathered.pop(node, None)
+        if self._gathered:
+            return
         self._timer.pause()
         self._on_stats()
         if self._frames is not None:
             self._frames.stream(None)
 
-    def hear(self, stamped: Stamped) -> None:
+    def hear(self, node: str, stamped: Stamped) -> None:
+        if (gathered := self._gathered.get(node)) is None:
+            return
         match stamped.event:
             case Text(text):
-                self._text.append(text)
+                gathered[0].append(text)
             case Thinking(text):
-                self._thinking.append(text)
+                gathered[1].append(text)
             case _:
                 pass
 
     def flush(self) -> None:
         """Draw one frame, if anything has come."""
-        if self._text or self._thinking:
-            text, thinking = "".join(self._text), "".join(self._thinking)
-            self._text.clear()
-            self._thinking.clear()
-            self._on_text(self._node, text, thinking)
+        for node, (texts, thoughts) in list(self._gathered.items()):
+            if texts or thoughts:
+                text, thinking = "".join(texts), "".join(thoughts)
+                texts.clear()
+                thoughts.clear()
+                self._on_text(node, text, thinking)
 
     def _tick(self) -> None:
         self._ticks += 1

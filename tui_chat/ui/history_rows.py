@@ -25,7 +25,7 @@ ROOMY = 72
 """Columns from which the second line of a conversation stands in columns."""
 NARROW = 50
 """Columns below which a hit does not say who spoke."""
-WHEN, TURNS, COST, STATE, MODELS = 13, 12, 12, 14, 40
+WHEN, TURNS, COST, STATE, MODELS = 14, 12, 12, 14, 40
 """Widths of these columns; the models' is the greatest."""
 INDENT = 2
 """Columns of the mark and of the space behind it."""

@@ -63,7 +63,7 @@ def footer(table: Iterable[Key], keymap: Keymap = DEFAULT) -> Text:
 def chat_bindings() -> list[BindingType]:
     """Bindings of the chat screen; they come before the composer's own."""
     return [
-        Binding(keys or UNBOUND, call, action.label, show=False, priority=True, id=name)
+        Binding(keys or UNBOUND, call, show=False, priority=True, id=name)
         for action in actions.ACTIONS
         if not action.in_composer and action.screen != actions.EVERYWHERE
         for keys, call, name in _calls(action, action.default)

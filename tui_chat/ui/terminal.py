@@ -26,6 +26,7 @@ from textual.messages import TerminalSupportsSynchronizedOutput
 from tui_chat.domain.hostile import harmless, visible
 from tui_chat.ui.background import ASK, TELL_CHANGES, TELL_NO_MORE, Background, BackgroundTold
 from tui_chat.ui.frames import RESTORE, Frames
+from tui_chat.ui.notifying import Beacon
 from tui_chat.ui.watch import Watch
 from tui_chat.ui.writer import Job, Writer
 
@@ -111,6 +112,7 @@ class Driver(LinuxDriver):
         self._output = sys.__stderr__
         self._encoding = getattr(self._output, "encoding", None) or "utf-8"
         self.frames = Frames(self._encoding)
+        self.beacon = Beacon(self.write)
         self._writer: Writer | None = None
         self._watch = Watch(self.fileno, app)
         self._typed_early: list[Message] | None = [] if getattr(app, "lets_type", False) else None
@@ -138,6 +140,7 @@ class Driver(LinuxDriver):
         self._writer = Writer(self._output.fileno() if self._output else self.fileno, self._taken, self._watch.hung_up)
         self._writer.start()
         self.frames.attach(self._writer)
+        self.beacon.begin()
         super().start_application_mode()
         if self._writer_thread is not None:
             # Its queue is short, and a full one stops the event loop.
@@ -150,6 +153,7 @@ class Driver(LinuxDriver):
     def stop_application_mode(self) -> None:
         self.frames.detach()
         self.write(RESTORE + TELL_NO_MORE)
+        self.beacon.end()
         self._await_answers()
         super().stop_application_mode()
 

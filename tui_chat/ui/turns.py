@@ -11,6 +11,8 @@ from tui_chat.domain.words import say
 from tui_chat.ui.rows import Head, Note, Turn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tui_chat.domain.conversation import Conversation, Node, Result
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.figures import Currency
@@ -29,11 +31,20 @@ PHASE_STYLES = {
 }
 
 
-def turns(conversation: Conversation, reply: Reply | None, currency: Currency | None = None) -> list[Turn]:
-    """The path in chat, the reply under way with what it has so far; amounts also in a currency of one's own."""
+def turns(
+    conversation: Conversation,
+    replies: Iterable[Reply | None],
+    currency: Currency | None = None,
+    at: str | None = None,
+) -> list[Turn]:
+    """The path in chat, or the one down to `at`; what is under way among `replies` with what it has so far.
+
+    Amounts also in a currency of one's own.
+    """
     out: list[Turn] = []
-    for node in conversation.path():
-        live = reply if reply is not None and reply.node.id == node.id and node.result is None else None
+    live_replies = {reply.node.id: reply for reply in replies if reply is not None}
+    for node in conversation.path(at):
+        live = live_replies.get(node.id) if node.result is None else None
         out.append(
             Turn(
                 id=node.id,

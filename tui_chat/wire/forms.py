@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, structs
-from msgspec.structs import replace
 
 from tui_chat.domain.ask import Place, Settings
 from tui_chat.domain.attempts import AttemptRecord, RunRecord
@@ -110,6 +109,20 @@ class ErrorForm(Struct, frozen=True, kw_only=True):
 
     def failure(self) -> Failure:
         return Failure(self.kind, self.message, self.hint, self.status, self.retryable)
+
+
+class BatchLineForm(Struct, frozen=True, kw_only=True):
+    """What is shown of a line of a batch's output."""
+
+    id: str | int
+    state: str
+    model: str = ""
+    text: str = ""
+    reasoning: str | None = None
+    usage: UsageForm = UsageForm()
+    timing: TimingForm = TimingForm()
+    cost: CostForm = CostForm()
+    error: ErrorForm | None = None
 
 
 class SettingsForm(Struct, frozen=True, omit_defaults=True):
@@ -276,7 +289,7 @@ class AttemptForm(Struct, frozen=True, kw_only=True):
             via=attempt.via,
             refused=attempt.refused,
             # How it went in time is kept once, for the whole reply.
-            figures=FiguresForm.of(replace(attempt.stats, pace=()), attempt.cost),
+            figures=FiguresForm.of(structs.replace(attempt.stats, pace=()), attempt.cost),
             lane=run.lane or UNSET,
             repeat=run.repeat or UNSET,
         )

@@ -25,11 +25,10 @@ from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.frames import frames_of
 from tui_chat.ui.keys import chat_bindings
-from tui_chat.ui.screens.budget import BudgetQuestion
-from tui_chat.ui.screens.choosing import Choosing
-from tui_chat.ui.screens.confirm import Confirm
+from tui_chat.ui.screens.comparing import Comparing
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.measuring import Measuring
+from tui_chat.ui.screens.settling import Settling
 from tui_chat.ui.screens.writing import Writing
 from tui_chat.ui.themes import described
 from tui_chat.ui.turns import head, live_state, notes, turns
@@ -59,7 +58,7 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Choosing, Copying, Measuring, Writing):
+class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
     BINDINGS: ClassVar = chat_bindings()
 
     def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
@@ -190,6 +189,8 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
 
     def hear(self, event: events.SessionEvent) -> None:
         if events.lane_of(event):
+            if isinstance(event, events.Finished) and self.is_current:
+                self._show_turns()
             return
         match event:
             case events.Submitted(question, reply):
@@ -200,8 +201,8 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
                 self._show_turns()
                 self.transcript.to_tail()
                 self._feed.start(reply.id)
-            case events.RunHeard(_, stamped):
-                self._feed.hear(stamped)
+            case events.RunHeard(node, stamped):
+                self._feed.hear(node, stamped)
                 match stamped.event:
                     case events.Text() | events.Thinking() | events.Usage() | events.Timings() | events.Progress():
                         # The next frame shows it: some servers send figures with every token.
@@ -240,6 +241,7 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
             below = notes(reply.node.result, node.text)
             self.transcript.dress(node.id, self._head(node), below)
             self._number_code()
+            self.app.tell_end(reply.stats().elapsed_s, failed=reply.draft.failure is not None)
         self._show_queue(tuple(self.session.queue))
         self.list_anew()
         first = len(self.session.conversation.nodes) == 2
@@ -332,6 +334,7 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
 
     def _ask_about_plain_http(self, text: str) -> None:
         """A key goes over plain http to another host only once the user has agreed."""
+        from tui_chat.ui.screens.confirm import Confirm
 
         target = self.session.target
 
@@ -348,6 +351,8 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
 
     def _ask_about_budget(self) -> None:
         """What would likely cross a limit is sent only once the user has agreed."""
+        from tui_chat.ui.screens.budget import BudgetQuestion
+
         session, asked = self.session, self.session.asked
         if asked is None:
             return
@@ -376,13 +381,13 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
             self.composer.focus()
 
     def action_retry(self) -> None:
-        if self.session.running:
+        if self.session.busy:
             self.notice(say("status.running"), passing=True)
         elif not self.session.retry():
             self.notice(say("status.nothing"))
 
     def action_resume(self) -> None:
-        if self.session.running:
+        if self.session.busy:
             self.notice(say("status.running"), passing=True)
         elif not self.session.resume():
             self.notice(say("status.whole"))
@@ -396,7 +401,7 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
     def _walk(self, step: int) -> None:
         """Show the version beside the newest turn that has several."""
         conversation = self.session.conversation
-        if self.session.running:
+        if self.session.busy:
             self.notice(say("status.running"), passing=True)
             return
         for node in reversed(conversation.path()):
@@ -484,9 +489,17 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
         self.transcript.to_tail()
         self._tick()
 
+    def action_suspend(self) -> None:
+        self.app.action_suspend_process()
+
     def action_redraw(self) -> None:
         if (frames := frames_of(self)) is not None:
             frames.redraw()
+
+    def action_batch(self, argument: str = "") -> None:
+        from tui_chat.ui.screens.batch import open_batch
+
+        open_batch(self.app, argument, self.session.target)
 
     def action_help(self) -> None:
         from tui_chat.ui.screens.help import HelpScreen
@@ -555,6 +568,7 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
         self._figures.show(self._shown(), self.spending())
         self._show_status()
         self._show_keys()
+        self.app.tell_state(self.chat.title, running=self.session.running)
 
     def _head(self, node: Node, live: Reply | None = None) -> Head:
         return head(self.session.conversation, node, live, self.app.house.config.currency)
@@ -567,9 +581,15 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
             return of_result(node, node.result, self.window(node))
         return None if reply is None else of_reply(reply, self.window(reply.node))
 
+    def show_session(self) -> None:
+        self.retarget()
+        self._show_turns()
+        self.transcript.to_tail()
+
     def _show_turns(self) -> None:
-        currency = self.app.house.config.currency
-        self.transcript.show(turns(self.session.conversation, self.session.reply, currency))
+        currency, session = self.app.house.config.currency, self.session
+        replies = [session.reply, *session.aside.values()]
+        self.transcript.show(turns(session.conversation, replies, currency))
         self._number_code()
         self._tick()
 
@@ -582,7 +602,7 @@ class ChatScreen(Choosing, Copying, Measuring, Writing):
         lines = [say("queue.line", place=i, text=visible_line(t, 200)) for i, t in enumerate(texts, 1)]
         if lines:
             asked = "queue.asked" if self.session.asked is not None else "queue.held"
-            hint = say("queue.hint" if self.session.running else asked)
+            hint = say("queue.hint" if self.session.busy else asked)
             more = [say("queue.more", count=len(lines) - 3)] if len(lines) > 3 else []
             lines = [*lines[:3], *more, hint]
         self._queue.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))

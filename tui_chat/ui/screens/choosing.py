@@ -1,125 +1,42 @@
-"""How a chat is answered, chosen on its screen: its settings, a profile, and the user's files read again."""
+"""One of several things, in a list."""
 
 from __future__ import annotations
 
-import asyncio
-import shlex
-import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
-from textual.app import SuspendNotSupported
+from textual import on
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
 
-from tui_chat.domain.failure import ConfigError, StoreError, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.store.files import write_private
-from tui_chat.store.shipped import config_template
-from tui_chat.ui.screens.keeping import Keeping
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
-    from tui_chat.engine.session import Target
-    from tui_chat.ui.screens.settings import Chosen
-
-EDITOR = "vi"
-"""Where neither $VISUAL nor $EDITOR names one."""
+    from textual.app import ComposeResult
 
 
-class Choosing(Keeping):
-    """Base of the chat screen; `follow_files` is its own."""
+class Choosing(ModalScreen[str | None]):
+    """Dismisses with the name of what was chosen, or None."""
 
-    _taken = ""
-    """The profile that was taken last."""
+    CSS_PATH: ClassVar = "../style/dialogs.tcss"
+    BINDINGS: ClassVar = [("escape", "dismiss(None)", "")]
 
-    def follow_files(self) -> None:
-        """Look as the user's files say now."""
-        raise NotImplementedError
+    def __init__(self, title: str, offers: Sequence[tuple[str, str]]) -> None:
+        """`offers`: (name, line) of each thing."""
+        super().__init__()
+        self._title = title
+        self._offers = offers
 
-    def action_settings(self) -> None:
-        from tui_chat.ui.screens.settings import SettingsScreen
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._title, classes="dialog-title", markup=False)
+            yield OptionList(*(Option(visible_line(line, 300)) for _, line in self._offers), markup=False)
+            yield Static(say("choosing.keys"), classes="dialog-hint", markup=False)
 
-        screen = SettingsScreen(self.app.house, self.session.target, self.app.choice, self._taken)
-        self.app.push_screen(screen, self._settle)
-
-    def _settle(self, chosen: Chosen | None) -> None:
-        if chosen is None:
-            return
-        self._taken = chosen.profile
-        if chosen.offered:
-            self.app.house.remember(chosen.target.endpoint, chosen.target.model)
-        self.go_on_with(chosen.target)
-        self.notice(chosen.said)
-
-    def go_on_with(self, target: Target) -> None:
-        """Send the next message to this target."""
-        self.session.target = target
-        self.retarget()
-
-    def action_profile(self, argument: str = "") -> None:
-        from tui_chat.ui.screens.profiles import ProfilesScreen
-
-        if argument:
-            self._take(argument)
-        else:
-            self.app.push_screen(ProfilesScreen(self.app.house, self._taken), self._take_listed)
-
-    def _take_listed(self, name: str | None) -> None:
-        if name is not None:
-            self._take(name)
-
-    @work(exclusive=True, group="profile", exit_on_error=False)
-    async def _take(self, name: str) -> None:
-        """Go on with a profile; the key of its endpoint may come from a command that takes a while."""
-        session = self.session
-        try:
-            target = await asyncio.to_thread(self.app.house.profiles.take, name, session.target)
-        except TuiChatError as error:
-            self.notice(str(error))
-            return
-        if session is self.session:
-            self._taken = name
-            self.go_on_with(target)
-            self.notice(say("status.profile", name=visible_line(name, 60)))
-
-    def action_config(self) -> None:
-        """Have $EDITOR change config.toml, then read it again; not while a reply streams, which would stand still."""
-        if self.app.house.chats.registry.busy:
-            self.notice(say("status.running"), passing=True)
-            return
-        file = self.app.house.config_file
-        try:
-            if not file.exists():
-                write_private(file, config_template())
-            self._edit(file)
-        except (StoreError, OSError, ValueError, SuspendNotSupported) as error:
-            self.notice(say("status.no_editor", file=file, fault=error))
-        else:
-            self.action_reload()
-
-    def _edit(self, file: Path) -> None:
-        env = self.app.house.env
-        editor = shlex.split(env.get("VISUAL") or env.get("EDITOR") or EDITOR)
-        with self.app.suspend():
-            subprocess.run([*editor, str(file)], env=dict(env), check=False)
-
-    @work(exclusive=True, group="reload", exit_on_error=False)
-    async def action_reload(self) -> None:
-        """Read config.toml, themes and keys again; a reply under way goes on as it was asked."""
-        from tui_chat.ui.screens.told import Told
-
-        session = self.session
-        problems = [*await asyncio.to_thread(self.app.house.reload), *self.app.follow_files()]
-        try:
-            target = await asyncio.to_thread(self.app.house.renewed, session.target)
-        except ConfigError as error:
-            problems.append(str(error))
-        else:
-            session.target = target
-        self.follow_files()
-        self.retarget()
-        if len(problems) > 1:
-            self.app.push_screen(Told(say("problems.title", count=len(problems)), problems))
-        else:
-            self.notice(problems[0] if problems else say("status.reloaded"))
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._offers[event.option_index][0])

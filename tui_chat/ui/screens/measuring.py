@@ -10,10 +10,7 @@ from msgspec.structs import replace
 from tui_chat.domain.pricing import Cost, CostSource, total
 from tui_chat.domain.words import say
 from tui_chat.engine.budget import spent_today
-from tui_chat.ui.screens.details import DetailsScreen
 from tui_chat.ui.screens.reading import Reading
-from tui_chat.ui.screens.usage import UsageScreen
-from tui_chat.ui.screens.whatif import WhatIfScreen
 from tui_chat.ui.widgets.figures import Spending
 
 if TYPE_CHECKING:
@@ -47,6 +44,8 @@ class Measuring(Reading):
         return tree.nodes[self._read_of(replies).id] if replies else None
 
     def action_details(self) -> None:
+        from tui_chat.ui.screens.details import DetailsScreen
+
         node, reply = self.in_question(), self.session.reply
         if node is None:
             self.notice(say("status.no_details"))
@@ -56,6 +55,8 @@ class Measuring(Reading):
         self.app.push_screen(DetailsScreen(self.app.house, node))
 
     def action_whatif(self) -> None:
+        from tui_chat.ui.screens.whatif import WhatIfScreen
+
         node = self.in_question()
         if node is None:
             self.app.push_screen(WhatIfScreen(self.app.house, None, None))
@@ -67,4 +68,6 @@ class Measuring(Reading):
             self.app.push_screen(WhatIfScreen(self.app.house, None, None, (node.runs, chat)))
 
     def action_usage(self) -> None:
+        from tui_chat.ui.screens.usage import UsageScreen
+
         self.app.push_screen(UsageScreen(self.app.house))

@@ -72,7 +72,9 @@ class Completion(Static):
 
     def meant(self, written: str) -> Offer | None:
         """What Enter takes instead of sending what is written; None when it is to be sent."""
-        sure = self.is_open and (self._moved or self.chosen.known)
+        # Where nothing of an argument is written, a command without one is meant.
+        begun = written == written.rstrip()
+        sure = self.is_open and (self._moved or (begun and self.chosen.known))
         return self.chosen if sure and self.chosen.text.rstrip() != written.rstrip() else None
 
     def on_resize(self) -> None:

@@ -65,7 +65,7 @@ class Composer(ReadlineArea):
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
 
-    def __init__(self, completion: Completion, id: str | None = None) -> None:
+    def __init__(self, completion: Completion | None = None, id: str | None = None) -> None:
         super().__init__(id=id, compact=True, highlight_cursor_line=False, soft_wrap=True)
         self._completion = completion
         self._sent: list[str] = []
@@ -105,7 +105,7 @@ class Composer(ReadlineArea):
         return self._whole(super().selected_text)
 
     async def _on_key(self, event: events.Key) -> None:
-        if self._completion.is_open and self._complete(event.key):
+        if self._completion is not None and self._completion.is_open and self._complete(self._completion, event.key):
             event.stop()
             event.prevent_default()
         elif self._means("send", event.key):
@@ -277,22 +277,22 @@ class Composer(ReadlineArea):
     def _means(self, action: str, key: str) -> bool:
         return any(key in forms(own) for own in self.app.house.config.keys.of(action))
 
-    def _complete(self, key: str) -> bool:
+    def _complete(self, completion: Completion, key: str) -> bool:
         """What a key means to the completions; False when nothing."""
         if key in ("up", "down"):
-            self._completion.move(-1 if key == "up" else 1)
+            completion.move(-1 if key == "up" else 1)
             return True
-        taken = self._completion.chosen if key == "tab" else None
+        taken = completion.chosen if key == "tab" else None
         if self._means("send", key):
-            taken = self._completion.meant(self.text) or self._named_in_full()
+            taken = completion.meant(self.text) or self._named_in_full(completion)
         if taken is not None:
             self._take(taken)
         return taken is not None
 
-    def _named_in_full(self) -> Offer | None:
+    def _named_in_full(self, completion: Completion) -> Offer | None:
         """The file whose whole path is the word before the cursor; the list may be a key behind."""
         word = self.word
-        return next((one for one in self._completion.offers if word and one.file and one.file == word[1]), None)
+        return next((one for one in completion.offers if word and one.file and one.file == word[1]), None)
 
     def _take(self, offer: Offer) -> None:
         if self.searching:

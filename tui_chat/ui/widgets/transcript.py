@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.segment import Segment
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -39,7 +40,6 @@ _SCROLL_Y = Widget.scroll_y
 _SCROLL_TARGET_Y = cast("Reactive[float]", Widget.scroll_target_y)
 
 BAR_S = 0.3
-"""How often the scrollbar is brought up to date while a reply streams in."""
 REST_S = 0.1
 """How long nothing has to be asked for until turns near the view are laid out."""
 
@@ -52,6 +52,13 @@ SLICE_S = 0.008
 class Transcript(Marking):
     """Shows turns; `show` sets them, `grow` and `dress` change one."""
 
+    class Scrolled(Message):
+        """The user has moved the view."""
+
+        def __init__(self, transcript: Transcript) -> None:
+            super().__init__()
+            self.transcript = transcript
+
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"rows--{name}" for name in (*STYLES, "cursor")}
     can_focus = False
     ALLOW_SELECT = False
@@ -62,6 +69,8 @@ class Transcript(Marking):
         """True while the view is at the tail."""
         self.by_pages = False
         """The view follows the tail by a third of the page at a time, not line by line."""
+        self.bar_s = BAR_S
+        """How often the scrollbar is brought up to date while a reply streams in, in seconds."""
         self.painted = 0
         """Rows painted so far."""
         self._numbered = ""
@@ -165,6 +174,19 @@ class Transcript(Marking):
             self._view(self._top_of(turn_id, row))
             self.refresh()
             self._show_bar(at_once=True)
+
+    def stand_like(self, other: Transcript) -> None:
+        """Go to the turn at the top of another's view, as far into it by its height."""
+        if other.following:
+            self.to_tail()
+        elif self._ready() and self._shelf and other._shelf:
+            shelf = other._shelf
+            place, offset = shelf.at(other.scroll_offset.y)
+            share = offset / max(1, shelf.turn_height(place))
+            place = min(place, len(self._shelf) - 1)
+            for _ in range(2):
+                # What was estimated above it is measured by the second time.
+                self.stand_at(self._shelf.top(place) + round(share * self._shelf.turn_height(place)))
 
     # what is asked of turns
 
@@ -360,6 +382,7 @@ class Transcript(Marking):
             self._view(new)
             self.refresh()
             self._show_bar(at_once=True)
+            self.post_message(self.Scrolled(self))
 
     def on_resize(self) -> None:
         place, offset = self._shelf.at(self.scroll_offset.y)
@@ -376,6 +399,9 @@ class Transcript(Marking):
         self.call_after_refresh(self._recolour)
 
     def _recolour(self) -> None:
+        if not self.is_attached:
+            # It was taken off the screen meanwhile, and its styles with it.
+            return
         if not self._shelf:
             # They are looked up with the first turn.
             self._palette = {}
@@ -394,14 +420,14 @@ class Transcript(Marking):
 
     def _show_bar(self, *, at_once: bool = False) -> None:
         """Bring the scrollbar up to date, a few times a second."""
-        if at_once or monotonic() - self._bar_shown >= BAR_S:
+        if at_once or monotonic() - self._bar_shown >= self.bar_s:
             self._bar_shown = monotonic()
             bar = self.vertical_scrollbar
             bar.window_virtual_size = max(1, self._shelf.height)
             bar.window_size = self._page
             bar.position = self.scroll_offset.y
         elif self._bar_timer is None:
-            self._bar_timer = self.set_timer(BAR_S, self._bar_due)
+            self._bar_timer = self.set_timer(self.bar_s, self._bar_due)
 
     def _bar_due(self) -> None:
         self._bar_timer = None

@@ -1,0 +1,102 @@
+"""What stands above and below a lane, and in the line of tabs: names and figures in widths that do not jump."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui_chat.domain import figures as show
+from tui_chat.domain.draft import Phase
+from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.lane import settings_text
+from tui_chat.domain.words import say
+from tui_chat.ui.turns import live_state
+
+if TYPE_CHECKING:
+    from tui_chat.domain.conversation import Conversation, Result
+    from tui_chat.engine.comparison import LaneState
+    from tui_chat.engine.session import Reply, Target
+
+MOST = 200
+"""Columns of foreign text in one line."""
+STATE = 22
+"""Columns of a lane's state."""
+
+
+def name_of(target: Target) -> str:
+    """`demo/demo-fast · temperature=0.5`."""
+    name = "/".join(part for part in (target.endpoint.name, target.model) if part)
+    return visible_line(" · ".join(part for part in (name, settings_text(target.settings)) if part), MOST)
+
+
+def header(lane: LaneState, letter: str, *, hidden: bool) -> str:
+    """Who answers here: nothing but the letter while that is hidden."""
+    parts = [say("lanes.hidden") if hidden else name_of(lane.target)]
+    parts += [] if lane.synced else [say("lanes.apart")]
+    parts += [f"“{visible_line(lane.note, MOST)}”"] if lane.note else []
+    return f"{letter}  {' · '.join(parts)}"
+
+
+def shown_reply(lane: LaneState) -> Reply | None:
+    """The reply of the newest round that is in view: the one that the next message follows."""
+    return lane.reply or (lane.replies[-1] if lane.replies else None)
+
+
+def ended_result(lane: LaneState, conversation: Conversation) -> Result | None:
+    """How the answer at the lane's place has ended; None while it is under way or there is none."""
+    node = conversation.nodes.get(lane.head or "")
+    return None if node is None else node.result
+
+
+def phase_of(lane: LaneState, conversation: Conversation) -> Phase | None:
+    """What the lane is doing, or how its answer ended; None before there is one."""
+    reply = shown_reply(lane)
+    if reply is not None and not reply.draft.phase.ended:
+        return reply.draft.phase
+    result = ended_result(lane, conversation)
+    return None if result is None else result.phase
+
+
+def strip(lane: LaneState, conversation: Conversation, *, hidden: bool) -> tuple[str, str]:
+    """Two lines: state and speed; time to first token, tokens and cost."""
+    reply, result = shown_reply(lane), ended_result(lane, conversation)
+    run = _run(lane, reply)
+    if reply is not None and not reply.draft.phase.ended:
+        if hidden:
+            return f"● {say('state.streaming')}{run}", ""
+        stats, cost = reply.stats(), reply.cost()
+        first = f"{live_state(reply):<{STATE}} {show.rate(stats.now_per_s, exact=False):>11}{run}"
+        return first, _second(show.seconds(stats.ttft_s), stats.usage.output, show.money(cost), exact=stats.exact)
+    if lane.due and reply is None:
+        return say("lanes.waits"), ""
+    if result is None:
+        return say("lanes.empty"), ""
+    if hidden:
+        return f"{say(f'state.{result.phase}')}{run}", ""
+    stats = result.stats
+    state = f"{say(f'state.{result.phase}')} {show.seconds(stats.elapsed_s)}"
+    first = f"{state:<{STATE}} {show.rate(stats.tok_per_s, exact=stats.exact):>11}{run}"
+    cost = show.money(result.cost)
+    return first, _second(show.seconds(stats.ttft_s), stats.usage.output, cost, exact=stats.exact)
+
+
+def tab(lane: LaneState, letter: str, conversation: Conversation, *, hidden: bool) -> str:
+    """A lane's state in a few words: `B ● 118 tok/s`, `C failed`."""
+    reply = shown_reply(lane)
+    if reply is not None and not reply.draft.phase.ended:
+        speed = show.rate(reply.stats().now_per_s, exact=False)
+        return f"{letter} ● {say('state.streaming') if hidden else f'{speed:>10}'}"
+    phase = phase_of(lane, conversation)
+    return f"{letter} {say(f'state.{phase}') if phase is not None else show.NONE}"
+
+
+def _second(ttft: str, output: int | None, cost: str, *, exact: bool) -> str:
+    return f"TTFT {ttft:<8}{show.tokens(output, exact=exact):>7} tok {cost:>10}"
+
+
+def _run(lane: LaneState, reply: Reply | None) -> str:
+    """Which of several runs is in view, and how many are still to come."""
+    count = len(lane.replies) + len(lane.due)
+    if reply is None or count < 2:
+        return ""
+    ended = sum(reply.draft.phase.ended for reply in lane.replies)
+    return "  " + say("lanes.run", place=lane.replies.index(reply) + 1, count=count, ended=ended)
