@@ -114,6 +114,15 @@ async def test_enter_attaches_what_is_typed_in_full_and_sends_what_is_not(chat: 
     assert chat.screen.session.conversation.path()[0].text == "ask @tw"
 
 
+async def test_the_file_stands_where_its_word_did(chat: Chat) -> None:
+    chat.screen.composer.put("me@src/x.py @src/x.pyc (")
+    await chat.type("@src/x.py")
+    await chat.until(lambda: names(chat))
+    await chat.press("tab")
+    await chat.until(lambda: "[file" in shown(chat))
+    assert shown(chat) == f"me@src/x.py @src/x.pyc ({MARK} "
+
+
 async def test_a_mark_goes_whole_and_comes_back(chat: Chat) -> None:
     await chat.type("@src/x.py ")
     await chat.until(lambda: MARK in shown(chat))

@@ -213,13 +213,13 @@ class Composer(ReadlineArea):
     def attach(self, file: Attachment, tokens: float) -> None:
         """Put the mark of a file where its word stands; what it says is sent is what was read."""
         mark = self._named(file.mark(tokens), file.block)
+        name = re.escape(file.name)
+        word = re.compile(rf'(?:^|(?<=[\s(]))@(?:"{name}"|{name})(?=[\s)]|$)')
         for row in range(self.document.line_count):
-            for word in (f'@"{file.name}"', f"@{file.name}"):
-                column = self.document.get_line(row).find(word)
-                if column >= 0:
-                    self.replace(mark, (row, column), (row, column + len(word)))
-                    return self._read()
-        return self._read()
+            if (found := word.search(self.document.get_line(row))) is not None:
+                self.replace(mark, (row, found.start()), (row, found.end()))
+                break
+        self._read()
 
     def refuse(self) -> None:
         """A file was not attached: nothing is sent before the user has seen that."""
