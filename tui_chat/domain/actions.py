@@ -79,6 +79,8 @@ ACTIONS = (
     Action("copy", slash="copy", takes=True),
     Action("copy_code", ",".join(f"alt+{n}" for n in range(1, 10)), numbered=True),
     Action("save", slash="save", takes=True),
+    Action("search_prompts", "ctrl+r"),
+    Action("snippet", slash="snippet", takes=True),
     Action("mark", "alt+v", slash="mark"),
     Action("mouse", "alt+m", slash="mouse"),
     Action("record", slash="record", takes=True),

@@ -135,6 +135,34 @@ ENGLISH: dict[str, str] = {
     # the screen: panes
     "composer.hint": "Message {model} · {press.send} sends, {press.newline} makes a new line",
     "composer.mark": "[text {place}: {count} characters]",
+    # the composer: attachments, snippets
+    "composer.file": "[file {name}: {size}, ~{tokens} tokens]",
+    "attach.no_file": "{path} is no file that could be attached.",
+    "attach.binary": "{path} is not attached: it holds no text in UTF-8.",
+    "attach.too_large": "{path} is not attached: it has {size}, and {limit} is the limit.",
+    "attach.folder": "folder",
+    "snippet.none": "none yet",
+    "snippet.unknown": "There is no snippet {name}. There is: {names}.",
+    "snippet.binary": "{path} is no snippet: it holds no text in UTF-8.",
+    "snippet.size": "{path} is no snippet: it is empty or has more than {most} characters.",
+    "snippet.name": "A snippet cannot be called “{name}”: letters, digits, - and _ make a name.",
+    "snippet.exists": "{path} exists already; change it there.",
+    "snippet.saved": "Kept: {path}. /snippet {name} writes it again.",
+    "snippet.usage": "/snippet NAME begins with a snippet, from {folder}. Here: {names}.",
+    "snippet.save": "NAME: keep what stands above, or the newest question",
+    "snippet.nothing": "Nothing to keep: write it, and /snippet save NAME in a line under it.",
+    "snippet.fields": "Tab goes to the next placeholder.",
+    "prompts.state": (
+        "earlier questions: type to find · {press.search_prompts} ↑ ↓ choose · {press.send} takes · Esc leaves"
+    ),
+    "prompts.none": "no earlier question has this · Esc leaves",
+    "estimate.tokens": "~{tokens} tokens",
+    "action.search_prompts": "earlier questions",
+    "action.search_prompts.help": "Find an earlier question, of this or any conversation, to write it again",
+    "action.snippet": "snippet",
+    "action.snippet.help": (
+        "Begin with a snippet: /snippet NAME; /snippet save NAME keeps what stands above it, or the newest question"
+    ),
     "composer.none": "No model yet · {press.model} chooses one",
     "queue.line": "queued {place}: {text}",
     "queue.hint": "{press.take_back} takes the last one back",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.ask import Ask
     from tui_chat.domain.attempts import RunRecord
     from tui_chat.domain.budget import Crossing, Spent
-    from tui_chat.domain.pricing import Price
+    from tui_chat.domain.pricing import Cost, Price
     from tui_chat.domain.tokens import Ratios
     from tui_chat.engine.ports import Engine
 
@@ -37,6 +37,11 @@ def foreseen(engine: Engine, ask: Ask, price: Price | None) -> Estimate:
     at = engine.clock.wall()
     least, likely = (likely_cost(size, tokens, price, at) for tokens in (0, output))
     return Estimate(ceil(size), output, likely, least)
+
+
+def sending_cost(engine: Engine, tokens: float, price: Price | None) -> Cost:
+    """What so many tokens cost if they are sent now, without their answer."""
+    return likely_cost(tokens, 0, price, engine.clock.wall())
 
 
 def weighed(engine: Engine, ask: Ask, price: Price | None, budget: Budget, spent: Spent) -> Estimate:

@@ -67,6 +67,10 @@ def user_themes(env: Mapping[str, str]) -> Path:
     return config_folder(env) / "themes"
 
 
+def user_snippets(env: Mapping[str, str]) -> Path:
+    return config_folder(env) / "snippets"
+
+
 def shipped_themes(package: Path = PACKAGE) -> Path:
     """The themes inside the installed package, else those of the checkout that holds `package`."""
     installed = package / "themes"

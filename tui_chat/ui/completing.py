@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 
 from tui_chat.domain.actions import ACTIONS, SLASHES
+from tui_chat.domain.attachments import file_size
+from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tui_chat.domain.actions import Action
     from tui_chat.domain.keymap import Keymap
+    from tui_chat.store.attachments import Entry
 
 T = TypeVar("T")
 
+AT = re.compile(r'(?:^|(?<=[\s(]))@(?:"([^"]*)"?|([^\s"]*))$')
 MOST_NAME = 40
 """Characters of a title that its file's name is made of."""
 
@@ -25,12 +29,16 @@ class Offer(Struct, frozen=True):
     """One line of the list."""
 
     text: str
-    """What the composer holds once it is taken."""
+    """What the composer holds once it is taken, or the word where only that is completed."""
     name: str
     help: str = ""
     key: str = ""
     known: bool = True
     """Nothing else can be meant, so that Enter takes it; else Enter sends what is typed."""
+    of_word: bool = False
+    """It completes the word that begins with `@`, not all that is written."""
+    file: str = ""
+    """A path that is attached in the place of the word."""
 
 
 class Argument(Struct, frozen=True):
@@ -54,6 +62,27 @@ def offers(text: str, keymap: Keymap, arguments: Callable[[Action], Iterable[Arg
         return []
     found = _matching(argument.lstrip(), list(arguments(action)), lambda one: one.value)
     return [Offer(f"/{name} {one.value}", one.value, one.help, known=one.known) for one in found]
+
+
+def at_word(before: str) -> tuple[int, str] | None:
+    """(place of its `@`, the path behind it) of the word at the end of `before`; None where it begins with no `@`."""
+    found = AT.search(before)
+    return None if found is None else (found.start(), found[1] or found[2] or "")
+
+
+def written(path: str, *, open_ended: bool = False) -> str:
+    """A path as a word: `@src/x.py`, `@"two words.txt"`; `open_ended` when more of it is to be typed."""
+    return f'@"{path}' + ("" if open_ended else '"') if " " in path else f"@{path}"
+
+
+def file_offers(found: Iterable[Entry]) -> list[Offer]:
+    """The files and folders that a path could become."""
+    return [
+        Offer(written(one.path, open_ended=True), one.path, say("attach.folder"), known=False, of_word=True)
+        if one.is_folder
+        else Offer(written(one.path), one.path, file_size(one.size), known=False, of_word=True, file=one.path)
+        for one in found
+    ]
 
 
 def file_name(title: str) -> str:

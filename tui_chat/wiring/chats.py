@@ -156,6 +156,12 @@ class Chats:
         others = self.library.opened(uid, self.instance.uid)
         return (say("history.elsewhere"),) if any(map(self.instance.alive, others)) else ()
 
+    def questions(self, holding: str = "", limit: int = 100) -> list[str]:
+        """What was asked before, newest first, each once; may block. Raises StoreError."""
+        from tui_chat.store.prompts import questions
+
+        return questions(self.database, holding, limit) if self.saving and self._open else []
+
     def flush(self) -> None:
         """Put down what is left, without waiting for long."""
         if self._open and not self.database.flush(1.0):

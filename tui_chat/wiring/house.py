@@ -30,7 +30,7 @@ from tui_chat.store.ids import new_id
 from tui_chat.store.learned import LearnedFacts, take_over
 from tui_chat.store.ledger import Ledger
 from tui_chat.store.logfile import start_log
-from tui_chat.store.paths import log_file, shipped_themes, user_themes
+from tui_chat.store.paths import log_file, shipped_themes, user_snippets, user_themes
 from tui_chat.store.profiles import Profile
 from tui_chat.store.secrets import clean_key, save_key
 from tui_chat.store.state import load_state, remember
@@ -179,6 +179,10 @@ class House:
     @property
     def theme_folders(self) -> tuple[Path, Path]:
         return shipped_themes(), user_themes(self.env)
+
+    @property
+    def snippet_folder(self) -> Path:
+        return user_snippets(self.env)
 
     def problems(self) -> tuple[str, ...]:
         """One line for each mistake in the user's files."""

@@ -29,6 +29,7 @@ from tui_chat.ui.screens.comparing import Comparing
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.measuring import Measuring
 from tui_chat.ui.screens.settling import Settling
+from tui_chat.ui.screens.writing import Writing
 from tui_chat.ui.themes import described
 from tui_chat.ui.turns import head, live_state, notes, turns
 from tui_chat.ui.widgets.completion import Completion
@@ -57,7 +58,7 @@ NOTICE_S = 6.0
 """How long a notice stands in the status line."""
 
 
-class ChatScreen(Settling, Copying, Comparing, Measuring):
+class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
     BINDINGS: ClassVar = chat_bindings()
 
     def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
@@ -72,6 +73,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
         self._title = Static(id="title", markup=False)
         self._queue = Static(id="queue", markup=False)
         self._status = Static(id="status", markup=False)
+        self.estimate = Static(id="estimate", markup=False)
         self._keys = Static(id="keys", markup=False)
         self._said: dict[Static, Text] = {}
         self._problems = problems
@@ -86,7 +88,9 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
             yield self._figures
         yield self._queue
         yield self.completion
-        yield self._status
+        with Horizontal(id="state"):
+            yield self._status
+            yield self.estimate
         yield self.composer
         yield self._keys
 
@@ -96,6 +100,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
         self.follow_files()
         self.composer.focus()
         self._take_up()
+        self.recall_prompts()
         if self._problems:
             self._tell_problems()
 
@@ -117,6 +122,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
 
     def leave_chat(self) -> None:
         """Let the conversation shown go on unseen."""
+        self.leave_search()
         self.keep_draft()
         self._feed.stop()
         self.session.listeners.remove(self.hear)
@@ -177,6 +183,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
 
     def on_resize(self) -> None:
         self._tick()
+        self.estimate_soon()
 
     # what the session says
 
@@ -247,6 +254,8 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
     def _sent(self, message: Composer.Sent) -> None:
         self.keep_draft()
         command = parse_slash(message.text)
+        if self.keeps_snippet(message.text):
+            return
         if command is None:
             self._submit(message.text)
             return
@@ -264,22 +273,30 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
 
     @on(TextArea.Changed, "#composer")
     def _typed(self) -> None:
-        if not self.composer.document.get_line(0).startswith("/") or self.composer.is_put:
+        if self.composer.searching:
+            self.offer_prompts()
+        elif self.composer.is_put:
             self.completion.close()
         else:
             self._offer_completions()
 
     @on(Composer.Completed)
     def _offer_completions(self) -> None:
-        """Show what could complete a command, once the user types at its end."""
+        """Show what could complete a path behind `@`, or a command, once the user types at its end."""
+        if (word := self.composer.word) is not None:
+            self.offer_files(word[1])
+            return
         composer = self.composer
-        at_end = composer.cursor_location == composer.document.end
+        command = composer.document.get_line(0).startswith("/")
+        at_end = command and composer.cursor_location == composer.document.end
         found = offers(composer.text, self.app.house.config.keys, self._arguments) if at_end else []
         self.completion.show([offer for offer in found if offer.text != composer.text or len(found) > 1])
 
     def _arguments(self, action: Action) -> list[Argument]:
         """The values that a command is known to take."""
         match action.name:
+            case "snippet":
+                return list(self.snippets())
             case "theme":
                 return [Argument(name, described(name)) for name in self.app.theme_names]
             case "model":
@@ -355,7 +372,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
         self.composer.put(f"{text}\n{written}" if written.strip() else text)
 
     def action_cancel(self) -> None:
-        if self.completion.close() or self.leave_mark() or self.leave_find():
+        if self.leave_search() or self.completion.close() or self.leave_mark() or self.leave_find():
             return
         if self.revising:
             self.leave_revision()
@@ -596,11 +613,14 @@ class ChatScreen(Settling, Copying, Comparing, Measuring):
 
     def _show_status(self, *, layout: bool = False) -> None:
         """One line of figures; a notice takes up to three."""
-        parts = [self._notice] if self._notice else [self.find_state] if self.find_state else self._summary()
+        leading = self._notice or self.search_state or self.find_state
+        parts = [leading] if leading else self._summary()
         transcript = self.transcript
         if not transcript.following and transcript.scroll_offset.y < transcript.max_scroll_y:
             parts = [say("status.below"), *parts]
         text = Text(" · ".join(parts), no_wrap=not self._notice, overflow="ellipsis")
+        # Figures that wrapped would move the conversation whenever the estimate comes or goes.
+        self._status.set_class(not self._notice, "-one-line")
         self._say(self._status, text, layout=layout)
 
     def _summary(self) -> list[str]:

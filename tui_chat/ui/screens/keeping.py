@@ -54,6 +54,8 @@ class Keeping(Screen[None]):
     """The question that is being written anew."""
     _set_aside = ""
     """What was written before."""
+    _before_search: str | None = None
+    """What was written before an earlier question was looked for."""
     _deleted: str | None = None
 
     @property
@@ -82,7 +84,8 @@ class Keeping(Screen[None]):
         if self._draft_timer is not None:
             self._draft_timer.stop()
             self._draft_timer = None
-        text = self._set_aside if self._revised is not None else self.composer.text
+        written = self.composer.text if self._before_search is None else self._before_search
+        text = self._set_aside if self._revised is not None else written
         if self.chat.journal is not None and text != self.chat.draft:
             self.chat.draft = text
             self.chat.journal.draft(text)

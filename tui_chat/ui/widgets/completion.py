@@ -90,8 +90,9 @@ class Completion(Static):
     def _table(self, places: range) -> VisualType:
         width = self.screen.size.width - 2
         names = max((columns(offer.name) for offer in self._offers), default=0)
-        names = min(names, max(8, width // 2))
         keys = max((columns(offer.key) for offer in self._offers), default=0)
+        alone = not keys and not any(offer.help for offer in self._offers)
+        names = min(names, width - 2 * GAP if alone else max(8, width // 2))
         text = Text(no_wrap=True, overflow="ellipsis")
         for place in places:
             if text:

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from textual.message import Message
+from textual.widgets.text_area import Selection
 
 from tui_chat.domain.hostile import visible
 from tui_chat.domain.keymap import forms
 from tui_chat.domain.words import say
+from tui_chat.ui.completing import at_word
 from tui_chat.ui.widgets.editing import act_at_once
 from tui_chat.ui.widgets.readline import ReadlineArea
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual import events
     from textual.document._document import Location
     from textual.document._edit import Edit
     from textual.widgets.text_area import EditResult
 
+    from tui_chat.domain.attachments import Attachment
     from tui_chat.ui.app import TuiChat
+    from tui_chat.ui.completing import Offer
     from tui_chat.ui.widgets.completion import Completion
 
 ROOM = 10_000
 """Characters that are laid out: an edit wraps its whole line again. What is more stands behind a mark."""
+FIELD = re.compile(r"\{\{[^{}\n]{1,60}\}\}")
+"""A placeholder, such as {{language}}."""
 SHORT = 200
 """Characters that stand as they are, however many there are already."""
 
@@ -42,6 +51,18 @@ class Composer(ReadlineArea):
     class Completed(Message):
         """A completion was taken; there may be more to complete."""
 
+    @dataclass
+    class Found(Message):
+        """An earlier prompt was taken: the search for one is over."""
+
+    @dataclass
+    class Attach(Message):
+        """A file is to be attached where its word stands: `read` and `attach` or `refuse` follow."""
+
+        path: str
+        sure: bool = True
+        """False: the word may as well be a word."""
+
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
 
     def __init__(self, completion: Completion | None = None, id: str | None = None) -> None:
@@ -55,6 +76,14 @@ class Composer(ReadlineArea):
         """What stands behind each mark, such as `[text 1: 40,000 characters]`."""
         self._marks = re.compile("(?!)")
         self._put = ""
+        self.searching = False
+        """What is written is what is looked for in earlier prompts; nothing is sent."""
+        self._filling: tuple[str, str, str] | None = None
+        """(before, placeholder, behind) of the text in which a placeholder is being filled."""
+        self._reading = 0
+        """Files that are being read, which a message waits for."""
+        self._sends = False
+        """The message is to be sent once they have been."""
 
     @property
     def text(self) -> str:
@@ -64,6 +93,12 @@ class Composer(ReadlineArea):
     @text.setter
     def text(self, value: str) -> None:
         self.put(value)
+
+    @property
+    def word(self) -> tuple[int, str] | None:
+        """(column of its `@`, path) of the word before the cursor that begins with `@`."""
+        row, column = self.cursor_location
+        return at_word(self.document.get_line(row)[:column])
 
     @property
     def selected_text(self) -> str:
@@ -81,6 +116,10 @@ class Composer(ReadlineArea):
             event.stop()
             event.prevent_default()
             self.insert("\n")
+        elif event.key == "tab" and self._filling is not None:
+            event.stop()
+            event.prevent_default()
+            self._fill_next(*self._filling)
         elif event.key == "up" and self.cursor_at_first_line and self._place > 0:
             event.stop()
             event.prevent_default()
@@ -90,6 +129,8 @@ class Composer(ReadlineArea):
             event.prevent_default()
             self._walk(1)
         else:
+            if event.key == "space" and (word := self.word) is not None and word[1]:
+                self._await_file(word[1], sure=False)
             await act_at_once(self, event)
 
     def on_resize(self) -> None:
@@ -101,17 +142,24 @@ class Composer(ReadlineArea):
         return self._put == self.text
 
     def remember(self, text: str) -> None:
-        """Add a prompt to those that Up brings back."""
-        if not self._sent or self._sent[-1] != text:
-            self._sent.append(text)
+        """Add a prompt to those that Up brings back, each once."""
+        if text in self._sent:
+            self._sent.remove(text)
+        self._sent.append(text)
         self._place = len(self._sent)
+
+    def recall(self, earlier: Sequence[str]) -> None:
+        """Put prompts of before, newest first, behind those that were sent here."""
+        older = [text for text in reversed(earlier) if text not in self._sent]
+        self._sent[:0] = older
+        self._place += len(older)
 
     def put(self, text: str) -> None:
         """Replace what is written, the cursor behind it."""
-        shown = visible(text)
+        self._filling = None
         for mark, behind in self._behind.items():
-            shown = shown.replace(behind, mark)
-        self.load_text(self._fitted(shown, 0))
+            text = text.replace(behind, mark)
+        self.load_text(self._fitted(visible(text), 0))
         self.move_cursor(self.document.end)
         self._put = self.text
 
@@ -121,6 +169,85 @@ class Composer(ReadlineArea):
         edit.from_location, edit.to_location = self._around_marks(edit.top, edit.bottom)
         return super().edit(edit)
 
+    def parts(self) -> tuple[str, list[str]]:
+        """What is written without what stands behind marks, and that."""
+        shown = self.document.text
+        return self._marks.sub("", shown), [self._behind[mark[0]] for mark in self._marks.finditer(shown)]
+
+    # placeholders
+
+    def fill(self, text: str) -> bool:
+        """Put a text whose placeholders Tab leads through, the first one selected; False where it has none."""
+        self.put(text)
+        return self._select_field(0)
+
+    def _fill_next(self, before: str, field: str, behind: str) -> None:
+        """Give every other placeholder of the same name what this one was filled with, and go to the next."""
+        text = self.document.text
+        if len(text) < len(before) + len(behind) or not (text.startswith(before) and text.endswith(behind)):
+            self._select_field(0)
+            return
+        filled = text[len(before) : len(text) - len(behind)]
+        end = len(before) + len(filled)
+        if field in behind and filled != field:
+            self.replace(behind.replace(field, filled), self._location(end), self.document.end)
+        self._select_field(end)
+
+    def _select_field(self, start: int) -> bool:
+        """Select the next placeholder, the first one behind the last; with none left the cursor goes to the end."""
+        text = self.document.text
+        found = FIELD.search(text, start) or FIELD.search(text)
+        self._filling = None if found is None else (text[: found.start()], found[0], text[found.end() :])
+        if found is None:
+            self.move_cursor(self.document.end)
+        else:
+            self.selection = Selection(self._location(found.start()), self._location(found.end()))
+        return found is not None
+
+    def _location(self, index: int) -> Location:
+        before = self.document.text[:index]
+        return before.count("\n"), index - (before.rfind("\n") + 1)
+
+    # files
+
+    def attach(self, file: Attachment, tokens: float) -> None:
+        """Put the mark of a file where its word stands; what it says is sent is what was read."""
+        mark = self._named(file.mark(tokens), file.block)
+        for row in range(self.document.line_count):
+            for word in (f'@"{file.name}"', f"@{file.name}"):
+                column = self.document.get_line(row).find(word)
+                if column >= 0:
+                    self.replace(mark, (row, column), (row, column + len(word)))
+                    return self._read()
+        return self._read()
+
+    def refuse(self) -> None:
+        """A file was not attached: nothing is sent before the user has seen that."""
+        self._sends = False
+        self._read()
+
+    def leave(self) -> None:
+        """A word was no file."""
+        self._read()
+
+    def _await_file(self, path: str, *, sure: bool = True) -> None:
+        self._reading += 1
+        self.post_message(self.Attach(path, sure))
+
+    def _read(self) -> None:
+        self._reading -= 1
+        if self._sends and not self._reading:
+            self._sends = False
+            self.send()
+
+    def _named(self, mark: str, behind: str) -> str:
+        """The mark under which a text stands from now on; numbered where another text has it."""
+        free = (mark if n == 1 else f"{mark[:-1]} · {n}]" for n in count(1))
+        mark = next(one for one in free if self._behind.get(one, behind) == behind)
+        self._behind[mark] = behind
+        self._marks = re.compile("|".join(map(re.escape, self._behind)))
+        return mark
+
     # what is too long to be laid out
 
     def _fitted(self, text: str, written: int) -> str:
@@ -129,9 +256,7 @@ class Composer(ReadlineArea):
             return text
         mark = next((mark for mark, behind in self._behind.items() if behind == text), "")
         if not mark:
-            mark = say("composer.mark", place=len(self._behind) + 1, count=f"{len(text):,}")
-            self._behind[mark] = text
-            self._marks = re.compile("|".join(map(re.escape, self._behind)))
+            mark = self._named(say("composer.mark", place=len(self._behind) + 1, count=f"{len(text):,}"), text)
         return mark
 
     def _whole(self, text: str) -> str:
@@ -159,11 +284,31 @@ class Composer(ReadlineArea):
             return True
         taken = completion.chosen if key == "tab" else None
         if self._means("send", key):
-            taken = completion.meant(self.text)
+            taken = completion.meant(self.text) or self._named_in_full(completion)
         if taken is not None:
-            self.put(taken.text)
-            self.post_message(self.Completed())
+            self._take(taken)
         return taken is not None
+
+    def _named_in_full(self, completion: Completion) -> Offer | None:
+        """The file whose whole path is the word before the cursor; the list may be a key behind."""
+        word = self.word
+        return next((one for one in completion.offers if word and one.file and one.file == word[1]), None)
+
+    def _take(self, offer: Offer) -> None:
+        if self.searching:
+            self.searching = False
+            self.put(offer.text)
+            self.post_message(self.Found())
+            return
+        if not offer.of_word:
+            self.put(offer.text)
+        elif (word := self.word) is not None:
+            row, column = self.cursor_location
+            after = " " if offer.file else ""
+            self.replace(offer.text + after, (row, word[0]), (row, column), maintain_selection_offset=False)
+        if offer.file:
+            self._await_file(offer.file)
+        self.post_message(self.Completed())
 
     def send(self) -> None:
         """Send what is written; behind a backslash make a new line."""
@@ -171,6 +316,11 @@ class Composer(ReadlineArea):
         line = self.document.get_line(row)
         if self.selection.is_empty and column == len(line) and line.endswith("\\"):
             self.replace("\n", (row, column - 1), (row, column))
+            return
+        if self.searching:
+            return
+        if self._reading:
+            self._sends = True
             return
         text = self.text
         if text.strip():

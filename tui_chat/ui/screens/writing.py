@@ -1,0 +1,288 @@
+"""What a chat does for the one who writes: attaches files, brings back earlier questions, keeps snippets, estimates."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.widgets import Static, TextArea
+
+from tui_chat.domain import figures
+from tui_chat.domain.failure import StoreError
+from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.tokens import TokenCounter, count
+from tui_chat.domain.words import say
+from tui_chat.engine.budget import sending_cost
+from tui_chat.ui.completing import Argument, Offer, file_offers
+from tui_chat.ui.screens.keeping import Keeping
+from tui_chat.ui.widgets.composer import Composer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textual.timer import Timer
+
+    from tui_chat.domain.attachments import Attachment
+    from tui_chat.domain.tokens import Ratios
+    from tui_chat.ui.widgets.completion import Completion
+
+PROMPTS = 50
+"""Earlier questions that are listed."""
+QUERY = 80
+"""Characters of what is written that are taken for what is looked for."""
+ESTIMATE_S = 0.3
+"""After a change: when the estimate follows."""
+LONG = 400
+"""Characters from which on a text has an estimate."""
+ROOM = 60
+"""Columns of a screen that has room for the estimate."""
+SLICE = 10_000
+"""Characters that are counted at once, between PAUSE_S."""
+PAUSE_S = 0.01
+SAVE = re.compile(r"(?:(.*)\n)?[ \t]*/snippet +save(?: +([^\s][^\n]*?))?\s*", re.DOTALL)
+"""The command that keeps what stands above it."""
+
+
+class Writing(Keeping):
+    """Base of the chat screen."""
+
+    completion: Completion
+    estimate: Static
+    """How much of what is written is sent, and what that costs."""
+
+    _found_none = False
+    _estimate_timer: Timer | None = None
+    """Set until the estimate that is due has been made."""
+    _changed = False
+    """Something has changed since the last estimate was begun."""
+    _before: tuple[object, float] = (None, 0.0)
+    """(what the conversation was when they were counted, the tokens that go before what is written)."""
+    _behind: tuple[Ratios, dict[str, float]] | None = None
+    """Tokens of what stands behind marks."""
+
+    def show_state(self) -> None:
+        """Bring the status line up to date."""
+        raise NotImplementedError
+
+    def _ratios(self) -> Ratios:
+        target = self.session.target
+        return self.app.house.engine.knowledge.ratios(target.endpoint.name, target.model)
+
+    # files
+
+    @work(exclusive=True, group="paths", exit_on_error=False)
+    async def offer_files(self, typed: str) -> None:
+        """Show the files and folders that the path could become."""
+        from tui_chat.store.attachments import entries
+
+        found = file_offers(await asyncio.to_thread(entries, typed))
+        word = self.composer.word
+        if word is not None and word[1] == typed:
+            self.completion.show(found)
+
+    @on(Composer.Attach)
+    def _attach_file(self, message: Composer.Attach) -> None:
+        self._read_file(message.path, sure=message.sure)
+
+    @work(group="attach", exit_on_error=False)
+    async def _read_file(self, path: str, *, sure: bool) -> None:
+        try:
+            file = await asyncio.to_thread(_read, path, sure=sure)
+        except StoreError as error:
+            self.notice(str(error))
+            self.composer.refuse()
+            return
+        if file is None:
+            self.composer.leave()
+        else:
+            self.composer.attach(file, await self._tokens_behind(file.block, self._ratios()))
+
+    # earlier questions
+
+    @work(exclusive=True, group="recall", exit_on_error=False)
+    async def recall_prompts(self) -> None:
+        """Let Up bring back what was asked in earlier runs of the program."""
+        await self.app.warm.wait()
+        self.composer.recall(await asyncio.to_thread(self.app.house.chats.questions))
+
+    @property
+    def search_state(self) -> str:
+        """What the keys do while an earlier question is looked for; empty otherwise."""
+        if not self.composer.searching:
+            return ""
+        return say("prompts.none" if self._found_none else "prompts.state")
+
+    def action_search_prompts(self) -> None:
+        composer = self.composer
+        if composer.searching:
+            if self.completion.is_open:
+                self.completion.move(1)
+            return
+        self._before_search = composer.text
+        short = len(composer.text) <= QUERY and "\n" not in composer.text
+        composer.searching = True
+        composer.put(composer.text if short else "")
+        composer.focus()
+        self.offer_prompts()
+        self.show_state()
+
+    def leave_search(self) -> bool:
+        """Go back to what was written before; False when nothing is looked for."""
+        if not self.composer.searching:
+            return False
+        self.composer.searching = False
+        self.composer.put(self._before_search or "")
+        self._end_search()
+        return True
+
+    @on(Composer.Found)
+    def _end_search(self) -> None:
+        self._before_search, self._found_none = None, False
+        self.completion.close()
+        self.show_state()
+
+    @work(exclusive=True, group="prompts", exit_on_error=False)
+    async def offer_prompts(self) -> None:
+        """Show the earlier questions that hold what is written."""
+        query = self.composer.text
+        try:
+            found = await asyncio.to_thread(self.app.house.chats.questions, query, PROMPTS)
+        except StoreError as error:
+            self.notice(str(error))
+            return
+        if self.composer.searching and self.composer.text == query:
+            self.completion.show([Offer(text, visible_line(text, 300)) for text in found])
+            self._found_none = not found
+            self.show_state()
+
+    # snippets
+
+    def snippets(self) -> Iterator[Argument]:
+        """What `/snippet` takes."""
+        from tui_chat.store.snippets import SAVE as save
+        from tui_chat.store.snippets import names
+
+        for name in names(self.app.house.snippet_folder):
+            yield Argument(visible_line(name))
+        yield Argument(save, say("snippet.save"), known=False)
+
+    def action_snippet(self, argument: str = "") -> None:
+        from tui_chat.store.snippets import load, names
+
+        folder = self.app.house.snippet_folder
+        if not argument:
+            self.composer.put("/snippet ")
+            known = ", ".join(map(visible_line, names(folder))) or say("snippet.none")
+            self.notice(say("snippet.usage", folder=folder, names=known))
+            return
+        try:
+            text = load(folder, argument)
+        except StoreError as error:
+            self.notice(str(error))
+            return
+        if self.composer.fill(text):
+            self.notice(say("snippet.fields"))
+
+    def keeps_snippet(self, text: str) -> bool:
+        """Keep what stands above `/snippet save NAME`, or without anything there the newest question."""
+        command = SAVE.fullmatch(text)
+        if command is None:
+            return False
+        above, name = command[1] or "", command[2] or ""
+        asked = [node.text for node in self.session.conversation.path() if node.role == "user"]
+        self.composer.put(above)
+        self._keep_snippet(name, above if above.strip() else asked[-1] if asked else "")
+        return True
+
+    def _keep_snippet(self, name: str, text: str) -> None:
+        from tui_chat.store.snippets import save
+
+        if not text or not name:
+            self.notice(say("snippet.nothing"))
+            return
+        try:
+            path = save(self.app.house.snippet_folder, name, text)
+        except StoreError as error:
+            self.notice(str(error))
+        else:
+            self.notice(say("snippet.saved", path=path, name=name))
+
+    # the estimate
+
+    @on(TextArea.Changed, "#composer")
+    def estimate_soon(self) -> None:
+        """Bring the estimate up to date, at most a few times a second."""
+        self._changed = True
+        if self._estimate_timer is None:
+            self._estimate_timer = self.set_timer(ESTIMATE_S, self._estimate)
+
+    @work(group="estimate", exit_on_error=False)
+    async def _estimate(self) -> None:
+        # One at a time, to its end: begun anew with each change, the count of a long text would never be done.
+        self._changed = False
+        text, behind = self.composer.parts()
+        try:
+            if self.composer.searching or self.size.width < ROOM or len(text) + sum(map(len, behind)) < LONG:
+                self._show_estimate("")
+            else:
+                await self._count(text, behind)
+        finally:
+            self._estimate_timer = None
+        if self._changed:
+            self.estimate_soon()
+
+    async def _count(self, text: str, behind: list[str]) -> None:
+        """Show what would be sent: what was said before, what is written and what stands behind marks."""
+        target, ratios = self.session.target, self._ratios()
+        tokens = await self._tokens_before(ratios) + count(text, ratios)
+        for part in behind:
+            tokens += await self._tokens_behind(part, ratios)
+        words = say("estimate.tokens", tokens=f"{tokens:,.0f}")
+        cost = sending_cost(self.app.house.engine, tokens, target.price)
+        if cost.usd is not None:
+            words = f"{words} · {figures.money(cost, self.app.house.config.currency)}"
+        self._show_estimate(words)
+
+    async def _tokens_before(self, ratios: Ratios) -> float:
+        session = self.session
+        tree, target = session.conversation, session.target
+        parent = self._revised.parent if self._revised is not None else session.anchor(tree.head)
+        place = (session, parent, target, ratios)
+        if self._before[0] != place:
+            messages = () if parent is None else tree.messages(parent)
+            texts = (target.settings.system or "", *(message.text for message in messages))
+            self._before = place, sum([await _counted(text, ratios) for text in texts])
+        return self._before[1]
+
+    async def _tokens_behind(self, part: str, ratios: Ratios) -> float:
+        """Counted once: a megabyte takes long."""
+        if self._behind is None or self._behind[0] != ratios:
+            self._behind = ratios, {}
+        known = self._behind[1]
+        if part not in known:
+            known[part] = await _counted(part, ratios)
+        return known[part]
+
+    def _show_estimate(self, words: str) -> None:
+        if str(self.estimate.content) != words:
+            self.estimate.update(words)
+            self.estimate.set_class(bool(words), "-shown")
+
+
+async def _counted(text: str, ratios: Ratios) -> float:
+    """The tokens of a text; a thread of its own would hold up the keys for longer than the moments taken here."""
+    counter = TokenCounter(ratios)
+    for start in range(0, len(text), SLICE):
+        counter.feed(text[start : start + SLICE])
+        if len(text) > SLICE:
+            await asyncio.sleep(PAUSE_S)
+    return counter.tokens
+
+
+def _read(path: str, *, sure: bool) -> Attachment | None:
+    """A file; None where it is not `sure` to be one, and is none. Raises StoreError."""
+    from tui_chat.store.attachments import is_file, read
+
+    return read(path) if sure or is_file(path) else None
