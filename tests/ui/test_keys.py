@@ -42,7 +42,7 @@ async def test_another_key_does_it_and_the_old_one_does_not(env: dict[str, str])
         assert not chat.status.startswith(env["TUI_CHAT_CONFIG"])
         await chat.press("f1", "alt+h")
         assert chat.app.screen is chat.screen
-        assert not chat.screen.sidebar.has_class("-shown")
+        assert chat.screen.sidebar is None
         for key in ("alt+w", "f12"):
             await chat.press(key)
             assert isinstance(chat.app.screen, HelpScreen)
