@@ -182,7 +182,7 @@ async def test_row_as_shown(case: Shown) -> None:
         return
     await stage.clock.advance(1000)
     assert reply.draft.phase is case.ends
-    (_, turn) = turns(session.conversation, reply)
+    (_, turn) = turns(session.conversation, [reply])
     assert len(turn.notes) == len(case.notes)
     assert all(words in note.text for words, note in zip(case.notes, turn.notes, strict=True))
     assert case.figures in turn.head.state

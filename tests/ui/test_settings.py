@@ -330,14 +330,3 @@ async def test_a_mistake_is_told_and_a_broken_file_leaves_all_as_it_was(chat: Ch
     await chat.send("/reload")
     await chat.until(lambda: "line 1" in chat.status)
     assert "poet" in chat.app.house.profiles.names()
-
-
-async def test_the_editor_waits_for_the_reply_under_way(chat: Chat) -> None:
-    await chat.send("count 30000")
-    await chat.until(lambda: chat.screen.session.running)
-    await chat.send("/config")
-    assert "Esc cancels" in chat.status
-    await chat.press("escape")
-    await chat.until(lambda: not chat.screen.session.running)
-    await chat.send("/config")
-    assert "cannot be edited here" in chat.status

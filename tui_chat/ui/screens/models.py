@@ -191,7 +191,7 @@ class ModelPicker(ModalScreen[Picked | None]):
                 return Text(clipped(row.label, width), no_wrap=True)
             label = clipped(row.label, room)
             text = Text(label + " " * (room - columns(label)), no_wrap=True)
-            text.append(f"{row.price:>{PRICE}}{row.context:>{context}}" if context else f"{row.price:>{PRICE}}", "dim")
+            text.append(f"{row.price:>{PRICE}}{row.context:>{context}}" if context else f"{row.price:>{PRICE}}")
             return text
 
         return line
