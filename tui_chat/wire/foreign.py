@@ -167,13 +167,11 @@ class _Tree:
                 message.model = message.model or above.model
                 places[message.id] = places[above.id]
         self._kept = {turn: kept[turn] for turn in sorted(places, key=lambda turn: places[turn]) if turn not in into}
-        self._into = {turn: self._last(into, turn) for turn in into}
+        self._into: dict[str, str] = {}
+        # From the last one up: what a turn became part of is known by then.
+        for turn, below in reversed(into.items()):
+            self._into[turn] = self._into.get(below, below)
         return list(self._kept.values())
-
-    def _last(self, into: dict[str, str], turn: str) -> str:
-        while turn in into:
-            turn = into[turn]
-        return turn
 
 
 def text_of(value: Any) -> str:
