@@ -201,7 +201,7 @@ def test_keys_that_count_are_shown_with_where_they_come_from(program: Program) -
     found = {row["key"]: (row["value"], row["source"]) for row in rows if row["key"].startswith("keys.")}
     assert found["keys.preset"] == ("no-f-keys", str(path))
     assert found["keys.help"] == ("f12", str(path))
-    assert found["keys.model"] == ("alt+s", "preset no-f-keys")
+    assert found["keys.model"] == ("alt+l", "preset no-f-keys")
     assert found["keys.retry"] == ("alt+r", "preset no-f-keys")
     assert found["keys.quit"] == ("ctrl+q", "default")
     assert found["keys.fork"] == ("", "default")

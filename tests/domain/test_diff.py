@@ -60,7 +60,7 @@ def test_the_time_is_bounded_where_everything_differs_but_the_marks(size: int) -
     right = " ".join(f"b{n}, c{n % 101}" for n in range(count))
     began = time.process_time()
     word_diff(left, right)
-    assert time.process_time() - began < (0.5 if size == 10_000 else 8)
+    assert time.process_time() - began < (3 if size == 10_000 else 20)
 
 
 def test_lines_come_first_where_words_are_too_many() -> None:

@@ -176,7 +176,7 @@ async def test_one_is_cancelled_and_the_others_go_on(slow: Chat, input: Path) ->
     add(input, '{"id": "quick", "prompt": "echo a"}\n')
     screen = await begun(slow, input)
     await slow.until(lambda: screen.batching.board.count(Show.DONE) == 1)
-    assert shown(screen)[0].startswith("i0")
+    await slow.until(lambda: shown(screen)[0].startswith("i0"))
     await slow.press("c")
     await ended(slow, screen)
     assert {id: line["state"] for id, line in lines(input).items()} == {"i0": "cancelled", "quick": "completed"}
