@@ -6,5 +6,5 @@ import os
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """`-n auto`: two tests a core, for most of them wait for a socket, a process or a clock."""
-    return 2 * (os.cpu_count() or 1)
+    """`-n auto`: one test more than cores, for many wait for a socket, a process or a clock."""
+    return 1 + (os.cpu_count() or 1)
