@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -175,6 +176,20 @@ def test_the_cap_is_for_all_lanes_together(program: Program, demo: DemoServer) -
     lanes_found = json.loads(done.out)["lanes"]
     assert {lane["runs"][0]["error"]["kind"] for lane in lanes_found} == {"budget"}
     assert all(lane["runs"][0]["text"] for lane in lanes_found)
+
+
+def test_a_round_that_would_likely_cross_a_limit_is_not_sent(program: Program, demo: DemoServer) -> None:
+    path = Path(program.run("config", "path").out.strip())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('[prices."demo-fast"]\ninput = 1000\noutput = 1000\n[budget]\nper_conversation = 1.5\n')
+    lanes = ("--lane", FAST, "--lane", f"{FAST} seed=1")
+    done = program.run("compare", "echo hi", *lanes, "--json")
+    assert done.code == 4
+    assert "per_conversation" in done.err
+    assert {lane["runs"][0]["error"]["kind"] for lane in json.loads(done.out)["lanes"]} == {"budget"}
+    assert demo.log == []
+    path.write_text(path.read_text().replace("1.5", "2.5"))
+    assert program.run("compare", "echo hi", *lanes, "--json").code == 0
 
 
 def test_it_is_saved_like_a_chat(program: Program, demo: DemoServer) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.kit import DONE, HANG, Pause, Script, Stage, refusal, said, stopped, used
 from tui_chat.domain.ask import Settings
+from tui_chat.domain.budget import Budget, Limit
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.events import (
     Ended,
@@ -412,6 +413,50 @@ async def test_the_cap_keeps_repeats_from_beginning() -> None:
     assert [len(lane.replies) for lane in table.lanes] == [2]
     assert table.comparison.stopped is not None
     assert not table.comparison.running
+
+
+def limited(table: Table, **limits: str) -> None:
+    table.session.purse.budget = Budget(**{name: Decimal(limit) for name, limit in limits.items()})
+
+
+async def test_a_round_is_weighed_with_all_its_runs() -> None:
+    table = Table(lanes=3, price=PRICE, pace=Pace(repeat=2))
+    assert table.comparison.weigh("q") is None, "there is no limit"
+    # An answer of 1,000 tokens at $2 a million: six of them are $0.012.
+    limited(table, per_conversation="0.0119", per_reply="0.0021")
+    estimate = table.comparison.weigh("q")
+    assert estimate is not None
+    assert (estimate.output, estimate.limits) == (6000, {Limit.CONVERSATION})
+    limited(table, per_day="1", per_reply="0.0019")
+    estimate = table.comparison.weigh("q")
+    assert estimate is not None
+    assert estimate.limits == {Limit.REPLY}
+    limited(table, per_conversation="0.013", per_reply="0.0021")
+    assert table.comparison.weigh("q") is None
+    table.stage.assert_clean()
+
+
+async def test_what_was_agreed_to_is_not_stopped_at_that_limit() -> None:
+    dear = [said("x"), used(1_000_000, 1_000_000), HANG]
+    table = Table(answer("A"), answer("B"), dear, price=PRICE)
+    limited(table, per_conversation="0.001")
+    estimate = table.comparison.weigh("q")
+    assert estimate is not None
+    table.comparison.submit("q", let_go=estimate.limits)
+    await table.play()
+    assert table.dialogues == [["q", "A"], ["q", "B"]]
+    again = table.comparison.weigh_retry(table.lanes[0].id)
+    assert again is not None
+    assert again.output == 1_000_000, "one lane alone, as its model has answered"
+    table.comparison.retry(table.lanes[0].id)
+    await table.play()
+    assert table.lanes[0].results[0].failure is not None, "not agreed to: stopped"
+    question = table.lanes[0].question
+    assert question is not None
+    asked = table.comparison.weigh_again(question.id)
+    assert asked is not None
+    assert asked.output == 2_000_000
+    table.stage.assert_clean()
 
 
 async def test_connections_are_opened_before_it_counts() -> None:

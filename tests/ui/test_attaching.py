@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.kit.screen import Chat, environment, opened
-from tests.kit.serving import demo_server
 from tui_chat.demo.server import DemoServer
 from tui_chat.store import attachments
 from tui_chat.ui.completing import at_word
-
-
-@pytest.fixture
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -29,12 +29,6 @@ MANY = 100_000
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def steady() -> Iterator[DemoServer]:
     """Answers as fast as a model would."""
     with demo_server(speed=2) as running:
@@ -44,12 +38,6 @@ def steady() -> Iterator[DemoServer]:
 @pytest.fixture
 def input(tmp_path: Path) -> Path:
     return tmp_path / "in.jsonl"
-
-
-@pytest.fixture
-async def chat(tmp_path: Path, server: DemoServer) -> AsyncIterator[Chat]:
-    async with opened(environment(tmp_path, server), "demo-fast") as made:
-        yield made
 
 
 @pytest.fixture

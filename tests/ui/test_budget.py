@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,6 @@ from tui_chat.ui.screens import budget
 from tui_chat.ui.screens.budget import BudgetQuestion
 
 PRICE = '[prices."demo-fast"]\ninput = 1_000\noutput = 1_000\n'
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from tests.kit.screen import Chat, environment, opened
 from tui_chat.demo.server import DemoServer
 from tui_chat.domain.draft import Phase
+from tui_chat.ui.screens.budget import BudgetQuestion
 from tui_chat.ui.screens.chat import ChatScreen
 from tui_chat.ui.screens.compare import CompareScreen
 from tui_chat.ui.screens.difference import DifferenceScreen
@@ -596,3 +597,28 @@ async def test_help_lists_the_commands(env: dict[str, str]) -> None:
         assert it.chat.app.screen is not it.screen
         await it.press("escape")
         assert it.chat.app.screen is it.screen
+
+
+# the budget
+
+
+def limit(env: dict[str, str]) -> None:
+    """An answer of unknown length is likely to cost a dollar, and a conversation may cost one and a half."""
+    prices = '[prices."demo-fast"]\ninput = 1000\noutput = 1000\n'
+    Path(env["TUI_CHAT_CONFIG"]).write_text(f"{SETS}\n{prices}[budget]\nper_conversation = 1.5\n")
+
+
+async def test_a_round_over_the_budget_is_asked_about_first(env: dict[str, str], server: DemoServer) -> None:
+    limit(env)
+    async with comparing(env, "temps") as it:
+        asked = len(server.log)
+        await it.send("echo hi")
+        await it.chat.until(lambda: isinstance(it.chat.app.screen, BudgetQuestion))
+        await it.press("enter")
+        await it.chat.until(lambda: isinstance(it.chat.app.screen, CompareScreen))
+        assert (it.screen.composer.text, len(server.log)) == ("echo hi", asked)
+        await it.send("echo hi")
+        await it.chat.until(lambda: isinstance(it.chat.app.screen, BudgetQuestion))
+        await it.press("y")
+        await it.until(lambda: len(server.log) == asked + len(it.lanes) and not it.comparison.running)
+        assert all(lane.results[0].phase is Phase.COMPLETED for lane in it.comparison.lanes.values())

@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.kit.screen import Chat, environment, opened
-from tests.kit.serving import demo_server
-from tui_chat.demo.server import DemoServer
+from tests.kit.screen import Chat, opened
 from tui_chat.ui.screens.theme_picker import ThemePicker
-
-
-@pytest.fixture
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
-
-
-@pytest.fixture
-def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
-    return environment(tmp_path, server)
-
-
-@pytest.fixture
-async def chat(env: dict[str, str]) -> AsyncIterator[Chat]:
-    async with opened(env, "demo-fast") as running:
-        yield running
 
 
 def offered(chat: Chat) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from base64 import b64decode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,8 @@ from rich.style import Style
 from textual import events
 
 from tests.kit.program import COMMAND, clean_environment
-from tests.kit.screen import Chat, environment, opened
-from tests.kit.serving import demo_server
+from tests.kit.screen import Chat, opened
 from tests.kit.terminal import Terminal
-from tui_chat.demo.server import DemoServer
 from tui_chat.ui.clipboard import LIMIT, encoded, sequence
 from tui_chat.ui.multiplexers import SCREEN_PIECE
 from tui_chat.ui.rows import STYLES, Head, Turn, TurnRows
@@ -44,17 +42,6 @@ echo 2
 
 > said
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
-
-
-@pytest.fixture
-def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
-    return environment(tmp_path, server)
 
 
 class Desk(Chat):

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.kit.screen import Chat, environment, opened
-from tests.kit.serving import demo_server
+from tests.kit.screen import Chat, opened
 from tui_chat.demo.server import DemoServer
 from tui_chat.demo.tokens import pieces
 from tui_chat.domain.figures import seconds
 from tui_chat.domain.words import say
 from tui_chat.ui.screens.details import DetailsScreen
 from tui_chat.ui.widgets.figures import Figures
-
-
-@pytest.fixture
-def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
-    return environment(tmp_path, server)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from rich.style import Style
 
 from tests.kit.screen import Chat, environment, opened
-from tests.kit.serving import demo_server
 from tests.ui.test_transcript import opened as opened_transcript
 from tests.ui.test_transcript import settle
 from tui_chat.demo.server import DemoServer
@@ -17,12 +16,6 @@ from tui_chat.ui.rows import STYLES, Head, Turn, TurnRows, foldable
 
 PALETTE = dict.fromkeys(STYLES, Style())
 FILE = "\n".join(f"line {n}" for n in range(100))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.screen import Chat, environment, opened
+from tests.kit.screen import Chat, opened
 from tests.kit.serving import demo_server
 from tui_chat.demo.server import DemoServer
 from tui_chat.store.paths import database_file
@@ -16,17 +16,6 @@ from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.history import HistoryScreen
 from tui_chat.ui.screens.tree import TreeScreen
 from tui_chat.ui.widgets.figures import Figures
-
-
-@pytest.fixture
-def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
-    return environment(tmp_path, server)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

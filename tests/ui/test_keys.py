@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.kit.screen import Chat, environment, opened
-from tests.kit.serving import demo_server
-from tui_chat.demo.server import DemoServer
+from tests.kit.screen import Chat, opened
 from tui_chat.ui.screens.help import HelpScreen
 from tui_chat.ui.screens.history import HistoryScreen
 from tui_chat.ui.screens.tree import TreeScreen
-
-
-@pytest.fixture
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
-
-
-@pytest.fixture
-def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
-    return environment(tmp_path, server)
 
 
 def configure(env: dict[str, str], *lines: str) -> None:

@@ -17,7 +17,6 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tests.kit.screen import Chat, environment, opened
-from tests.kit.serving import demo_server
 from tui_chat.demo.server import DemoServer
 from tui_chat.domain import actions
 from tui_chat.domain.draft import Phase
@@ -54,12 +53,6 @@ SCREENS = {
 }
 """How to get there from the chat: keys, or a command."""
 BUDGET = '[prices."demo-fast"]\ninput = 1_000\noutput = 1_000\n[budget]\nper_reply = 0.9\n'
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from rich.style import Style
 from textual.strip import Strip
 from textual.widgets import Static
 
-from tests.kit.screen import Chat, environment, opened
-from tests.kit.serving import demo_server
-from tui_chat.demo.server import DemoServer
+from tests.kit.screen import Chat
 from tui_chat.ui.links import LONGEST, NotOpened, open_target, shown
 from tui_chat.ui.rows import STYLES, Head, Turn, TurnRows
 from tui_chat.ui.rows.links import Link
@@ -40,18 +36,6 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
     browser = Browser()
     monkeypatch.setattr(webbrowser, "get", lambda: browser)
     return browser
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
-
-
-@pytest.fixture
-async def chat(tmp_path: Path, server: DemoServer) -> AsyncIterator[Chat]:
-    async with opened(environment(tmp_path, server), "demo-fast") as running:
-        yield running
 
 
 TEXT = """See [the *docs*](https://docs.test/a?b=1), <https://auto.test>, https://bare.test/x.

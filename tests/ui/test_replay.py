@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.kit.program import COMMAND, ROOT, clean_environment
-from tests.kit.serving import demo_server
 from tests.kit.terminal import Terminal
 from tui_chat.demo.server import DemoServer
 from tui_chat.domain.conversation import Conversation
@@ -78,12 +77,6 @@ def env(tmp_path: Path) -> dict[str, str]:
         "TUI_CHAT_CONFIG": str(config),
         "TUI_CHAT_DATA_DIR": str(tmp_path / "data"),
     }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
 
 
 def playing(env: dict[str, str], file: Path, speed: float = 0) -> TuiChat:

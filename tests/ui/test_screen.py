@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -33,12 +33,6 @@ def env(tmp_path: Path) -> dict[str, str]:
         "TUI_CHAT_CONFIG": str(config),
         "TUI_CHAT_DATA_DIR": str(tmp_path / "data"),
     }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from msgspec.structs import replace
 from textual.widgets import Input, OptionList
 
 from tests.kit.screen import Chat, environment, opened
-from tests.kit.serving import demo_server
 from tui_chat.demo.server import DemoServer
 from tui_chat.domain.ask import Settings
 from tui_chat.ui.screens.chat import ChatScreen
@@ -31,23 +29,11 @@ model = "demo-slow"
 """
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
-
-
 @pytest.fixture
 def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
     env = environment(tmp_path, server)
     Path(env["TUI_CHAT_CONFIG"]).write_text(CONFIG)
     return env
-
-
-@pytest.fixture
-async def chat(env: dict[str, str]) -> AsyncIterator[Chat]:
-    async with opened(env, "demo-fast") as running:
-        yield running
 
 
 def write(env: dict[str, str], toml: str, theme: str = "") -> None:

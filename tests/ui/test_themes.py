@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from textual.color import Color
 
 from tests.kit.program import COMMAND, clean_environment
 from tests.kit.screen import Chat, environment, opened
-from tests.kit.serving import demo_server
 from tests.kit.terminal import Terminal
 from tui_chat.demo.server import DemoServer
 from tui_chat.store.paths import shipped_themes
@@ -96,18 +95,6 @@ def test_the_terminals_theme_has_only_colours_of_the_terminal() -> None:
 
 
 # on the screen
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
-
-
-@pytest.fixture
-async def chat(tmp_path: Path, server: DemoServer) -> AsyncIterator[Chat]:
-    async with opened(environment(tmp_path, server), "demo-fast") as running:
-        yield running
 
 
 def segments(chat: Chat) -> Iterator[tuple[str, Style]]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from textual.widgets import Static
 
-from tests.kit.screen import Chat, environment, opened
-from tests.kit.serving import demo_server
+from tests.kit.screen import Chat
 from tests.kit.shelf import OneScreen, Seen, house_in
 from tests.kit.spending import spending, tried
-from tui_chat.demo.server import DemoServer
 from tui_chat.domain.words import say
 from tui_chat.ui.screens.whatif import WhatIfScreen
 from tui_chat.ui.widgets.sheet import Sheet
@@ -83,18 +81,6 @@ async def test_the_line_at_the_cursor_says_whose_price_it_is(house: House) -> No
 async def test_it_fits(house: House, size: tuple[int, int]) -> None:
     async with shown(house, size) as seen:
         assert cells(seen)["gpt-4.1"][0] == "$8.00"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
-
-
-@pytest.fixture
-async def chat(tmp_path: Path, server: DemoServer) -> AsyncIterator[Chat]:
-    async with opened(environment(tmp_path, server), "demo-fast") as made:
-        yield made
 
 
 async def requests(chat: Chat) -> str:

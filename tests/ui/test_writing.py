@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from textual import events
 
-from tests.kit.screen import Chat, environment, opened
-from tests.kit.serving import demo_server
-from tui_chat.demo.server import DemoServer
+from tests.kit.screen import Chat, opened
 from tui_chat.engine import budget
 from tui_chat.ui.screens import writing
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with demo_server() as running:
-        yield running
-
-
-@pytest.fixture
-def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
-    return environment(tmp_path, server)
-
-
-@pytest.fixture
-async def chat(env: dict[str, str]) -> AsyncIterator[Chat]:
-    async with opened(env, "demo-fast") as running:
-        yield running
 
 
 def offered(chat: Chat) -> list[str]:

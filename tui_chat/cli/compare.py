@@ -24,6 +24,7 @@ from tui_chat.domain.lane import MOST, letter
 from tui_chat.domain.meter import Meter
 from tui_chat.domain.pricing import UNKNOWN
 from tui_chat.domain.words import say
+from tui_chat.engine import budget
 from tui_chat.engine.comparison import Comparison, Pace
 from tui_chat.engine.session import Target
 from tui_chat.store.lanes import read_lane
@@ -137,6 +138,12 @@ async def _compare(common: Common, order: Order) -> ExitCode:
         for name, target in zip(names, found, strict=True):
             if isinstance(target, Target):
                 comparison.add(target, name)
+        if (estimate := comparison.weigh(order.prompt)) is not None:
+            over = budget.unsent(estimate)
+            complain(over.line)
+            refused = {name: _unsent(name, spec, over) for name, spec in zip(names, specs, strict=True)}
+            print_compared(Compared(order.prompt, tuple((refused | unsent).values())), order.form)
+            return ExitCode.BUDGET
         interrupted = await _run(comparison, order)
         sent = {lane.name: lane for lane in comparison.compared(saved=chat.journal is not None).lanes}
         lanes = tuple((sent | unsent)[name] for name in names)

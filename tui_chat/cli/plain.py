@@ -15,6 +15,7 @@ from tui_chat.cli.output import Answer, complain, print_line
 from tui_chat.cli.prompting import Prompt
 from tui_chat.cli.running import opened
 from tui_chat.cli.telling import Teller
+from tui_chat.domain.actions import command_of
 from tui_chat.domain.failure import Broken, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
@@ -192,14 +193,14 @@ class Plain:
         return ExitCode.DONE if self._prompt.person else worst(self._codes)
 
     def _take(self, text: str) -> None:
-        name, _, argument = text.strip().partition(" ")
-        # A path, or several lines, is a message like any other.
-        if not name.startswith("/") or not name[1:].isalpha() or "\n" in text.strip():
+        if (written := command_of(text)) is None:
             self._exchange(lambda: self._chat.session.submit(text))
-        elif name[1:] in COMMANDS:
-            COMMANDS[name[1:]](self, argument.strip())
+            return
+        name, argument = written
+        if name in COMMANDS:
+            COMMANDS[name](self, argument)
         else:
-            self._fail(say("plain.no_command", command=visible_line(name, 40)), ExitCode.USAGE)
+            self._fail(say("plain.no_command", command=visible_line(f"/{name}", 40)), ExitCode.USAGE)
 
     def _fail(self, line: str, code: ExitCode) -> None:
         complain(line)
@@ -216,7 +217,7 @@ class Plain:
                 self._exchange(session.agree)
             else:
                 session.decline()
-                complain(say("plain.unsent"))
+                complain(say("status.unsent"))
             return
         self._codes.append(exchange.report(as_json=False, stats=True))
         if exchange.interrupted and not self._prompt.person:

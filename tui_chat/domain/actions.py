@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from msgspec import Struct
 
 from tui_chat.domain.words import say
@@ -131,17 +129,11 @@ def footer(*, running: bool, resumable: bool, interrupted: bool) -> list[Action]
     return [a for a in ACTIONS if a.footer == "always" or states.get(a.footer)]
 
 
-def parse_slash(text: str) -> tuple[Action | None, str, str] | None:
-    """(action, its argument, the command as typed) of a line such as `/model x`; None when it is no command.
+def command_of(text: str) -> tuple[str, str] | None:
+    """(name, argument) of a line such as `/model x`; None when it is no command.
 
-    A path or a line of several lines is a message like any other.
+    A path or a text of several lines is a message like any other.
     """
-    command, _, rest = text.strip().partition(" ")
-    name = command[1:]
-    if not command.startswith("/") or not name.isalpha() or "\n" in text.strip():
-        return None
-    return SLASHES.get(name), rest.strip(), command
-
-
-def nearest_slash(command: str) -> str:
-    return "/" + get_close_matches(command.lstrip("/"), SLASHES, n=1, cutoff=0.0)[0]
+    typed, _, rest = text.strip().partition(" ")
+    is_command = typed.startswith("/") and typed[1:].isalpha() and "\n" not in text.strip()
+    return (typed[1:], rest.strip()) if is_command else None

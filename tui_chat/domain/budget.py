@@ -16,11 +16,11 @@ from msgspec.structs import replace
 
 from tui_chat.domain.events import Usage
 from tui_chat.domain.figures import money, tokens, usd
-from tui_chat.domain.pricing import UNKNOWN, Cost, cost
+from tui_chat.domain.pricing import UNKNOWN, Cost, cost, total
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from tui_chat.domain.pricing import Price
 
@@ -112,6 +112,11 @@ class Estimate(Struct, frozen=True):
         return say("budget.likely", cost=money(self.cost), input=tokens(self.input), output=tokens(self.output))
 
     @property
+    def limits(self) -> frozenset[Limit]:
+        """The limits that would be crossed."""
+        return frozenset(crossing.limit for crossing in self.crossings)
+
+    @property
     def over(self) -> str:
         """The limits that would be crossed, in one line."""
         return " · ".join(crossing.line for crossing in self.crossings)
@@ -156,3 +161,17 @@ def judged(estimate: Estimate, budget: Budget, spent: Spent) -> Estimate:
     certain = crossed(Budget(per_command=budget.per_command), spent, estimate.least.usd or NOTHING)
     likely = crossed(replace(budget, per_command=None), spent, estimate.cost.usd or NOTHING)
     return replace(estimate, crossings=(*certain, *likely) if estimate.cost.usd else ())
+
+
+def judged_together(estimates: Sequence[Estimate], budget: Budget, spent: Spent) -> Estimate:
+    """One estimate of several requests, with the limits that the dearest reply would cross, or all of them together."""
+    whole = Estimate(
+        sum(one.input for one in estimates),
+        sum(one.output for one in estimates),
+        total([one.cost for one in estimates]),
+        total([one.least for one in estimates]),
+    )
+    dearest = max(estimates, key=lambda one: one.cost.usd or NOTHING)
+    alone = judged(dearest, Budget(per_reply=budget.per_reply), spent)
+    together = judged(whole, replace(budget, per_reply=None), spent)
+    return replace(together, crossings=(*alone.crossings, *together.crossings))

@@ -140,6 +140,11 @@ class Conversation(Struct):
         self.chosen.pop(node_id, None)
         self.head = node_id
 
+    @property
+    def newest(self) -> Node | None:
+        """The last turn in chat."""
+        return None if self.head is None else self.nodes[self.head]
+
     def path(self, node_id: str | None = None) -> list[Node]:
         """The nodes from the root to `node_id`, or to the head."""
         at = self.head if node_id is None else node_id

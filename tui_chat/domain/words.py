@@ -505,7 +505,7 @@ ENGLISH: dict[str, str] = {
     "plain.leave": "Ctrl+C cancels a reply; Ctrl+D or /quit leaves.",
     "plain.lines": 'A line that ends in \\ goes on in the next; lines of """ enclose a message of many lines.',
     "plain.no_command": "There is no command {command}; /help lists them.",
-    "plain.unsent": "Not sent.",
+    "status.unsent": "Not sent.",
     "plain.opened": "Opened “{title}” ({id}).",
     "plain.interrupted": "The last reply was interrupted: /resume goes on, /keep keeps it, /discard takes it out.",
     "plain.new": "A new conversation with {model}.",

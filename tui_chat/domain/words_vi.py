@@ -496,7 +496,7 @@ VIETNAMESE: dict[str, str] = {
     "plain.leave": "Ctrl+C hủy câu trả lời; Ctrl+D hoặc /quit để thoát.",
     "plain.lines": 'Dòng kết thúc bằng \\ nối tiếp ở dòng sau; giữa hai dòng """ tin có bao nhiêu dòng cũng được.',
     "plain.no_command": "Không có lệnh {command}; /help để liệt kê.",
-    "plain.unsent": "Chưa gửi.",
+    "status.unsent": "Chưa gửi.",
     "plain.opened": "Đã mở “{title}” ({id}).",
     "plain.interrupted": "Câu trả lời cuối bị ngắt: /resume để tiếp tục, /keep để giữ, /discard để bỏ.",
     "plain.new": "Hội thoại mới với {model}.",

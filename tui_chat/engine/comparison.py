@@ -26,6 +26,8 @@ from tui_chat.engine.offers import offers
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+    from tui_chat.domain.ask import Message
+    from tui_chat.domain.budget import Estimate
     from tui_chat.domain.conversation import Node, Result
     from tui_chat.domain.events import SessionEvent
     from tui_chat.domain.failure import Failure
@@ -65,6 +67,8 @@ class LaneState(Struct, eq=False):
     """The newest question it was asked."""
     timer: Timer | None = None
     """Runs out when its first run begins, where lanes are staggered."""
+    let_go: frozenset[Limit] = frozenset()
+    """Limits at which the runs of its newest round are not stopped, for the user was asked."""
 
     @property
     def running(self) -> bool:
@@ -191,8 +195,28 @@ class Comparison:
 
     # a round
 
-    def submit(self, text: str, only: str | None = None) -> bool:
-        """Ask `text` in every lane in sync, or in one alone; False while one of them, or the chat, is at work."""
+    def weigh(self, text: str, only: str | None = None) -> Estimate | None:
+        """The estimate of a round that would likely cross a limit of the budget; None for any other."""
+        return self._weigh(
+            self._these(only), lambda lane: self.session.messages_to(self.session.anchor(lane.head), text)
+        )
+
+    def weigh_again(self, question_id: str) -> Estimate | None:
+        """The same of `ask_again`."""
+        messages = self.session.conversation.messages(question_id)
+        return self._weigh(self.synced, lambda _: messages)
+
+    def weigh_retry(self, lane_id: str | None = None) -> Estimate | None:
+        """The same of `retry`."""
+        tree = self.session.conversation
+        lanes = [lane for lane in self._these(lane_id) if lane.question is not None]
+        return self._weigh(lanes, lambda lane: tree.messages(lane.question.id) if lane.question else ())
+
+    def submit(self, text: str, only: str | None = None, let_go: frozenset[Limit] = frozenset()) -> bool:
+        """Ask `text` in every lane in sync, or in one alone; False while one of them, or the chat, is at work.
+
+        Its replies are not stopped at the limits that the user has let go.
+        """
         lanes = self.synced if only is None else [self.lanes[only]]
         if not self._free(lanes):
             return False
@@ -205,10 +229,10 @@ class Comparison:
                 shared[above] = self.session.ask_aside(above, text, in_chat=in_chat)
             return shared[above]
 
-        self._begin(lanes, text, question)
+        self._begin(lanes, text, question, let_go)
         return True
 
-    def ask_again(self, question_id: str) -> bool:
+    def ask_again(self, question_id: str, let_go: frozenset[Limit] = frozenset()) -> bool:
         """Ask a question of the conversation of every lane in sync: the answers are siblings of those it has.
 
         False while one of the lanes, or the chat, is at work.
@@ -216,15 +240,16 @@ class Comparison:
         lanes, node = self.synced, self.session.conversation.nodes[question_id]
         if not self._free(lanes):
             return False
-        self._begin(lanes, node.text, lambda _: node)
+        self._begin(lanes, node.text, lambda _: node, let_go)
         return True
 
-    def retry(self, lane_id: str | None = None) -> bool:
+    def retry(self, lane_id: str | None = None, let_go: frozenset[Limit] = frozenset()) -> bool:
         """Ask a lane, or each in sync, its newest question again; what it answered stays as a sibling."""
         lanes = [lane for lane in self._these(lane_id) if not lane.running and lane.question is not None]
         if not self._free(lanes):
             return False
         for lane in lanes:
+            lane.let_go = let_go
             self._start(lane, lambda lane: lane.question)
         self._changed()
         return True
@@ -367,9 +392,20 @@ class Comparison:
         taken = {lane.label for lane in self.lanes.values()}
         return next(letter(place) for place in range(len(self.lanes) + 1) if letter(place) not in taken)
 
-    def _begin(self, lanes: list[LaneState], text: str, question: Callable[[LaneState], Node | None]) -> None:
+    def _weigh(self, lanes: list[LaneState], messages: Callable[[LaneState], tuple[Message, ...]]) -> Estimate | None:
+        asks = [(lane.target.ask(messages(lane)), lane.target.price) for lane in lanes]
+        return self.session.purse.weigh_together(asks * self.pace.repeat)
+
+    def _begin(
+        self,
+        lanes: list[LaneState],
+        text: str,
+        question: Callable[[LaneState], Node | None],
+        let_go: frozenset[Limit],
+    ) -> None:
         self.round, self.asked = self._engine.new_id(), text
         for place, lane in enumerate(lanes):
+            lane.let_go = let_go
             self._start(lane, question, place * self.pace.stagger_s)
         self._changed()
 
@@ -401,7 +437,10 @@ class Comparison:
             return
         # The chat goes along with a lane for as long as it is where that lane is.
         in_chat = repeat == 1 and self.session.conversation.head in (asked.id, before)
-        reply = self.session.begin_aside(asked, lane.target, lane.id, repeat, in_chat=in_chat, slots=self._free_slots())
+        slots, let_go = self._free_slots(), lane.let_go
+        reply = self.session.begin_aside(
+            asked, lane.target, lane.id, repeat, in_chat=in_chat, slots=slots, let_go=let_go
+        )
         lane.replies.append(reply)
         if repeat == 1:
             lane.head = reply.node.id

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tui_chat.domain.budget import NOTHING, Limit, Spent, crossed, left
-from tui_chat.engine.budget import book, midnight, weighed
+from tui_chat.domain.budget import NOTHING, Limit, Spent, crossed, judged_together, left
+from tui_chat.engine.budget import book, foreseen, midnight, weighed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
 
     from tui_chat.domain.ask import Ask
@@ -52,6 +52,15 @@ class Purse:
             return None
         self._settle()
         estimate = weighed(self._engine, ask, price, self.budget, self._spent(before))
+        return estimate if estimate.crossings else None
+
+    def weigh_together(self, asks: Sequence[tuple[Ask, Price | None]]) -> Estimate | None:
+        """The estimate of requests that together, or one of them alone, would likely cross a limit; None for others."""
+        if self.budget.empty or not asks:
+            return None
+        self._settle()
+        estimates = [foreseen(self._engine, ask, price) for ask, price in asks]
+        estimate = judged_together(estimates, self.budget, self._spent(NOTHING))
         return estimate if estimate.crossings else None
 
     def begin(self, run: str, before: Decimal = NOTHING, let_go: frozenset[Limit] = frozenset()) -> None:

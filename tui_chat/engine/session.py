@@ -222,6 +222,7 @@ class Session:
         self.beside = NOTHING
         """USD that the conversation took beside its replies, such as for its title."""
         self._engine = engine
+        self._sum: Cost | None = None
         self._let_go: frozenset[Limit] = frozenset()
         self._unwatched: set[str] = set()
         self._closing = self._interrupted = False
@@ -255,7 +256,7 @@ class Session:
         asked, self.asked = self.asked, None
         if asked is None:
             return
-        self._let_go = frozenset(crossing.limit for crossing in asked.estimate.crossings)
+        self._let_go = asked.estimate.limits
         asked.go()
         if asked.queued:
             self._tell(QueueChanged(tuple(self.queue)))
@@ -289,8 +290,7 @@ class Session:
     @property
     def resumable(self) -> Node | None:
         """The newest reply in chat, if it broke off with some text and can be taken up again."""
-        path = self.conversation.path()
-        node = path[-1] if path and not self.busy else None
+        node = None if self.busy else self.conversation.newest
         return node if node is not None and node.text and node.result is not None and node.result.broken_off else None
 
     def resume(self) -> bool:
@@ -315,14 +315,15 @@ class Session:
         if self.busy or self.asked is not None:
             return False
         parent = self.conversation.nodes[node_id].parent
-        self._if_allowed(self._messages(parent, text), lambda: self._start(self._add(parent, "user", text)), text=text)
+        self._if_allowed(
+            self.messages_to(parent, text), lambda: self._start(self._add(parent, "user", text)), text=text
+        )
         return True
 
     @property
     def undecided(self) -> Node | None:
         """The newest reply in chat, if the program ended before it did and nothing was said about it since."""
-        path = self.conversation.path()
-        node = path[-1] if path and not self.busy else None
+        node = None if self.busy else self.conversation.newest
         return node if node is not None and node.result is not None and node.result.undecided else None
 
     def keep(self) -> bool:
@@ -371,11 +372,15 @@ class Session:
         *,
         in_chat: bool = False,
         slots: asyncio.Semaphore | None = None,
+        let_go: frozenset[Limit] = frozenset(),
     ) -> Reply:
-        """Begin a reply beside all others; `lane` and `repeat` as a RunRecord has them."""
+        """Begin a reply beside all others; `lane` and `repeat` as a RunRecord has them.
+
+        It is not stopped at the limits that the user has let go.
+        """
         names = {"endpoint": target.endpoint.name, "model": target.model}
         node = self._add(question.id, "assistant", in_chat=in_chat, **names)
-        return self._begin(question, node, target, None, lane, repeat, slots)
+        return self._begin(question, node, target, None, lane, repeat, slots, let_go)
 
     def resume_aside(self, node_id: str, target: Target, lane: str, repeat: int) -> Reply | None:
         """Go on with a reply of a comparison from where it broke off; None when it is whole or nothing came."""
@@ -417,9 +422,10 @@ class Session:
         return total([self._ended(), *under_way, *(reply.cost() for reply in self.aside.values())])
 
     def _ended(self) -> Cost:
-        """What this conversation cost without the replies under way."""
-        costs = [n.result.cost for n in self.conversation.nodes.values() if n.result is not None]
-        return total([*costs, Cost(self.beside, CostSource.COMPUTED)] if self.beside else costs)
+        """What this conversation cost without the replies under way; summed up anew once one has ended."""
+        if self._sum is None:
+            self._sum = total([n.result.cost for n in self.conversation.nodes.values() if n.result is not None])
+        return total((self._sum, Cost(self.beside, CostSource.COMPUTED))) if self.beside else self._sum
 
     def budget_left(self) -> Left | None:
         """The limit that is nearest, and how much is left under it; None where there is none. Cheap at every frame."""
@@ -499,7 +505,7 @@ class Session:
         self._run(question, self._add(question.id, "assistant", endpoint=target.endpoint.name, model=target.model))
 
     def _run(self, question: Node, node: Node, before: Result | None = None) -> None:
-        self._begin(question, node, self.target, before)
+        self._begin(question, node, self.target, before, let_go=self._let_go)
 
     def _begin(
         self,
@@ -510,9 +516,10 @@ class Session:
         lane: str = "",
         repeat: int = 0,
         slots: asyncio.Semaphore | None = None,
+        let_go: frozenset[Limit] = frozenset(),
     ) -> Reply:
         if before is not None:
-            node = self.conversation.reopen(node.id)
+            node, self._sum = self.conversation.reopen(node.id), None
         # The first screen stands without what runs a request.
         from tui_chat.engine.lanes import start
 
@@ -524,7 +531,7 @@ class Session:
             self.aside[node.id] = reply
         else:
             self.reply = reply
-        self.purse.begin(run, _cost_of(before), frozenset() if lane else self._let_go)
+        self.purse.begin(run, _cost_of(before), let_go)
         asks = {lane or CHAT: reply.ask}
         listener = partial(self._hear, reply)
         reply.lane = start(self._engine, asks, listener, ready=self.ready, slots=slots)[0]
@@ -543,6 +550,7 @@ class Session:
         cut_short = self._interrupted and draft.phase is Phase.CANCELLED
         result = reply.result(Phase.INTERRUPTED if cut_short else None)
         reply.node = self.conversation.finish(reply.node.id, draft.text, draft.reasoning, result, reply.runs())
+        self._sum = None
         self.purse.end(reply.runs()[-1])
         output = reply.meter.counted()[0].output
         if draft.phase is Phase.COMPLETED and output:
@@ -580,7 +588,7 @@ class Session:
             self.queue.pop(0)
             self._ask(text)
 
-        estimate = self._foreseen(self._messages(self.anchor(self.conversation.head), text))
+        estimate = self._foreseen(self.messages_to(self.anchor(self.conversation.head), text))
         if estimate is not None:
             self._ask_first(Asked(estimate, go, text, queued=True, told=told))
             return
@@ -588,7 +596,7 @@ class Session:
         if told:
             self._tell(QueueChanged(tuple(self.queue)))
 
-    def _messages(self, parent: str | None, text: str) -> tuple[Message, ...]:
+    def messages_to(self, parent: str | None, text: str) -> tuple[Message, ...]:
         """What the model is told when `text` is asked under `parent`."""
         before = () if parent is None else self.conversation.messages(parent)
         return (*before, Message("user", text))

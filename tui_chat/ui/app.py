@@ -232,7 +232,7 @@ class TuiChat(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self._own_loop = asyncio.get_running_loop()
         self.listen_to_signals()
-        self.house.recordings.tell = self._tell
+        self.house.recordings.tell = self.tell
         self.house.chats.database.tell = self._tell_from_store
         if self._player is None:
             self.house.recordings.keep_last()
@@ -304,10 +304,6 @@ class TuiChat(App[None], inherit_bindings=False):
 
     def tell(self, text: str) -> None:
         """Show beside the conversation what happened out of sight."""
-        self._tell(text)
-
-    def _tell(self, text: str) -> None:
-        """Show what has gone wrong beside the conversation."""
         for screen in self.screen_stack:
             if isinstance(screen, ChatScreen | CompareBase):
                 screen.notice(text)
@@ -315,7 +311,7 @@ class TuiChat(App[None], inherit_bindings=False):
     def _tell_from_store(self, text: str) -> None:
         """The store speaks in a thread of its own, and may do so before the loop runs or after it ended."""
         with suppress(RuntimeError):
-            self._own_loop.call_soon_threadsafe(self._tell, text)
+            self._own_loop.call_soon_threadsafe(self.tell, text)
 
     @work(exit_on_error=False)
     async def _warm_up(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -105,16 +104,3 @@ def footer(names: Iterable[str]) -> Text:
         shown = show_key(command.keys.partition(",")[0]) if command.keys else f"/{command.slash}"
         text.append(f"{shown} ", "bold").append(f"{command.label}   ")
     return text
-
-
-def parse_slash(text: str) -> tuple[Command | None, str, str] | None:
-    """(command, its argument, as typed) of a line such as `/lane x`; None when it is no command."""
-    typed, _, rest = text.strip().partition(" ")
-    name = typed[1:]
-    if not typed.startswith("/") or not name.isalpha() or "\n" in text.strip():
-        return None
-    return SLASHES.get(name), rest.strip(), typed
-
-
-def nearest_slash(typed: str) -> str:
-    return "/" + get_close_matches(typed.lstrip("/"), SLASHES, n=1, cutoff=0.0)[0]

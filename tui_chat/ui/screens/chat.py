@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static, TextArea
 
 from tui_chat.domain import events, figures
-from tui_chat.domain.actions import footer, nearest_slash, parse_slash
+from tui_chat.domain.actions import SLASHES, footer
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import key_in_the_open
 from tui_chat.domain.failure import Broken, StoreError, TuiChatError
@@ -30,6 +30,7 @@ from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.measuring import Measuring
 from tui_chat.ui.screens.settling import Settling
 from tui_chat.ui.screens.writing import Writing
+from tui_chat.ui.slashes import obeyed
 from tui_chat.ui.themes import described
 from tui_chat.ui.turns import head, live_state, notes, turns
 from tui_chat.ui.widgets.completion import Completion
@@ -253,23 +254,8 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
     @on(Composer.Sent)
     def _sent(self, message: Composer.Sent) -> None:
         self.keep_draft()
-        command = parse_slash(message.text)
-        if self.keeps_snippet(message.text):
-            return
-        if command is None:
+        if not self.keeps_snippet(message.text) and not obeyed(self, message.text, SLASHES):
             self._submit(message.text)
-            return
-        action, argument, typed = command
-        if action is None:
-            self.composer.put(message.text)
-            self.notice(say("status.no_command", command=visible_line(typed, 40), nearest=nearest_slash(typed)))
-        elif argument and not action.takes:
-            self.composer.put(message.text)
-            self.notice(say("status.no_argument", command=typed))
-        elif action.takes:
-            getattr(self, f"action_{action.name}")(argument)
-        else:
-            getattr(self, f"action_{action.name}")()
 
     @on(TextArea.Changed, "#composer")
     def _typed(self) -> None:
@@ -575,8 +561,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
 
     def _shown(self) -> Shown | None:
         """The figures of the reply that is in chat: another version has its own."""
-        path = self.session.conversation.path()
-        node, reply = path[-1] if path else None, self.session.reply
+        node, reply = self.session.conversation.newest, self.session.reply
         if node is not None and node.result is not None and (reply is None or reply.node.id != node.id):
             return of_result(node, node.result, self.window(node))
         return None if reply is None else of_reply(reply, self.window(reply.node))

@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 from tui_chat.domain import events, figures
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.ui.compare_keys import footer, nearest_slash, parse_slash, screen_bindings
+from tui_chat.ui.compare_keys import SLASHES, footer, screen_bindings
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.lane_lines import header, shown_reply, strip, tab
@@ -27,6 +27,7 @@ from tui_chat.ui.screens.compare_judging import Judging
 from tui_chat.ui.screens.compare_options import Options
 from tui_chat.ui.screens.compare_setting import Setting
 from tui_chat.ui.screens.history import Line as Written
+from tui_chat.ui.slashes import obeyed
 from tui_chat.ui.turns import head, notes, turns
 from tui_chat.ui.widgets.composer import Composer
 from tui_chat.ui.widgets.lane import LaneView, Line
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from tui_chat.domain.ask import Role
+    from tui_chat.domain.budget import Estimate, Limit
     from tui_chat.engine.comparison import Comparison, LaneState
     from tui_chat.ui.rows import Turn
     from tui_chat.wiring import Chat
@@ -48,6 +50,8 @@ NARROW = 36
 NOTICE_S = 8.0
 LEAVE_S = 3.0
 """How soon a second Esc has to follow the first."""
+
+NO_LIMITS: frozenset[Limit] = frozenset()
 
 
 class CompareScreen(Judging, Setting):
@@ -306,19 +310,8 @@ class CompareScreen(Judging, Setting):
 
     @on(Composer.Sent)
     def _sent(self, message: Composer.Sent) -> None:
-        command = parse_slash(message.text)
-        if command is None:
+        if not obeyed(self, message.text, SLASHES):
             self._ask(message.text)
-            return
-        found, argument, typed = command
-        if found is None:
-            self.composer.put(message.text)
-            self.notice(say("status.no_command", command=visible_line(typed, 40), nearest=nearest_slash(typed)))
-        elif argument and not found.takes:
-            self.composer.put(message.text)
-            self.notice(say("status.no_argument", command=typed))
-        else:
-            getattr(self, f"action_{found.name}")(*([argument] if found.takes else []))
 
     def _ask(self, text: str) -> None:
         if trouble := self._trouble():
@@ -357,8 +350,15 @@ class CompareScreen(Judging, Setting):
         if self.options.warm:
             self.notice(say("lanes.warming"))
             await comparison.warm_up()
+        estimate = comparison.weigh(text) if question is None else comparison.weigh_again(question)
+        if not await self._agreed(estimate):
+            if question is None:
+                self.composer.put(text)
+            self.notice(say("status.unsent"))
+            return
+        let_go = estimate.limits if estimate is not None else NO_LIMITS
         self.draw_letters()
-        began = comparison.submit(text) if question is None else comparison.ask_again(question)
+        began = comparison.submit(text, let_go=let_go) if question is None else comparison.ask_again(question, let_go)
         if not began:
             self.letters = {}
             if question is None:
@@ -366,6 +366,12 @@ class CompareScreen(Judging, Setting):
         self.notice("" if began else self._trouble())
         for view in self._views.values():
             view.transcript.to_tail()
+
+    async def _agreed(self, estimate: Estimate | None) -> bool:
+        """True unless it would likely cross a limit of the budget, and the user does not want that."""
+        from tui_chat.ui.screens.budget import BudgetQuestion
+
+        return estimate is None or bool(await self.app.push_screen_wait(BudgetQuestion(estimate, sudden=False)))
 
     def _one_or_all(self) -> str | None:
         """The lane that has the focus; None from the composer: all of them."""
@@ -393,8 +399,13 @@ class CompareScreen(Judging, Setting):
             view.transcript.unmark()
         return bool(marked)
 
-    def action_retry(self) -> None:
-        if not self.comparison.retry(self._one_or_all()):
+    @work(exclusive=True, group="round", exit_on_error=False)
+    async def action_retry(self) -> None:
+        lane = self._one_or_all()
+        estimate = self.comparison.weigh_retry(lane)
+        if not await self._agreed(estimate):
+            self.notice(say("status.unsent"))
+        elif not self.comparison.retry(lane, estimate.limits if estimate is not None else NO_LIMITS):
             self.notice(self._trouble() or say("status.nothing"))
 
     def action_resume(self) -> None:
