@@ -13,6 +13,7 @@ from tests.cli.conftest import KEY
 from tests.kit.program import Program
 from tui_chat.store import schema
 from tui_chat.store.config import SECTIONS
+from tui_chat.store.state import remember
 
 FILE = f"""
 endpoint = "work"
@@ -181,6 +182,14 @@ def test_mistakes_in_keys_are_found_without_a_screen(program: Program) -> None:
     for name in ("preset", "retri", "retry", "mark", "fork"):
         assert sum(f"{path}: keys.{name} " in line for line in lines) == 1, name
     assert len(lines) == 5
+
+
+def test_the_theme_that_counts_is_the_one_chosen_on_the_screen(program: Program) -> None:
+    file = str(write(program, '[ui]\ntheme = "paper"\n'))
+    program.env["TUI_CHAT_DATA_DIR"] = str(program.home / "data")
+    assert shown(program)["ui.theme"] == ("paper", file)
+    state = remember(program.env, theme="ember")
+    assert shown(program)["ui.theme"] == ("ember", state.file)
 
 
 def test_a_theme_that_there_is_not(program: Program) -> None:

@@ -80,7 +80,7 @@ class _Told:
 
     def section(self, name: str) -> Iterator[Setting]:
         for key, value in asdict(getattr(self._config, name)).items():
-            if (name, key) == ("ui", "theme") and value is None and self._state.theme:
+            if (name, key) == ("ui", "theme") and self._state.theme:
                 yield Setting("ui.theme", self._state.theme, self._state.file)
             else:
                 yield Setting(dotted((name, key)), value, self._source((name, key)))

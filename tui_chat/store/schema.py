@@ -272,7 +272,7 @@ class Ui(Struct, frozen=True):
     """`[ui]`."""
 
     theme: Name | None = None
-    """None: the one chosen on screen, else the default."""
+    """It counts until one is chosen on the screen; None: light or dark as the terminal is."""
     fps: Fps = 20
     """Frames a second at most."""
     follow: Literal["smooth", "page"] = "smooth"
