@@ -58,9 +58,14 @@ def test_the_time_is_bounded_where_everything_differs_but_the_marks(size: int) -
     count = size // 12
     left = " ".join(f"a{n}, c{n % 101}" for n in range(count))
     right = " ".join(f"b{n}, c{n % 101}" for n in range(count))
+    # The best of three, for another program that has the cores meanwhile makes each step dearer.
+    assert min(spent_s(left, right) for _ in range(3)) < (0.5 if size == 10_000 else 8)
+
+
+def spent_s(left: str, right: str) -> float:
     began = time.process_time()
     word_diff(left, right)
-    assert time.process_time() - began < (3 if size == 10_000 else 20)
+    return time.process_time() - began
 
 
 def test_lines_come_first_where_words_are_too_many() -> None:

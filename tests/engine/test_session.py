@@ -257,6 +257,30 @@ async def test_what_was_spent() -> None:
     assert held.session.spent() == running
 
 
+class Walked(dict[str, Any]):
+    """Turns that count how often somebody goes through all of them."""
+
+    walks = 0
+
+    def values(self) -> Any:
+        self.walks += 1
+        return super().values()
+
+
+async def test_what_was_spent_is_summed_up_once_not_with_every_look() -> None:
+    stage, held = stage_of(answer("A"), [said("x" * 400), HANG], price=PRICE)
+    held.session.submit("a")
+    await stage.clock.advance(1)
+    nodes = held.session.conversation.nodes = Walked(held.session.conversation.nodes)
+    held.session.submit("b")
+    await stage.clock.settle()
+    before = nodes.walks
+    for _ in range(10):
+        held.session.spent()
+        held.session.budget_left()
+    assert nodes.walks <= before + 1
+
+
 async def test_without_a_price_nothing_is_known() -> None:
     stage, held = stage_of(answer("A"))
     held.session.submit("a")

@@ -55,7 +55,7 @@ LATER = {
     "tui_chat.wire.openai_responses",
 }
 """What the first screen stands without."""
-OWN_MODULES = 125
+OWN_MODULES = 120
 
 
 @pytest.fixture(scope="module")

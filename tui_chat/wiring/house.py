@@ -20,7 +20,6 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import find_price
 from tui_chat.domain.words import say, use_keys
 from tui_chat.engine.clock import ScaledClock, SystemClock
-from tui_chat.engine.offers import check_key, offers
 from tui_chat.engine.ports import Engine
 from tui_chat.engine.recorder import LastExchange, RecordingClock, RecordingTransport, Tape
 from tui_chat.engine.session import Session, Target
@@ -368,6 +367,8 @@ class House:
 
     async def offers(self, endpoint: Endpoint) -> list[ModelInfo]:
         """The models that an endpoint offers; raises Broken."""
+        from tui_chat.engine.offers import offers
+
         found = await offers(self.engine, endpoint)
         self._listed[endpoint.name] = endpoint, found
         self._checked.add((endpoint.origin, endpoint.key))
@@ -398,6 +399,8 @@ class House:
         which = (endpoint.origin, endpoint.key)
         if endpoint.local or which in self._checked:
             return None
+        from tui_chat.engine.offers import check_key
+
         trouble = await check_key(self.engine, endpoint)
         if trouble is None:
             self._checked.add(which)

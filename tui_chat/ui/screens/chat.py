@@ -337,11 +337,10 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
 
     def _ask_about_budget(self) -> None:
         """What would likely cross a limit is sent only once the user has agreed."""
-        from tui_chat.ui.screens.budget import BudgetQuestion
-
         session, asked = self.session, self.session.asked
         if asked is None:
             return
+        from tui_chat.ui.screens.budget import BudgetQuestion
 
         def answered(agreed: bool | None) -> None:
             if agreed:

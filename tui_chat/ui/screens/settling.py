@@ -13,7 +13,6 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.store.files import write_private
 from tui_chat.store.shipped import config_template
-from tui_chat.ui.editor import edit_file, edit_text
 from tui_chat.ui.screens.keeping import Keeping
 
 if TYPE_CHECKING:
@@ -80,6 +79,8 @@ class Settling(Keeping):
     @work(exclusive=True, group="editor", exit_on_error=False)
     async def action_edit(self) -> None:
         """Have $EDITOR write the message; what comes back stands in the composer, however the editor ended."""
+        from tui_chat.ui.editor import edit_text
+
         before = self.composer.text
         try:
             edited = await edit_text(self.app, before)
@@ -97,6 +98,8 @@ class Settling(Keeping):
     @work(exclusive=True, group="editor", exit_on_error=False)
     async def action_config(self) -> None:
         """Have $EDITOR change config.toml, then read it again."""
+        from tui_chat.ui.editor import edit_file
+
         file = self.app.house.config_file
         try:
             if not file.exists():
