@@ -488,8 +488,9 @@ async def test_requests_that_are_sent_ahead_are_answered_in_order(server: DemoSe
 async def test_a_client_that_leaves_stops_the_generation() -> None:
     async with DemoServer(speed=1) as server, client_of(server) as client:
         async with client.stream("POST", "/chat/completions", json=body("count 5000", stream=True)) as response:
-            async for _ in response.aiter_raw():
-                break
+            async for line in response.aiter_lines():
+                if '"content":"1' in line:
+                    break
         await eventually(lambda: server.log[-1].ended is not None)
         assert server.log[-1].aborted
         assert 0 < server.log[-1].tokens_sent < 5000

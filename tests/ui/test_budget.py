@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -65,10 +67,8 @@ async def test_no_gives_the_text_back_and_yes_sends_it(env: dict[str, str], serv
         assert not chat.screen.session.queue
 
 
-async def test_a_question_from_the_queue_takes_no_yes_at_once(
-    env: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(budget, "PAUSE_S", 0.2)
+@asynccontextmanager
+async def asked_by_the_queue(env: dict[str, str]) -> AsyncIterator[Chat]:
     limited(env, "per_conversation = 1.0025")
     async with opened(env, "demo-fast") as chat:
         session = chat.screen.session
@@ -76,13 +76,30 @@ async def test_a_question_from_the_queue_takes_no_yes_at_once(
         await chat.send("echo one")
         session.submit("echo two")
         await chat.until(lambda: asked(chat))
+        yield chat
+
+
+async def test_a_question_from_the_queue_takes_no_answer_at_once(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "PAUSE_S", 3600)
+    async with asked_by_the_queue(env) as chat:
         await chat.press("y")
         assert asked(chat)
-        assert session.queue == ["echo two"]
-        await asyncio.sleep(0.25)
+        await chat.press("n")
+        assert asked(chat)
+        assert chat.screen.session.queue == ["echo two"]
+
+
+async def test_a_question_from_the_queue_takes_an_answer_after_a_while(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "PAUSE_S", 0.05)
+    async with asked_by_the_queue(env) as chat:
+        await asyncio.sleep(0.5)
         await chat.press("n")
         assert not asked(chat)
-        assert (chat.written, session.queue) == ("echo two", [])
+        assert (chat.written, chat.screen.session.queue) == ("echo two", [])
 
 
 async def test_a_question_that_is_open_at_the_end_is_there_at_the_next_start(env: dict[str, str]) -> None:
