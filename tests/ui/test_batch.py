@@ -217,9 +217,9 @@ async def test_it_goes_on_in_the_background_and_says_when_it_ends(slow: Chat, in
     BatchOutput(screen.batching.output).close()
 
 
-@pytest.mark.parametrize("times", [1, 2])
-async def test_stop_finishes_what_runs_and_twice_breaks_it_off(slow: Chat, input: Path, times: int) -> None:
-    write(input, ["echo " + "word " * 100] * 20)
+@pytest.mark.parametrize(("times", "words"), [(1, 100), (2, 5000)])
+async def test_stop_finishes_what_runs_and_twice_breaks_it_off(slow: Chat, input: Path, times: int, words: int) -> None:
+    write(input, ["echo " + "word " * words] * 20)
     screen = await begun(slow, input)
     await slow.until(lambda: screen.batching.board.works)
     await slow.press(*["s"] * times)

@@ -255,7 +255,7 @@ class Plain:
         """The last question and its answer."""
         for node in self._chat.session.conversation.path()[-2:]:
             answer = Answer()
-            answer.write(f"{say('plain.prompt')} {node.text}" if node.role == "user" else node.text)
+            answer.write(f"{say('plain.prompt')} {node.words}" if node.role == "user" else node.text)
             answer.end()
 
     # commands

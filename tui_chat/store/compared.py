@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tui_chat.domain import figures as show
+from tui_chat.domain.ask import in_words
 from tui_chat.domain.lane import settings_text
 from tui_chat.domain.words import say
 from tui_chat.wire.forms import CostForm, ErrorForm, SettingsForm, TimingForm, UsageForm
@@ -50,7 +51,7 @@ def compared_markdown(compared: Compared) -> str:
     rows = table(compared)
     lines = ["| " + " | ".join(escaped(cell) for cell in row) + " |" for row in rows]
     lines.insert(1, "|" + " --- |" * len(rows[0]))
-    parts = [f"# {say('compare.title')}", body(compared.prompt), "\n".join(lines)]
+    parts = [f"# {say('compare.title')}", body(in_words(compared.prompt)), "\n".join(lines)]
     for lane in compared.lanes:
         for run in lane.runs:
             parts.append(f"## {TURN} {escaped(heading(lane, run))}")

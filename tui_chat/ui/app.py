@@ -326,6 +326,7 @@ class TuiChat(App[None], inherit_bindings=False):
             gc.freeze()
             gc.enable()
         self.warm.set()
+        await asyncio.to_thread(self.house.chats.tidy)
 
     async def on_unmount(self) -> None:
         if self.batching is not None:

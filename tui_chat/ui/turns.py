@@ -50,7 +50,7 @@ def turns(
                 id=node.id,
                 role=node.role,
                 head=head(conversation, node, live, currency),
-                text=node.text if live is None else live.draft.text,
+                text=node.words if live is None else live.draft.text,
                 thinking=node.reasoning if live is None else live.draft.reasoning,
                 notes=notes(node.result, node.text) if node.result is not None else (),
                 folded=True,

@@ -14,6 +14,7 @@ from textual.widgets import Static, TextArea
 
 from tui_chat.domain import events, figures
 from tui_chat.domain.actions import SLASHES, footer
+from tui_chat.domain.ask import in_words
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import key_in_the_open
 from tui_chat.domain.failure import Broken, StoreError, TuiChatError
@@ -583,7 +584,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         self.transcript.number_code(replies[-1] if replies and not self.session.running else "")
 
     def _show_queue(self, texts: tuple[str, ...]) -> None:
-        lines = [say("queue.line", place=i, text=visible_line(t, 200)) for i, t in enumerate(texts, 1)]
+        lines = [say("queue.line", place=i, text=visible_line(in_words(t), 200)) for i, t in enumerate(texts, 1)]
         if lines:
             asked = "queue.asked" if self.session.asked is not None else "queue.held"
             hint = say("queue.hint" if self.session.busy else asked)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.widgets.text_area import Selection
 
+from tui_chat.domain.ask import IMAGE
 from tui_chat.domain.hostile import visible
 from tui_chat.domain.keymap import forms
 from tui_chat.domain.words import say
-from tui_chat.ui.completing import at_word
+from tui_chat.ui.completing import at_word, written
 from tui_chat.ui.widgets.editing import act_at_once
 from tui_chat.ui.widgets.readline import ReadlineArea
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from textual.widgets.text_area import EditResult
 
     from tui_chat.domain.attachments import Attachment
+    from tui_chat.domain.images import Image
     from tui_chat.ui.app import TuiChat
     from tui_chat.ui.completing import Offer
     from tui_chat.ui.widgets.completion import Completion
@@ -157,6 +159,8 @@ class Composer(ReadlineArea):
     def put(self, text: str) -> None:
         """Replace what is written, the cursor behind it."""
         self._filling = None
+        if IMAGE in text:
+            text = self._with_image_marks(text)
         for mark, behind in self._behind.items():
             text = text.replace(behind, mark)
         self.load_text(self._fitted(visible(text), 0))
@@ -210,7 +214,7 @@ class Composer(ReadlineArea):
 
     # files
 
-    def attach(self, file: Attachment, tokens: float) -> None:
+    def attach(self, file: Attachment | Image, tokens: float) -> None:
         """Put the mark of a file where its word stands; what it says is sent is what was read."""
         mark = self._named(file.mark(tokens), file.block)
         name = re.escape(file.name)
@@ -229,6 +233,27 @@ class Composer(ReadlineArea):
     def leave(self) -> None:
         """A word was no file."""
         self._read()
+
+    def _with_image_marks(self, text: str) -> str:
+        """The text with the marks of its images in their places."""
+        from tui_chat.domain.images import images_in
+
+        for image in images_in(text):
+            text = text.replace(image.block, self._named(image.mark(image.tokens), image.block))
+        return text
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """A terminal pastes the path of an image that is dropped on it: it is attached."""
+        from tui_chat.ui.dropping import dropped_images
+
+        if not self.searching and (paths := dropped_images(event.text)):
+            event.stop()
+            event.prevent_default()
+            for path in paths:
+                self.insert(f"{written(path)} ")
+                self._await_file(path)
+            return
+        await super()._on_paste(event)
 
     def _await_file(self, path: str, *, sure: bool = True) -> None:
         self._reading += 1
