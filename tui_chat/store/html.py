@@ -35,7 +35,7 @@ RENDERED = 1 << 17
 """Characters up to which a text is taken for Markdown; a longer one is shown as it is."""
 HIGHLIGHTED = 1 << 14
 """Characters of code up to which it is coloured: some lexers take a time that grows with the square of it."""
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 FOOT = "</main>\n</body>\n</html>\n"
 
 _ALLOWED = re.compile(r"(?:https?://|mailto:)[^\s]+", re.IGNORECASE)

@@ -1,7 +1,7 @@
 """The model list `{"data": [{"id": …}]}`, which most dialects share; each server names the rest in its own way.
 
 Names of the context's size: OpenRouter `context_length`, vLLM `max_model_len`, Groq `context_window`, Anthropic
-`max_input_tokens`. Whether a model takes images: OpenRouter `architecture.input_modalities`, Mistral
+`max_input_tokens`. Whether a model takes images: OpenRouter and llama.cpp `architecture.input_modalities`, Mistral
 `capabilities.vision`.
 """
 

@@ -252,8 +252,6 @@ class Composer(ReadlineArea):
             for path in paths:
                 self.insert(f"{written(path)} ")
                 self._await_file(path)
-            return
-        await super()._on_paste(event)
 
     def _await_file(self, path: str, *, sure: bool = True) -> None:
         self._reading += 1
