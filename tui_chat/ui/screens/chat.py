@@ -71,6 +71,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         self.transcript = Transcript(id="transcript")
         self.completion = Completion(id="completion")
         self.composer = Composer(self.completion, id="composer")
+        self.composer.renew_offers = self._offer_completions
         self._figures = Figures(id="figures")
         self._title = Static(id="title", markup=False)
         self._queue = Static(id="queue", markup=False)
@@ -277,7 +278,8 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         command = composer.document.get_line(0).startswith("/")
         at_end = command and composer.cursor_location == composer.document.end
         found = offers(composer.text, self.app.house.config.keys, self._arguments) if at_end else []
-        self.completion.show([offer for offer in found if offer.text != composer.text or len(found) > 1])
+        shown = [offer for offer in found if offer.text != composer.text or len(found) > 1]
+        self.completion.show(shown, composer.text)
 
     def _arguments(self, action: Action) -> list[Argument]:
         """The values that a command is known to take."""

@@ -19,7 +19,7 @@ from tui_chat.ui.widgets.editing import act_at_once
 from tui_chat.ui.widgets.readline import ReadlineArea
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual import events
     from textual.document._document import Location
@@ -86,6 +86,8 @@ class Composer(ReadlineArea):
         """Files that are being read, which a message waits for."""
         self._sends = False
         """The message is to be sent once they have been."""
+        self.renew_offers: Callable[[], object] = lambda: None
+        """Shows what could complete the command that is written."""
 
     @property
     def text(self) -> str:
@@ -107,6 +109,7 @@ class Composer(ReadlineArea):
         return self._whole(super().selected_text)
 
     async def _on_key(self, event: events.Key) -> None:
+        self._catch_up(event.key)
         if self._completion is not None and self._completion.is_open and self._complete(self._completion, event.key):
             event.stop()
             event.prevent_default()
@@ -299,6 +302,13 @@ class Composer(ReadlineArea):
 
     def _means(self, action: str, key: str) -> bool:
         return any(key in forms(own) for own in self.app.house.config.keys.of(action))
+
+    def _catch_up(self, key: str) -> None:
+        """Have a key that takes a completion find those of what is written: they follow the text, if only by a key."""
+        if self._completion is None or self.searching or not (key == "tab" or self._means("send", key)):
+            return
+        if self.text.startswith("/") and self._completion.of != self.text and not self.is_put:
+            self.renew_offers()
 
     def _complete(self, completion: Completion, key: str) -> bool:
         """What a key means to the completions; False when nothing."""
