@@ -26,18 +26,20 @@ def attaching(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_files(built: House, text: str, files: Sequence[str], *, kept: bool) -> str:
-    """The question with its files behind it; may block. `kept`: the conversation goes to the disk.
+    """The question with its files behind it; may block. Raises StoreError where one cannot be attached."""
+    return joined(text, [attached(built, path, kept=kept) for path in files])
 
-    Raises StoreError where one cannot be attached.
-    """
-    if not files:
-        return text
+
+def joined(text: str, blocks: Sequence[str]) -> str:
+    return "\n\n".join([text, *blocks])
+
+
+def attached(built: House, path: str, *, kept: bool) -> str:
+    """What stands in a question for a file; may block. `kept`: the conversation goes to the disk. Raises StoreError."""
     from tui_chat.store.attachments import Picture, read
 
-    blocks: list[str] = []
-    for path in files:
-        found = read(path)
-        if isinstance(found, Picture):
-            built.chats.keep_image(found.image, found.data, kept=kept)
-        blocks.append((found.image if isinstance(found, Picture) else found).block)
-    return "\n\n".join([text, *blocks])
+    found = read(path)
+    if not isinstance(found, Picture):
+        return found.block
+    built.chats.keep_image(found.image, found.data, kept=kept)
+    return found.image.block

@@ -523,6 +523,8 @@ ENGLISH: dict[str, str] = {
     "plain.new_help": "Begin a new conversation",
     "plain.list_help": "List the newest conversations with their ids",
     "plain.open_help": "Open a conversation: /open ID; without an id, the newest",
+    "plain.file": "{path} goes along with your next message.",
+    "plain.file_help": "Attach a text file or an image to the next message: /file PATH",
     "plain.quit_help": "Leave; the conversation is kept",
     "fail.budget": "Stopped at the budget: {over}.",
     "fail.budget_unsent": "Not sent, for it would go over the budget: {over}; {estimate}.",

@@ -514,6 +514,8 @@ VIETNAMESE: dict[str, str] = {
     "plain.new_help": "Bắt đầu hội thoại mới",
     "plain.list_help": "Liệt kê các hội thoại mới nhất kèm id",
     "plain.open_help": "Mở một hội thoại: /open ID; không có id thì mở cái mới nhất",
+    "plain.file": "{path} sẽ đi cùng tin nhắn tiếp theo của bạn.",
+    "plain.file_help": "Đính kèm tệp văn bản hoặc ảnh vào tin nhắn tiếp theo: /file ĐƯỜNG_DẪN",
     "plain.quit_help": "Thoát; hội thoại được lưu",
     "fail.budget": "Đã dừng vì ngân sách: {over}.",
     "fail.budget_unsent": "Chưa gửi vì sẽ vượt ngân sách: {over}; {estimate}.",
