@@ -511,6 +511,36 @@ async def test_a_note_stays_with_its_lane(env: dict[str, str]) -> None:
         assert "best so far" in it.heads()[1]
 
 
+async def test_a_narrow_lane_tells_first_that_it_is_out_of_sync_and_shows_its_note(env: dict[str, str]) -> None:
+    async with comparing(env, "temps", size=(120, 40)) as it:
+        await it.press("alt+2", "alt+y", "alt+n")
+        await it.type("best so far")
+        await it.press("enter")
+        await it.until(lambda: it.lanes[1].note and "“" in it.heads()[1])
+        shown = it.heads()[1]
+        assert shown.startswith("B  out of sync · openai/")
+        assert "“best" in shown[: it.screen._views[it.lanes[1].id].size.width - 2]
+
+
+async def test_what_stands_in_the_line_of_a_new_lane_gives_way_to_what_is_typed(env: dict[str, str]) -> None:
+    async with comparing(env) as it:
+        await it.press("alt+l")
+        await it.type("openai/demo-slow")
+        await it.press("enter")
+        await it.until(lambda: len(it.lanes) == 2)
+        assert it.models == ["demo-fast", "demo-slow"]
+
+
+async def test_the_day_counts_what_lanes_have_cost(env: dict[str, str]) -> None:
+    Path(env["TUI_CHAT_CONFIG"]).write_text(f'{SETS}\n[prices."demo-fast"]\ninput = 1000\noutput = 1000\n')
+    async with comparing(env, "temps") as it:
+        await it.ask("echo hi")
+        await it.press("alt+1", "alt+k")
+        await it.until(lambda: isinstance(it.chat.app.screen, ChatScreen))
+        spending = it.chat.screen.spending()
+        assert spending.today.usd == spending.session.usd
+
+
 @pytest.mark.parametrize("ending", ["md", "csv", "json"])
 async def test_a_round_is_exported(env: dict[str, str], tmp_path: Path, ending: str) -> None:
     async with comparing(env, "temps") as it:

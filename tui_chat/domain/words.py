@@ -467,7 +467,7 @@ ENGLISH: dict[str, str] = {
     "results.running": "Lanes are still at work.",
     "results.hint": "* best. Of several runs the median, below it least and most; runs that failed do not count.",
     "difference.title": "Difference: {left} → {right}",
-    "difference.summary": "only {left}: {gone} words, struck out · only {right}: {new}, underlined · both: {same}",
+    "difference.summary": "words only in {left}: {gone}, struck out · only in {right}: {new}, underlined · in both: {same}",
     "difference.same": "{left} and {right} are the same, word for word.",
     "difference.key.other": "other",
     "difference.key.next": "next answer",

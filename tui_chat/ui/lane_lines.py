@@ -9,6 +9,7 @@ from tui_chat.domain.draft import Phase
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.lane import settings_text
 from tui_chat.domain.words import say
+from tui_chat.ui.cells import clipped, columns
 from tui_chat.ui.turns import live_state
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST = 200
 """Columns of foreign text in one line."""
+NOTE_SHARE = 2
+"""A note may take one in so many of the columns that a lane has for its name."""
 STATE = 22
 """Columns of a lane's state."""
 
@@ -28,12 +31,20 @@ def name_of(target: Target) -> str:
     return visible_line(" · ".join(part for part in (name, settings_text(target.settings)) if part), MOST)
 
 
-def header(lane: LaneState, letter: str, *, hidden: bool) -> str:
-    """Who answers here: nothing but the letter while that is hidden."""
-    parts = [say("lanes.hidden") if hidden else name_of(lane.target)]
-    parts += [] if lane.synced else [say("lanes.apart")]
-    parts += [f"“{visible_line(lane.note, MOST)}”"] if lane.note else []
-    return f"{letter}  {' · '.join(parts)}"
+def header(lane: LaneState, letter: str, *, hidden: bool) -> tuple[str, str, str]:
+    """Letter and whether it is out of sync, who answers here (nothing while that is hidden), and the note."""
+    front = f"{letter}  " if lane.synced else f"{letter}  {say('lanes.apart')} · "
+    note = f"“{visible_line(lane.note, MOST)}”" if lane.note else ""
+    return front, say("lanes.hidden") if hidden else name_of(lane.target), note
+
+
+def fitted(heading: tuple[str, str, str], width: int) -> str:
+    """The line above a lane in `width` columns; a note has room for its beginning, the name gives way."""
+    front, name, note = heading
+    room = width - columns(front)
+    if note:
+        name = clipped(name, max(room - columns(note) - 3, room - room // NOTE_SHARE))
+    return front + " · ".join(part for part in (name, note) if part)
 
 
 def shown_reply(lane: LaneState) -> Reply | None:

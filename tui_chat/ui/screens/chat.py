@@ -190,8 +190,10 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
 
     def hear(self, event: events.SessionEvent) -> None:
         if events.lane_of(event):
-            if isinstance(event, events.Finished) and self.is_current:
-                self._show_turns()
+            if isinstance(event, events.Finished):
+                self.look_up_today()
+                if self.is_current:
+                    self._show_turns()
             return
         match event:
             case events.Submitted(question, reply):

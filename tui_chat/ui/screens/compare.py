@@ -14,6 +14,7 @@ from textual import on, work
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
+from textual.widgets.input import Selection
 
 from tui_chat.domain import events, figures
 from tui_chat.domain.hostile import visible_line
@@ -451,13 +452,13 @@ class CompareScreen(Judging, Setting):
 
     # a line that is written
 
-    def write_line(self, what: str, label: str, text: str) -> None:
+    def write_line(self, what: str, label: str, text: str, *, whole: bool = False) -> None:
         if not self._what:
             self._left = self.focused
         self._what = what
         self._label.update(Text(label))
         self._line.value = text
-        self._line.cursor_position = len(text)
+        self._line.selection = Selection(0 if whole else len(text), len(text))
         self._asking.set_class(True, "-open")
         self._line.focus()
         self._tick()

@@ -34,7 +34,7 @@ class Setting(CompareBase):
     async def action_add(self, argument: str = "") -> None:
         """Add a lane from its text, or have one written."""
         if not argument or not await self._add_text(argument):
-            self.write_line("add", say("lanes.line.add"), argument or self._text_of_current())
+            self.write_line("add", say("lanes.line.add"), argument or self._text_of_current(), whole=not argument)
 
     def action_model(self) -> None:
         """Add a lane for a model that is picked, with the settings of the current lane."""
