@@ -228,6 +228,7 @@ async def test_lanes_that_would_be_narrow_are_tabs(env: dict[str, str]) -> None:
         await it.press("alt+1")
         assert it.answers == ["hello"] * 3 or all("hello" in answer for answer in it.answers)
         assert it.line("#tabs").count("done") == 3
+        assert it.line("#tabs").endswith("Alt+1 to 3")
 
 
 async def test_a_lane_is_maximised_and_restored(env: dict[str, str]) -> None:
@@ -532,7 +533,7 @@ async def test_what_stands_in_the_line_of_a_new_lane_gives_way_to_what_is_typed(
 
 
 async def test_the_day_counts_what_lanes_have_cost(env: dict[str, str]) -> None:
-    Path(env["TUI_CHAT_CONFIG"]).write_text(f'{SETS}\n[prices."demo-fast"]\ninput = 1000\noutput = 1000\n')
+    priced(env)
     async with comparing(env, "temps") as it:
         await it.ask("echo hi")
         await it.press("alt+1", "alt+k")
@@ -630,6 +631,11 @@ async def test_help_lists_the_commands(env: dict[str, str]) -> None:
 
 
 # the budget
+
+
+def priced(env: dict[str, str]) -> None:
+    prices = '[prices."demo-fast"]\ninput = 1000\noutput = 1000\n'
+    Path(env["TUI_CHAT_CONFIG"]).write_text(f"{SETS}\n{prices}")
 
 
 def limit(env: dict[str, str]) -> None:

@@ -288,6 +288,7 @@ VIETNAMESE: dict[str, str] = {
     "lanes.empty": "chưa hỏi gì",
     "lanes.run": "lượt {place}/{count}, xong {ended}",
     "lanes.blind": "ẩn danh",
+    "lanes.tabs": "Alt+1 tới {count}",
     "lanes.lock": "khóa cuộn",
     "lanes.repeat": "mỗi làn {count} lượt, {way}",
     "lanes.parallel": "cùng lúc",

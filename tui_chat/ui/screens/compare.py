@@ -518,6 +518,7 @@ class CompareScreen(Judging, Setting):
         for lane in self._in_order():
             words = tab(lane, self.letter(lane), conversation, hidden=self.hidden)
             text.append(f" {words} ", "reverse" if lane.id == self.current else "").append("│")
+        text.append(f"  {say('lanes.tabs', count=len(self._views))}", "dim")
         self._tabs.say(text)
 
     def _show_title(self) -> None:
