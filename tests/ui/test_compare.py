@@ -112,6 +112,10 @@ def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
     return variables
 
 
+def add_to_config(env: dict[str, str], text: str) -> None:
+    Path(env["TUI_CHAT_CONFIG"]).write_text(f"{SETS}\n{text}")
+
+
 @asynccontextmanager
 async def comparing(
     env: dict[str, str], lanes: str = "", size: tuple[int, int] = (130, 40), uid: str | None = None
@@ -523,6 +527,35 @@ async def test_a_narrow_lane_tells_first_that_it_is_out_of_sync_and_shows_its_no
         assert "“best" in shown[: it.screen._views[it.lanes[1].id].size.width - 2]
 
 
+async def test_a_name_too_long_for_its_lane_says_so(env: dict[str, str]) -> None:
+    lane = '{ endpoint = "openai", model = "demo-reasoning", temperature = 0.5, max_tokens = 2000 }'
+    add_to_config(env, f"[compare.long]\nlanes = [{lane}, {lane}]\n")
+    async with comparing(env, "long", size=(80, 24)) as it:
+        await it.until(lambda: len(it.heads()) == 2)
+        lines = [head.render_line(0).text.rstrip() for head in it.screen.query(".lane-head").results(Static)]
+        assert [line[-1] for line in lines] == ["…", "…"]
+
+
+async def test_a_lane_that_waits_says_for_what_and_the_results_why_it_failed(env: dict[str, str]) -> None:
+    closed = '[endpoints.closed]\nbase_url = "http://127.0.0.1:9/v1"\napi_key_env = "OPENAI_API_KEY"\n'
+    add_to_config(env, f"{closed}retry = {{ attempts = 2, base = 1.0 }}\n")
+    async with comparing(env) as it:
+        await it.send("/lane closed/m1")
+        await it.until(lambda: len(it.lanes) == 2)
+        await it.send("echo hi")
+        await it.until(lambda: "next in" in it.figures()[1])
+        state, reason = it.figures()[1].splitlines()
+        assert "next in" in state
+        assert "Esc stops" in state
+        assert reason.startswith("No connection")
+        await it.until(lambda: not it.comparison.running)
+        await it.press("f9")
+        await it.until(lambda: isinstance(it.chat.app.screen, ResultsScreen))
+        results = it.chat.app.screen.query_one("#results")
+        assert "failed" in results.render_line(2).text
+        assert "refused" in results.render_line(3).text
+
+
 async def test_what_stands_in_the_line_of_a_new_lane_gives_way_to_what_is_typed(env: dict[str, str]) -> None:
     async with comparing(env) as it:
         await it.press("alt+l")
@@ -533,7 +566,7 @@ async def test_what_stands_in_the_line_of_a_new_lane_gives_way_to_what_is_typed(
 
 
 async def test_the_day_counts_what_lanes_have_cost(env: dict[str, str]) -> None:
-    priced(env)
+    add_to_config(env, '[prices."demo-fast"]\ninput = 1000\noutput = 1000\n')
     async with comparing(env, "temps") as it:
         await it.ask("echo hi")
         await it.press("alt+1", "alt+k")
@@ -631,11 +664,6 @@ async def test_help_lists_the_commands(env: dict[str, str]) -> None:
 
 
 # the budget
-
-
-def priced(env: dict[str, str]) -> None:
-    prices = '[prices."demo-fast"]\ninput = 1000\noutput = 1000\n'
-    Path(env["TUI_CHAT_CONFIG"]).write_text(f"{SETS}\n{prices}")
 
 
 def limit(env: dict[str, str]) -> None:

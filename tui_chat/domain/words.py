@@ -293,6 +293,7 @@ ENGLISH: dict[str, str] = {
     "lanes.count": "lanes: {count}",
     "lanes.hidden": "answers blind",
     "lanes.apart": "out of sync",
+    "lanes.retry_in": "try {attempt} failed; next in {seconds} s · Esc stops",
     "lanes.waits": "waits for its turn",
     "lanes.empty": "nothing asked yet",
     "lanes.run": "run {place}/{count}, {ended} ended",

@@ -284,6 +284,7 @@ VIETNAMESE: dict[str, str] = {
     "lanes.count": "{count} làn",
     "lanes.hidden": "trả lời ẩn danh",
     "lanes.apart": "tách riêng",
+    "lanes.retry_in": "lần {attempt} lỗi; lại sau {seconds} s · Esc dừng",
     "lanes.waits": "đang chờ tới lượt",
     "lanes.empty": "chưa hỏi gì",
     "lanes.run": "lượt {place}/{count}, xong {ended}",

@@ -10,7 +10,7 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.lane import settings_text
 from tui_chat.domain.words import say
 from tui_chat.ui.cells import clipped, columns
-from tui_chat.ui.turns import live_state
+from tui_chat.ui.turns import live_state, seconds_to_retry
 
 if TYPE_CHECKING:
     from tui_chat.domain.conversation import Conversation, Result
@@ -74,6 +74,8 @@ def strip(lane: LaneState, conversation: Conversation, *, hidden: bool) -> tuple
     if reply is not None and not reply.draft.phase.ended:
         if hidden:
             return f"● {say('state.streaming')}{run}", ""
+        if (waiting := retry_lines(reply)) is not None:
+            return waiting
         stats, cost = reply.stats(), reply.cost()
         first = f"{live_state(reply):<{STATE}} {show.rate(stats.now_per_s, exact=False):>11}{run}"
         return first, _second(show.seconds(stats.ttft_s), stats.usage.output, show.money(cost), exact=stats.exact)
@@ -88,6 +90,14 @@ def strip(lane: LaneState, conversation: Conversation, *, hidden: bool) -> tuple
     first = f"{state:<{STATE}} {show.rate(stats.tok_per_s, exact=stats.exact):>11}{run}"
     cost = show.money(result.cost)
     return first, _second(show.seconds(stats.ttft_s), stats.usage.output, cost, exact=stats.exact)
+
+
+def retry_lines(reply: Reply) -> tuple[str, str] | None:
+    """How long until the next try, and why the last one failed; None while there is nothing to wait for."""
+    left, failure = seconds_to_retry(reply), reply.draft.failure
+    if left is None or failure is None:
+        return None
+    return "◌ " + say("lanes.retry_in", attempt=reply.draft.attempts, seconds=left), visible_line(failure.message, MOST)
 
 
 def tab(lane: LaneState, letter: str, conversation: Conversation, *, hidden: bool) -> str:

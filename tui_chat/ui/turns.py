@@ -89,11 +89,18 @@ def thinking_line(stats: Stats) -> str:
     return " · ".join(parts)
 
 
+def seconds_to_retry(reply: Reply) -> int | None:
+    """Whole seconds until the next try; None unless the reply waits for one."""
+    waiting = reply.draft.waiting
+    if reply.draft.phase is not Phase.WAITING or waiting is None:
+        return None
+    return max(0, round(waiting[0] - reply.age))
+
+
 def live_state(reply: Reply) -> str:
     """`● streaming · attempt 2 of 4 · 3.2 s`, or the countdown while waiting to retry."""
-    draft, stats = reply.draft, reply.stats()
-    if draft.phase is Phase.WAITING and draft.waiting is not None and draft.failure is not None:
-        left = max(0, round(draft.waiting[0] - reply.age))
+    draft, stats, left = reply.draft, reply.stats(), seconds_to_retry(reply)
+    if left is not None and draft.failure is not None:
         reason = visible_line(draft.failure.message, 60)
         return "◌ " + say("state.retry_in", attempt=draft.attempts, reason=reason, seconds=left)
     parts = [f"● {say(f'state.{draft.phase}')}"]
