@@ -183,6 +183,16 @@ async def test_a_lane_is_added_by_its_text_and_a_mistake_loses_nothing(env: dict
         assert not it.screen._asking.has_class("-open")
 
 
+async def test_a_command_adds_a_lane_and_a_mistake_in_it_can_be_mended(env: dict[str, str]) -> None:
+    async with comparing(env) as it:
+        await it.send("/lane openai/demo-slow temperature=1")
+        await it.until(lambda: it.models == ["demo-fast", "demo-slow"])
+        await it.send("/lane openai/demo-slow temperature=hot")
+        await it.until(lambda: it.screen._asking.has_class("-open"))
+        assert it.screen._line.value == "openai/demo-slow temperature=hot"
+        assert "temperature" in it.status
+
+
 async def test_the_settings_of_a_lane_are_edited_in_place(env: dict[str, str]) -> None:
     async with comparing(env, "temps") as it:
         await it.press("alt+2", "alt+e")

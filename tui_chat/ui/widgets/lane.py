@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from tui_chat.ui.compare_keys import lane_bindings
-from tui_chat.ui.lane_lines import fitted
+from tui_chat.ui.lane_lines import MOST, fitted
 from tui_chat.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class LaneView(Vertical, can_focus=True):
 
     def _show_head(self) -> None:
         # What is not laid out yet has no width; it is told as soon as it has one.
-        shown = fitted(self._heading, self._head.content_size.width or self.app.size.width)
+        shown = fitted(self._heading, self._head.content_size.width or MOST)
         self._head.say(Text(shown, no_wrap=True, overflow="ellipsis"))
 
 
