@@ -495,7 +495,10 @@ async def test_what_the_chat_is_told_meanwhile_goes_when_the_lanes_have_ended(en
 async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) -> None:
     async with comparing(env, "mixed") as it:
         await it.press("f8")
-        await it.ask("long 40")
+        await it.send("long 40")
+        await it.until(lambda: it.comparison.running)
+        assert "F9" not in it.line("#keys"), "it would tell who answers"
+        await it.until(lambda: not it.comparison.running)
         drawn = "\n".join([*it.heads(), *it.figures(), it.line("#title")])
         heads = [turn.head.name for view in it.screen._views.values() for turn in view.transcript.turns]
         assert "demo" not in drawn
@@ -505,7 +508,8 @@ async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) ->
         assert isinstance(it.chat.app.screen, CompareScreen)
         winner = next(iter(it.screen._views))
         await it.press("alt+1", "alt+v")
-        assert "demo-" in it.status
+        now = it.comparison.lanes[winner]
+        assert f"A was {now.label}, openai/{now.target.model}." in it.status
         assert not it.screen.hidden
         it.chat.app.house.chats.database.flush(5)
         tally = it.chat.app.house.chats.library.tally()

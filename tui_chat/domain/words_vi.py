@@ -338,6 +338,7 @@ VIETNAMESE: dict[str, str] = {
     "lanes.blind_off": "Tên model được hiện.",
     "lanes.vote_later": "Bầu khi mọi làn đã xong.",
     "lanes.voted": "Đã lưu phiếu của bạn: {names}. /tally xem tất cả.",
+    "lanes.was": "{letter} là {name}",
     "lanes.tied": "Hòa, đã lưu là hòa. /tally xem tất cả.",
     "lanes.keep_later": "Làn này vẫn đang chạy; nhấn Esc trong làn để hủy.",
     "lanes.nothing_to_keep": "Làn này không có câu trả lời để giữ.",

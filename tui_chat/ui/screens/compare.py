@@ -554,7 +554,8 @@ class CompareScreen(Judging, Setting):
         if self._what:
             return ("cancel", "help")
         if self.comparison.running:
-            return ("cancel", "help", "maximise", "results", "lock")
+            # The results would tell who answers.
+            return ("cancel", "help", "maximise", *(() if self.hidden else ("results",)), "lock")
         if len(self.comparison.lanes) < 2:
             return ("model", "add", "sweep", "help", "sets", "again", "leave")
         if self.hidden:

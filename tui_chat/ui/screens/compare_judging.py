@@ -118,10 +118,15 @@ class Judging(CompareBase):
             self.notice(say("lanes.no_two"))
         else:
             comparison.vote([lane.id for lane in winners])
-            names = ", ".join(f"{self.letter(lane)} = {name_of(lane.target)}" for lane in winners)
+            names = ", ".join(self._revealed(lane) for lane in winners)
             self.letters = {}
             self.renew()
             self.notice(say("lanes.voted", names=names) if len(winners) == 1 else say("lanes.tied"))
+
+    def _revealed(self, lane: LaneState) -> str:
+        """A lane by its own label, and in a blind round by the letter that it had there."""
+        name = f"{lane.label}, {name_of(lane.target)}"
+        return say("lanes.was", letter=self.letter(lane), name=name) if self.hidden else name
 
     @work(exclusive=True, group="tally", exit_on_error=False)
     async def action_tally(self) -> None:
