@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from textual import events
 from textual.widgets import Static
 
@@ -518,6 +519,21 @@ async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) ->
         assert next(line.model for line in tally if line.won) == it.comparison.lanes[winner].target.model
         await it.send("/tally")
         await it.until(lambda: isinstance(it.chat.app.screen, Told))
+
+
+async def test_an_interrupted_lane_names_no_key_that_does_something_else_here(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        await it.ask("echo hello")
+        node = it.comparison.session.conversation.nodes[it.lanes[0].head or ""]
+        assert node.result is not None
+        stats = replace(node.result.stats, elapsed_s=0.0)
+        node.result = replace(node.result, phase=Phase.INTERRUPTED, undecided=True, stats=stats)
+        it.screen.renew()
+        await it.settle()
+        turn = it.screen._views[it.lanes[0].id].transcript.turns[-1]
+        assert "F6" in turn.notes[0].text
+        assert "F8" not in turn.notes[0].text
+        assert it.figures()[0].startswith("interrupted  "), "how long it took is not known"
 
 
 async def test_a_note_stays_with_its_lane(env: dict[str, str]) -> None:

@@ -86,7 +86,8 @@ def strip(lane: LaneState, conversation: Conversation, *, hidden: bool) -> tuple
     if hidden:
         return f"{say(f'state.{result.phase}')}{run}", ""
     stats = result.stats
-    state = f"{say(f'state.{result.phase}')} {show.seconds(stats.elapsed_s)}"
+    # How long a reply took whose program was killed is not known.
+    state = f"{say(f'state.{result.phase}')} {show.seconds(stats.elapsed_s) if stats.elapsed_s else ''}"
     first = f"{state:<{STATE}} {show.rate(stats.tok_per_s, exact=stats.exact):>11}{run}"
     cost = show.money(result.cost)
     return first, _second(show.seconds(stats.ttft_s), stats.usage.output, cost, exact=stats.exact)

@@ -36,10 +36,12 @@ def turns(
     replies: Iterable[Reply | None],
     currency: Currency | None = None,
     at: str | None = None,
+    *,
+    decides: bool = True,
 ) -> list[Turn]:
     """The path in chat, or the one down to `at`; what is under way among `replies` with what it has so far.
 
-    Amounts also in a currency of one's own.
+    Amounts also in a currency of one's own. `decides`: the screen has keys to keep or discard what was interrupted.
     """
     out: list[Turn] = []
     live_replies = {reply.node.id: reply for reply in replies if reply is not None}
@@ -52,7 +54,7 @@ def turns(
                 head=head(conversation, node, live, currency),
                 text=node.text if live is None else live.draft.text,
                 thinking=node.reasoning if live is None else live.draft.reasoning,
-                notes=notes(node.result, node.text) if node.result is not None else (),
+                notes=notes(node.result, node.text, decides=decides) if node.result is not None else (),
                 folded=True,
             )
         )
@@ -128,7 +130,7 @@ def ended_state(result: Result, currency: Currency | None = None) -> str:
     return " · ".join(parts)
 
 
-def notes(result: Result, text: str) -> tuple[Note, ...]:
+def notes(result: Result, text: str, *, decides: bool = True) -> tuple[Note, ...]:
     """The lines under a reply that did not simply end well; `text` is all of it."""
     out = [Note(say("turn.seam", after=_before(text, seam))) for seam in result.seams]
     match result.phase:
@@ -137,7 +139,8 @@ def notes(result: Result, text: str) -> tuple[Note, ...]:
             if text:
                 out.append(Note(say("turn.failed_kept")))
         case Phase.INTERRUPTED:
-            out.append(Note(say("turn.interrupted" if result.undecided else "turn.interrupted_kept"), "warning"))
+            undecided = result.undecided and decides
+            out.append(Note(say("turn.interrupted" if undecided else "turn.interrupted_kept"), "warning"))
         case Phase.CANCELLED:
             out.append(Note(say("turn.cancelled" if text else "turn.cancelled_empty"), "warning"))
         case _:

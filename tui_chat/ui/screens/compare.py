@@ -202,7 +202,7 @@ class CompareScreen(Judging, Setting):
 
     def _path(self, lane: LaneState) -> list[Turn]:
         currency = self.app.house.config.currency
-        return turns(self.comparison.session.conversation, lane.replies, currency, lane.head)
+        return turns(self.comparison.session.conversation, lane.replies, currency, lane.head, decides=False)
 
     def _dressed(self, shown: Head, lane: LaneState, role: Role = "assistant", *, live: bool = False) -> Head:
         """The line above a turn, without its place among those of all lanes; in a blind round the letter alone.
