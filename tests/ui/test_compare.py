@@ -527,7 +527,7 @@ async def test_an_interrupted_lane_names_no_key_that_does_something_else_here(en
         node = it.comparison.session.conversation.nodes[it.lanes[0].head or ""]
         assert node.result is not None
         stats = replace(node.result.stats, elapsed_s=0.0)
-        node.result = replace(node.result, phase=Phase.INTERRUPTED, undecided=True, stats=stats)
+        node.result = replace(node.result, phase=Phase.INTERRUPTED, stats=stats)
         it.screen.renew()
         await it.settle()
         turn = it.screen._views[it.lanes[0].id].transcript.turns[-1]

@@ -559,6 +559,7 @@ VIETNAMESE: dict[str, str] = {
     "batch.unpriced": "{count} không có giá",
     "batch.in_out": "{input} vào · {output} ra",
     "batch.mean": "{elapsed} · trung bình {mean} · tổng {rate}",
+    "batch.failed_left": "{count} lỗi từ trước",
     "batch.done_before": "{count} đã xong từ trước",
     "batch.changed": "{count} chạy lại vì đầu vào đã đổi",
     "batch.faulty": "{count} dòng sai",
