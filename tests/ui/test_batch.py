@@ -24,6 +24,7 @@ from tui_chat.ui.screens.batch import BatchScreen, LeaveBatch
 from tui_chat.ui.screens.batch_item import ANSWER, BatchItem
 from tui_chat.ui.screens.batch_start import BatchStart, default_output
 from tui_chat.ui.screens.chat import ChatScreen
+from tui_chat.ui.screens.confirm import Confirm
 
 MANY = 100_000
 
@@ -228,6 +229,27 @@ async def test_stop_finishes_what_runs_and_twice_breaks_it_off(slow: Chat, input
     assert len(states) < 20
     assert set(states) <= {"completed"}
     assert bool(states) == (times == 1)
+
+
+@pytest.mark.parametrize("place", ["batch", "chat"])
+async def test_leaving_the_program_asks_while_a_batch_runs(slow: Chat, input: Path, place: str) -> None:
+    write(input, ["echo " + "word " * 400] * 3)
+    screen = await begun(slow, input)
+    await slow.until(lambda: screen.batching.board.works)
+    if place == "chat":
+        await slow.press("escape", "b")
+    before = slow.app.screen
+    await slow.press("ctrl+q", "ctrl+q")
+    question = slow.app.screen
+    assert isinstance(question, Confirm)
+    asked = "\n".join(str(line.content) for line in question.query(Static))
+    assert "0 of 3" in asked
+    assert screen.batching.output.name in asked
+    await slow.press("escape")
+    assert slow.app.screen is before
+    assert screen.batching.running
+    await slow.press("ctrl+q", "y")
+    await slow.until(lambda: slow.app._exit)
 
 
 async def test_the_end_of_the_program_leaves_whole_lines(tmp_path: Path, steady: DemoServer, input: Path) -> None:

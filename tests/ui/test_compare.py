@@ -524,10 +524,11 @@ async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) ->
 async def test_an_interrupted_lane_names_no_key_that_does_something_else_here(env: dict[str, str]) -> None:
     async with comparing(env, "temps") as it:
         await it.ask("echo hello")
-        node = it.comparison.session.conversation.nodes[it.lanes[0].head or ""]
+        nodes = it.comparison.session.conversation.nodes
+        node = nodes[it.lanes[0].head or ""]
         assert node.result is not None
         stats = replace(node.result.stats, elapsed_s=0.0)
-        node.result = replace(node.result, phase=Phase.INTERRUPTED, stats=stats)
+        nodes[node.id] = replace(node, result=replace(node.result, phase=Phase.INTERRUPTED, stats=stats))
         it.screen.renew()
         await it.settle()
         turn = it.screen._views[it.lanes[0].id].transcript.turns[-1]

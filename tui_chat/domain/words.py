@@ -557,7 +557,7 @@ ENGLISH: dict[str, str] = {
     "batch.mended": "The last line of {path} was torn, and has been mended.",
     "batch.finishing": "finishing the {count} items under way; Ctrl+C again stops now",
     "batch.slower": "{message} · {limit} at a time from now on, after {seconds}",
-    "batch.budget": "Stopped: the next item might cross a limit. {over}",
+    "batch.budget": "Stopped: the next item might cross a limit. {over}. Run again with a higher limit to go on.",
     "batch.refused": "Stopped after {count} refusals in a row, as the next item would fail too. {failure}",
     "batch.failed_before": "failed before: {count}; --retry-failed runs them again.",
     "batch.items": "{ended} of {of} items",
@@ -1033,6 +1033,11 @@ ENGLISH: dict[str, str] = {
     "confirm.unsaved": "Leave with words that are not saved?",
     "confirm.unsaved_why": "The disk does not take what was said last. Free some space, and it is saved by itself.",
     "confirm.leave": "y leaves and loses them · Esc goes back",
+    "confirm.batch": "Leave while a batch runs ({items})?",
+    "confirm.batch_why": (
+        "It stops here. What has ended has its line in {file}; the same batch, run again, asks the rest."
+    ),
+    "confirm.batch_keys": "y stops it and leaves · Esc goes back",
     "confirm.open": "Send the key unencrypted?",
     "confirm.keys": "y sends it, for as long as tui-chat runs · Esc goes back",
     "confirm.budget": "Send it although it would go over the budget?",

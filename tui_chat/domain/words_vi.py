@@ -1028,6 +1028,11 @@ VIETNAMESE: dict[str, str] = {
     "confirm.unsaved": "Thoát khi còn nội dung chưa lưu?",
     "confirm.unsaved_why": "Đĩa không ghi được nội dung mới nhất. Giải phóng dung lượng thì nó sẽ tự lưu.",
     "confirm.leave": "y để thoát và mất nội dung · Esc quay lại",
+    "confirm.batch": "Thoát khi batch đang chạy ({items})?",
+    "confirm.batch_why": (
+        "Batch sẽ dừng ở đây. Mục đã xong có dòng trong {file}; mục đang chạy sẽ được hỏi lại ở lần chạy sau."
+    ),
+    "confirm.batch_keys": "y để dừng và thoát · Esc quay lại",
     "confirm.open": "Gửi key không mã hóa?",
     "confirm.keys": "y để gửi, tới khi thoát tui-chat · Esc quay lại",
     "confirm.budget": "Vẫn gửi dù sẽ vượt ngân sách?",

@@ -246,26 +246,21 @@ class BatchScreen(Screen[None]):
             return say("batch.screen.finishing", count=len(batch.board.works))
         return say("batch.screen.opening") if batch.limit is None else say("batch.screen.running", limit=batch.limit)
 
-    def _ended(self) -> int:
-        board = self.batching.board
-        return board.count(Show.DONE) + board.count(Show.FAILED)
-
     def _gauge(self) -> str:
-        ended, expected = self._ended(), self.batching.expected
+        ended, expected = self.batching.ended, self.batching.expected
         if expected is None:
-            return say("batch.screen.items", ended=f"{ended:,}", of=show.NONE)
+            return self.batching.progress
         share = ended / expected if expected else 1.0
-        items = say("batch.screen.items", ended=f"{ended:,}", of=f"{expected:,}")
-        return f"{show.gauge(share, min(GAUGE, self.size.width // 4))} {items}"
+        return f"{show.gauge(share, min(GAUGE, self.size.width // 4))} {self.batching.progress}"
 
     def _times(self) -> list[str]:
         batch = self.batching
         if isinstance(batch, WatchedBatch):
             return []
         parts = [show.seconds(batch.elapsed)]
-        here = self._ended() - (batch.before if isinstance(batch, LiveBatch) else 0)
+        here = self.batching.ended - (batch.before if isinstance(batch, LiveBatch) else 0)
         if batch.running and batch.expected is not None and here > 0:
-            left = batch.elapsed / here * max(0, batch.expected - self._ended())
+            left = batch.elapsed / here * max(0, batch.expected - self.batching.ended)
             parts.append(say("batch.left", time=show.seconds(left)))
         return parts
 
