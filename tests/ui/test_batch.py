@@ -16,15 +16,18 @@ from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
 from tests.kit.shelf import OneScreen
 from tui_chat.demo.server import DemoServer
-from tui_chat.domain.words import say
+from tui_chat.domain.draft import Phase
+from tui_chat.domain.words import say, use_language
 from tui_chat.store.batch_output import BatchOutput
 from tui_chat.ui.batching import LiveBatch, WatchedBatch
-from tui_chat.ui.board import Board, Show
+from tui_chat.ui.board import QUEUED, Board, Show
+from tui_chat.ui.cells import columns
 from tui_chat.ui.screens.batch import BatchScreen, LeaveBatch
 from tui_chat.ui.screens.batch_item import ANSWER, BatchItem
 from tui_chat.ui.screens.batch_start import BatchStart, default_output
 from tui_chat.ui.screens.chat import ChatScreen
 from tui_chat.ui.screens.confirm import Confirm
+from tui_chat.ui.widgets.batch_list import COLUMNS, state_word
 
 MANY = 100_000
 
@@ -375,6 +378,16 @@ def test_figures_follow_the_newest_line_of_each_item() -> None:
     board.read({"id": 1, "state": "completed", "usage": {"output": 7}, "cost": {"usd": 0.25}})
     assert (board.count(Show.FAILED), board.failures["rate_limit"], str(board.usd)) == (0, 0, "0.25")
     assert (len(board), board.tokens, list(board.listed(Show.DONE))) == (1, 7, [0])
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+@pytest.mark.parametrize("state", [QUEUED, *Phase])
+def test_what_an_item_does_fits_its_column(state: str, language: str) -> None:
+    use_language(language, {})
+    try:
+        assert columns(state_word(state)) <= COLUMNS[1].width
+    finally:
+        use_language("en", {})
 
 
 def test_a_live_batch_is_named_by_its_input() -> None:
