@@ -279,6 +279,7 @@ async def test_another_program_s_batch_is_watched(chat: Chat, input: Path) -> No
     await chat.until(lambda: screen.batching.board.count(Show.FAILED) == 1)
     screen.bring_up()
     assert say("batch.screen.watched") in lead(screen)
+    assert "running –" in lead(screen), "no file says how many"
     await chat.press("a", "s", "c")
     assert len(output.standings) == 2
     output.close()

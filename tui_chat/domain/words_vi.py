@@ -517,6 +517,7 @@ VIETNAMESE: dict[str, str] = {
     "budget.over.conversation": "{usd} trên {cap} cho hội thoại này (per_conversation)",
     "budget.over.day": "{usd} trên {cap} cho hôm nay (per_day)",
     "budget.unwatched": "price? Ngân sách không theo dõi được {model}: chưa biết giá.",
+    "budget.some_prices": "price? cho {count} trong {of} yêu cầu",
     "budget.likely": "ước chừng {cost} cho {input} token vào và khoảng {output} token ra",
     "output.lost": "Không ghi được kết quả: {reason}.",
     "batch.no_output": "Nêu nơi ghi kết quả: -o OUT.jsonl; chỉ --estimate thì không cần.",

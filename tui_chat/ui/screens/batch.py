@@ -227,14 +227,14 @@ class BatchScreen(Screen[None]):
     # what is drawn
 
     def _headline(self) -> str:
-        batch, counts = self.batching, self.batching.board
-        shown = "  ".join(
-            f"[{say(f'batch.filter.{each}')} {counts.count(each):,}]"
-            if each is self.items.filter
-            else f"{say(f'batch.filter.{each}')} {counts.count(each):,}"
-            for each in Show
-        )
-        return f"{shown} · {self._state()} · {visible_line(batch.output.name, 60)}"
+        filters = [(each, f"{say(f'batch.filter.{each}')} {self._count(each)}") for each in Show]
+        shown = "  ".join(f"[{text}]" if each is self.items.filter else text for each, text in filters)
+        return f"{shown} · {self._state()} · {visible_line(self.batching.output.name, 60)}"
+
+    def _count(self, kind: Show) -> str:
+        """How many items a filter lets through; what another program has under way stands in no file."""
+        unknown = kind is Show.RUNNING and self.batching.running and not self.batching.can_act
+        return show.NONE if unknown else f"{self.batching.board.count(kind):,}"
 
     def _state(self) -> str:
         batch = self.batching
