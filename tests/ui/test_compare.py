@@ -521,6 +521,17 @@ async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) ->
         await it.until(lambda: isinstance(it.chat.app.screen, Told))
 
 
+async def test_a_lane_that_was_not_asked_cannot_win(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        await it.ask("echo hello")
+        await it.press("alt+3", "alt+y", "escape")
+        await it.ask("echo again")
+        await it.press("alt+3", "alt+v")
+        assert "C has no answer" in it.status
+        await it.press("alt+1", "alt+v")
+        assert "kept: A" in it.status
+
+
 async def test_an_interrupted_lane_names_no_key_that_does_something_else_here(env: dict[str, str]) -> None:
     async with comparing(env, "temps") as it:
         await it.ask("echo hello")

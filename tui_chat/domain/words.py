@@ -342,6 +342,7 @@ ENGLISH: dict[str, str] = {
     "lanes.unsynced": "Lane {name} is out of sync: what you write does not go to it.",
     "lanes.rejoined": "Every lane goes on from where the chat is.",
     "lanes.still_blind": "Who answers is hidden until the vote: Alt+V, or F8 to reveal.",
+    "lanes.no_part": "Lane {name} has no answer to the newest question.",
     "lanes.no_two": "There are no two answers yet.",
     "lanes.blind_on": "Blind: letters are shuffled and figures hidden until you vote.",
     "lanes.blind_off": "Who answers is shown.",

@@ -333,6 +333,7 @@ VIETNAMESE: dict[str, str] = {
     "lanes.unsynced": "Làn {name} đã tách riêng: nội dung bạn viết không gửi tới nó.",
     "lanes.rejoined": "Mọi làn tiếp tục từ chỗ của chat.",
     "lanes.still_blind": "Tên model được ẩn tới khi bầu: Alt+V, hoặc F8 để hiện.",
+    "lanes.no_part": "Làn {name} không có câu trả lời cho câu hỏi mới nhất.",
     "lanes.no_two": "Chưa có đủ hai câu trả lời.",
     "lanes.blind_on": "Ẩn danh: xáo chữ cái và ẩn số liệu tới khi bạn bầu.",
     "lanes.blind_off": "Tên model được hiện.",

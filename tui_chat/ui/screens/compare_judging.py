@@ -114,8 +114,10 @@ class Judging(CompareBase):
         comparison = self.comparison
         if comparison.running:
             self.notice(say("lanes.vote_later"))
-        elif sum(any(reply.draft.received for reply in lane.replies) for lane in comparison.lanes.values()) < 2:
+        elif len(comparison.judged) < 2:
             self.notice(say("lanes.no_two"))
+        elif apart := next((lane for lane in winners if lane not in comparison.judged), None):
+            self.notice(say("lanes.no_part", name=self.letter(apart)))
         else:
             comparison.vote([lane.id for lane in winners])
             names = ", ".join(self._revealed(lane) for lane in winners)
