@@ -521,6 +521,19 @@ async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) ->
         await it.until(lambda: isinstance(it.chat.app.screen, Told))
 
 
+async def test_back_in_a_narrow_chat_the_figures_are_those_of_the_answer_shown(env: dict[str, str]) -> None:
+    async with opened(env, "demo-fast", size=(80, 24)) as chat:
+        await chat.ask("count 5")
+        await chat.send("/compare temps")
+        await chat.until(lambda: isinstance(chat.app.screen, CompareScreen))
+        it = Lanes(chat)
+        await it.until(lambda: len(it.lanes) == 3)
+        await it.ask("count 60")
+        await it.send("/chat")
+        await chat.until(lambda: isinstance(chat.app.screen, ChatScreen))
+        assert "60 tok " in chat.status
+
+
 async def test_a_lane_that_was_not_asked_cannot_win(env: dict[str, str]) -> None:
     async with comparing(env, "temps") as it:
         await it.ask("echo hello")
