@@ -299,6 +299,36 @@ async def test_an_output_can_be_named_itself(chat: Chat, tmp_path: Path) -> None
     assert told(await weighed(chat, path)) == say("batch.start.watch", path=path)
 
 
+async def test_an_output_that_is_named_with_the_input_is_the_one_written(chat: Chat, input: Path) -> None:
+    write(input, ["echo a"])
+    output = input.with_name("elsewhere.jsonl")
+    await chat.send(f"/batch {input} {output}")
+    await chat.until(lambda: isinstance(chat.app.screen, BatchStart))
+    dialog = chat.app.screen
+    assert isinstance(dialog, BatchStart)
+    await chat.until(lambda: say("batch.start.begin") in told(dialog))
+    assert dialog.output.value == str(output)
+    await chat.press("enter")
+    await ended(chat, await on_screen(chat))
+    assert [path.name for path in input.parent.glob("*.jsonl")].count(output.name) == 1
+    assert not list(input.parent.glob("*.out.jsonl"))
+
+
+async def test_the_output_follows_the_input_until_it_is_named(chat: Chat, input: Path) -> None:
+    await chat.send("/batch")
+    await chat.until(lambda: isinstance(chat.app.screen, BatchStart))
+    dialog = chat.app.screen
+    assert isinstance(dialog, BatchStart)
+    await chat.type("a.txt")
+    assert dialog.output.value == "a.out.jsonl"
+    dialog.output.value = "mine.jsonl"
+    await chat.press("backspace")
+    assert dialog.output.value == "mine.jsonl"
+    dialog.input.value = str(input.parent)
+    await chat.press("enter")
+    await chat.until(lambda: told(dialog) == say("batch.start.folder", path=input.parent))
+
+
 async def test_what_is_wrong_is_said(chat: Chat, input: Path) -> None:
     assert told(await weighed(chat, input)) == say("batch.start.missing", path=input)
     write(input, ["echo a", "echo b"])

@@ -594,6 +594,7 @@ ENGLISH: dict[str, str] = {
     "batch.start.number": "At a time: a whole number from 1 to 1000.",
     "batch.start.cost": "The cap must be an amount in USD, such as 5 or 0.50.",
     "batch.start.missing": "There is no file {path}.",
+    "batch.start.folder": "{path} is a folder; name a file.",
     "batch.start.reading": "adding up …",
     "batch.start.resume": "{done} of {all} have a line",
     "batch.start.failed": "{count} of them failed: they stay as they are (Alt+F: ask them again)",

@@ -585,6 +585,7 @@ VIETNAMESE: dict[str, str] = {
     "batch.start.number": "Cùng lúc: số nguyên từ 1 tới 1000.",
     "batch.start.cost": "Giới hạn phải là số tiền USD, như 5 hoặc 0.50.",
     "batch.start.missing": "Không có file {path}.",
+    "batch.start.folder": "{path} là thư mục; hãy nêu một file.",
     "batch.start.reading": "đang cộng …",
     "batch.start.resume": "{done}/{all} đã có dòng",
     "batch.start.failed": "{count} mục trong đó lỗi: giữ nguyên (Alt+F: hỏi lại)",
