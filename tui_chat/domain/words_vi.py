@@ -550,7 +550,7 @@ VIETNAMESE: dict[str, str] = {
     "batch.mended": "Dòng cuối của {path} bị đứt, đã được sửa.",
     "batch.finishing": "đang làm nốt {count} mục; Ctrl+C lần nữa để dừng ngay",
     "batch.slower": "{message} · từ giờ {limit} mục cùng lúc, sau {seconds}",
-    "batch.budget": "Đã dừng: mục tiếp theo có thể vượt giới hạn. {over}",
+    "batch.budget": "Đã dừng: mục tiếp theo có thể vượt giới hạn. {over}. Nâng giới hạn rồi chạy lại.",
     "batch.refused": "Đã dừng sau {count} lần bị từ chối liên tiếp, vì mục tiếp theo cũng sẽ lỗi. {failure}",
     "batch.failed_before": "{count} mục lỗi từ trước; --retry-failed để chạy lại.",
     "batch.items": "{ended}/{of} mục",
