@@ -162,6 +162,10 @@ def test_only_what_has_no_line_is_run_again(bench: Bench) -> None:
     assert bench.asked == []
     assert again.code == 1
     assert "--retry-failed" in again.err
+    assert "1 failed before" in again.out
+    estimate = bench.run("--estimate")
+    assert "1 failed before" in estimate.out
+    assert "--retry-failed" in estimate.err
     del bench.answering.special["p3"]
     bench.prompts(6)
     assert bench.run("--retry-failed").code == 0

@@ -341,8 +341,9 @@ class TuiChat(App[None], inherit_bindings=False):
         self.leave()
 
     def leave(self) -> None:
-        """Leave; with something that the disk does not take, only once the user has agreed."""
-        if not self.house.chats.database.behind:
+        """Leave; with a batch that runs or something that the disk does not take, only once the user has agreed."""
+        questions = [*self._about_batch(), *self._about_disk()]
+        if not questions:
             self.exit()
             return
 
@@ -352,7 +353,26 @@ class TuiChat(App[None], inherit_bindings=False):
             if agreed:
                 self.exit()
 
-        self.push_screen(Confirm(say("confirm.unsaved"), say("confirm.unsaved_why"), say("confirm.leave")), answered)
+        if not isinstance(self.screen, Confirm):
+            self.push_screen(Confirm(*questions[-1]), answered)
+
+    def _about_batch(self) -> list[tuple[str, str, str]]:
+        """What to ask about a batch of ours that is under way: the question, what follows, the keys."""
+        batch = self.batching
+        if batch is None or not (batch.running and batch.can_act):
+            return []
+        return [
+            (
+                say("confirm.batch", items=batch.progress),
+                say("confirm.batch_why", file=batch.output.name),
+                say("confirm.batch_keys"),
+            )
+        ]
+
+    def _about_disk(self) -> list[tuple[str, str, str]]:
+        if not self.house.chats.database.behind:
+            return []
+        return [(say("confirm.unsaved"), say("confirm.unsaved_why"), say("confirm.leave"))]
 
     def listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

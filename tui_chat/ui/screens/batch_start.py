@@ -62,7 +62,9 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
         """What Enter begins, once it was told."""
         self._begun = bool(input)
         self.input = Line(input)
-        self.output = Line(output or default_output(input))
+        self._default = default_output(input)
+        """The output that goes with the input where none is named."""
+        self.output = Line(output or self._default)
         self.concurrency = Line("5")
         self.cap = Line()
         self._told = Static(markup=False, id="batch-told")
@@ -88,8 +90,11 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
-        if event.input is self.input and self.input.has_focus:
-            self.output.value = default_output(self.input.value)
+        if event.input is self.input:
+            # An output that the user has named stays.
+            if self.output.value == self._default:
+                self.output.value = default_output(self.input.value)
+            self._default = default_output(self.input.value)
         self._ready = None
 
     @on(Input.Submitted)
@@ -124,6 +129,8 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
             raise UsageError(say("batch.start.no_input"))
         if not await asyncio.to_thread(path.exists):
             raise UsageError(say("batch.start.missing", path=path))
+        if await asyncio.to_thread(path.is_dir):
+            raise UsageError(say("batch.start.folder", path=path))
         if await asyncio.to_thread(is_output, path):
             return Watched(path), [say("batch.start.watch", path=path)]
         wish = self._wish(path)

@@ -192,8 +192,10 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
 
     def hear(self, event: events.SessionEvent) -> None:
         if events.lane_of(event):
-            if isinstance(event, events.Finished) and self.is_current:
-                self._show_turns()
+            if isinstance(event, events.Finished):
+                self.look_up_today()
+                if self.is_current:
+                    self._show_turns()
             return
         match event:
             case events.Submitted(question, reply):
@@ -612,16 +614,16 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
 
     def _summary(self) -> list[str]:
         """State, tok/s, cost and elapsed in one line, as the narrow layout needs it."""
-        reply = self.session.reply
+        reply, running = self.session.reply, self.session.running
         if reply is None:
             return [say("state.idle")]
-        stats, cost = reply.stats(), reply.cost()
         if reply.draft.phase is Phase.WAITING:
             return [live_state(reply)]
-        running = self.session.running
-        if self.has_class("-wide"):
+        shown = of_reply(reply, None) if running else self._shown()
+        if shown is None or self.has_class("-wide"):
             return [live_state(reply) if running else say("state.idle")]
-        ended = f"{say(f'state.{reply.draft.phase}')} · {figures.seconds(stats.elapsed_s)}"
+        stats, cost = shown.stats, shown.cost
+        ended = f"{say(f'state.{shown.phase}')} · {figures.seconds(stats.elapsed_s)}"
         speed = stats.now_per_s if running else stats.tok_per_s
         return [
             live_state(reply) if running else ended,

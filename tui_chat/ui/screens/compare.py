@@ -14,6 +14,7 @@ from textual import on, work
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
+from textual.widgets.input import Selection
 
 from tui_chat.domain import events, figures
 from tui_chat.domain.hostile import visible_line
@@ -201,7 +202,7 @@ class CompareScreen(Judging, Setting):
 
     def _path(self, lane: LaneState) -> list[Turn]:
         currency = self.app.house.config.currency
-        return turns(self.comparison.session.conversation, lane.replies, currency, lane.head)
+        return turns(self.comparison.session.conversation, lane.replies, currency, lane.head, decides=False)
 
     def _dressed(self, shown: Head, lane: LaneState, role: Role = "assistant", *, live: bool = False) -> Head:
         """The line above a turn, without its place among those of all lanes; in a blind round the letter alone.
@@ -451,13 +452,13 @@ class CompareScreen(Judging, Setting):
 
     # a line that is written
 
-    def write_line(self, what: str, label: str, text: str) -> None:
+    def write_line(self, what: str, label: str, text: str, *, whole: bool = False) -> None:
         if not self._what:
             self._left = self.focused
         self._what = what
         self._label.update(Text(label))
         self._line.value = text
-        self._line.cursor_position = len(text)
+        self._line.selection = Selection(0 if whole else len(text), len(text))
         self._asking.set_class(True, "-open")
         self._line.focus()
         self._tick()
@@ -517,6 +518,7 @@ class CompareScreen(Judging, Setting):
         for lane in self._in_order():
             words = tab(lane, self.letter(lane), conversation, hidden=self.hidden)
             text.append(f" {words} ", "reverse" if lane.id == self.current else "").append("│")
+        text.append(f"  {say('lanes.tabs', count=len(self._views))}", "dim")
         self._tabs.say(text)
 
     def _show_title(self) -> None:
@@ -552,7 +554,8 @@ class CompareScreen(Judging, Setting):
         if self._what:
             return ("cancel", "help")
         if self.comparison.running:
-            return ("cancel", "help", "maximise", "results", "lock")
+            # The results would tell who answers.
+            return ("cancel", "help", "maximise", *(() if self.hidden else ("results",)), "lock")
         if len(self.comparison.lanes) < 2:
             return ("model", "add", "sweep", "help", "sets", "again", "leave")
         if self.hidden:

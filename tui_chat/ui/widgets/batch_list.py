@@ -35,6 +35,10 @@ STATE_STYLES = {
 }
 
 
+SHORT = frozenset({QUEUED, Phase.PROCESSING, Phase.LOADING, Phase.WAITING})
+"""States whose usual words are too long for a column."""
+
+
 class Column(Struct, frozen=True):
     width: int
     """Cells; 0: what is left."""
@@ -158,7 +162,7 @@ class BatchList(CursorList):
 
     def _cells(self, item: Row, width: int) -> list[str]:
         state = self._state(item)
-        word = say("batch.state.queued") if state == QUEUED else say(f"state.{state}")
+        word = state_word(state)
         work = self.batching.board.works.get(item.id) if item.state == RUNNING else None
         bit = f"{item.why} · {item.bit}" if item.why else item.bit
         head = [visible_line(item.id, 80), word, visible_line(item.model, 80)]
@@ -170,6 +174,11 @@ class BatchList(CursorList):
         tokens = show.tokens(item.tokens, exact=item.exact)
         money = show.spent(item.cost, estimated=item.estimated)
         return _fitted([*head, tokens, money, _rate(item.rate), show.seconds(item.seconds), bit], width)
+
+
+def state_word(state: str) -> str:
+    """What an item does, in a word that fits its column."""
+    return say(f"batch.state.{state}" if state in SHORT else f"state.{state}")
 
 
 def _rate(value: float | None) -> str:
