@@ -869,6 +869,7 @@ ENGLISH: dict[str, str] = {
     "action.copy_or_cancel.help": "Copy what is marked, else cancel",
     "action.palette": "palette",
     "action.palette.help": "Choose what to do from a list of everything, by typing a part of its name",
+    "palette.search": "Search what to do",
     "action.history_rename": "rename",
     "action.history_rename.help": "In the history: give the conversation another title",
     "action.history_pin": "pin",

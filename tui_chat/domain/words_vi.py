@@ -864,6 +864,7 @@ VIETNAMESE: dict[str, str] = {
     "action.copy_or_cancel.help": "Sao chép phần đã chọn, không thì hủy",
     "action.palette": "bảng lệnh",
     "action.palette.help": "Chọn từ danh sách mọi thao tác, gõ một phần tên để lọc",
+    "palette.search": "Tìm thao tác",
     "action.history_rename": "đổi tên",
     "action.history_rename.help": "Trong lịch sử: đặt tiêu đề khác cho hội thoại",
     "action.history_pin": "ghim",
