@@ -303,6 +303,18 @@ async def test_one_lane_fails_one_is_cancelled_the_third_is_kept_and_the_chat_go
         assert tree.siblings(tree.path()[1].id) == (1, 3)
 
 
+async def test_what_the_lanes_cost_is_in_today_s_sum_of_the_chat(env: dict[str, str]) -> None:
+    with Path(env["TUI_CHAT_CONFIG"]).open("a") as config:
+        config.write('[prices."demo-fast"]\ninput = 1000\noutput = 1000\n')
+    async with comparing(env, "temps") as it:
+        await it.ask("echo hello")
+        it.screen.action_leave()
+        await it.until(lambda: isinstance(it.chat.app.screen, ChatScreen))
+        spending = it.chat.screen.spending()
+        assert spending.session.usd
+        assert spending.today.usd == spending.session.usd
+
+
 async def test_escape_in_the_composer_cancels_all(env: dict[str, str]) -> None:
     async with comparing(env, "temps") as it:
         await it.send("long 2000")

@@ -299,6 +299,20 @@ async def test_ctrl_c_cancels_or_says_how_to_quit(env: dict[str, str]) -> None:
 # the transcript
 
 
+async def test_what_was_there_before_is_no_new_text(chat: Chat) -> None:
+    await chat.ask("long 400")
+    await chat.press("pageup", "pageup")
+    assert not chat.screen.transcript.following
+    chat.screen.show_state()
+    assert "new text below" not in chat.status
+
+
+async def test_retry_is_offered_once_there_is_something_to_retry(chat: Chat) -> None:
+    assert "F5" not in chat.said("#keys")
+    await chat.ask("echo one")
+    await chat.until(lambda: "F5" in chat.said("#keys"))
+
+
 async def test_the_view_follows_the_tail_only_while_it_is_there(env: dict[str, str]) -> None:
     with demo_server(speed=10) as quick:
         env |= {"OPENAI_BASE_URL": quick.base_url, "OPENAI_API_KEY": GOOD_KEY}
