@@ -38,6 +38,12 @@ lanes = [
 """
 
 
+def priced(env: dict[str, str]) -> dict[str, str]:
+    price = '[prices."demo-fast"]\ninput = 1000\noutput = 1000\n'
+    Path(env["TUI_CHAT_CONFIG"]).write_text(SETS + price)
+    return env
+
+
 class Lanes:
     """A comparison on a screen, as a test sees and handles it."""
 
@@ -304,9 +310,7 @@ async def test_one_lane_fails_one_is_cancelled_the_third_is_kept_and_the_chat_go
 
 
 async def test_what_the_lanes_cost_is_in_today_s_sum_of_the_chat(env: dict[str, str]) -> None:
-    with Path(env["TUI_CHAT_CONFIG"]).open("a") as config:
-        config.write('[prices."demo-fast"]\ninput = 1000\noutput = 1000\n')
-    async with comparing(env, "temps") as it:
+    async with comparing(priced(env), "temps") as it:
         await it.ask("echo hello")
         it.screen.action_leave()
         await it.until(lambda: isinstance(it.chat.app.screen, ChatScreen))

@@ -553,8 +553,10 @@ class CompareScreen(Judging, Setting):
             return ("cancel", "help")
         if self.comparison.running:
             return ("cancel", "help", "maximise", "results", "lock")
-        if len(self.comparison.lanes) < 2:
-            return ("model", "add", "sweep", "help", "sets", "again", "leave")
+        asked = any(lane.replies for lane in self.comparison.lanes.values())
+        if len(self.comparison.lanes) < 2 or not (asked or self.hidden or self.lane_has_focus):
+            again = ("again",) if asked else ()
+            return ("model", "add", "sweep", "help", "sets", *again, "options", "leave")
         if self.hidden:
             return ("vote", "tie", "blind", "help", "maximise")
         if self.lane_has_focus:

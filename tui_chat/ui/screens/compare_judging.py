@@ -118,10 +118,13 @@ class Judging(CompareBase):
             self.notice(say("lanes.no_two"))
         else:
             comparison.vote([lane.id for lane in winners])
-            names = ", ".join(f"{self.letter(lane)} = {name_of(lane.target)}" for lane in winners)
+            said = say("lanes.tied")
+            if len(winners) == 1:
+                # By the letter it was read under; the lanes go back to their own.
+                said = say("lanes.voted", letter=self.letter(winners[0]), name=name_of(winners[0].target))
             self.letters = {}
             self.renew()
-            self.notice(say("lanes.voted", names=names) if len(winners) == 1 else say("lanes.tied"))
+            self.notice(said)
 
     @work(exclusive=True, group="tally", exit_on_error=False)
     async def action_tally(self) -> None:
