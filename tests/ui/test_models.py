@@ -89,7 +89,7 @@ async def test_what_is_used_comes_first_then_what_has_a_price_then_the_rest(env:
         await picker(chat)
         assert names(chat)[:4] == ["gamma", "alpha", "zeta", "vendor/beta-4.1-mini"]
         gamma, alpha, zeta, beta = (" ".join(line.split()) for line in chat.offered()[:4])
-        assert gamma == "gamma · Gamma Großer Wagen · in use price?"
+        assert gamma == "gamma · in use · Gamma Großer Wagen price?"
         assert alpha == "alpha $0.1 / $0.2 2,000"
         assert zeta == "zeta $1.5 / $3"
         assert beta == "vendor/beta-4.1-mini · Bêta Mini price? 1,000,000"

@@ -130,6 +130,7 @@ ENGLISH: dict[str, str] = {
     "turn.skipped": "Malformed chunks left out: {count}.",
     "fold.reasoning": "reasoning",
     "fold.tokens": "{tokens} tokens",
+    "fold.tokens_one": "{tokens} token",
     "fold.lines": "{count} more lines",
     "fold.characters": "{count} more characters",
     # the screen: panes
@@ -625,6 +626,9 @@ ENGLISH: dict[str, str] = {
     "batch.filter.failed": "failed",
     "batch.filter.done": "done",
     "batch.state.queued": "waits",
+    "batch.state.processing": "waiting",
+    "batch.state.loading": "loading",
+    "batch.state.waiting": "retrying",
     "batch.key.open": "open",
     "batch.key.filter": "filter",
     "batch.key.cancel": "cancel",

@@ -119,10 +119,10 @@ class ModelPicker(ModalScreen[Picked | None]):
         which = (self._endpoint.name, model.id)
         notes = {(state.endpoint, state.model): say("models.last"), self._in_use: say("models.in_use")}
         parts = [visible_line(model.id, 80)]
-        if model.name and model.name != model.id:
-            parts.append(visible_line(model.name, 60))
         if which in notes:
             parts.append(notes[which])
+        if model.name and model.name != model.id:
+            parts.append(visible_line(model.name, 60))
         size = model.context or (price.context if price else None)
         return Row(
             does=f"model:{model.id}",
