@@ -633,7 +633,7 @@ ENGLISH: dict[str, str] = {
     "batch.key.filter": "filter",
     "batch.key.cancel": "cancel",
     "batch.key.retry": "retry",
-    "batch.key.retry_all": "retry failed",
+    "batch.key.retry_all": "all failed",
     "batch.key.stop": "stop",
     "batch.key.back": "back",
     "batch.leave.title": "The batch is running",

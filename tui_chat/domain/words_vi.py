@@ -416,7 +416,7 @@ VIETNAMESE: dict[str, str] = {
     "lanes.help.top": "Về đầu làn",
     "lanes.do.tail": "tới cuối",
     "lanes.help.tail": "Tới nội dung mới nhất của làn và đi theo nó",
-    "lanes.do.leave": "quay lại",
+    "lanes.do.leave": "về",
     "lanes.help.leave": "Về chat; các làn giữ nguyên",
     "lanes.do.copy_or_cancel": "sao chép",
     "lanes.help.copy_or_cancel": "Sao chép phần đã chọn, không thì hủy mọi làn",

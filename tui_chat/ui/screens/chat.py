@@ -648,7 +648,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
             interrupted=self.session.undecided is not None,
         ):
             if (key := keymap.shown(action.name)) and (asked or action.name != "retry"):
-                text.append(f"{key} ", "bold").append(f"{action.label}   ")
+                text.append("   " if text else "").append(f"{key} ", "bold").append(action.label)
         self._say(self._keys, text)
 
     def _say(self, line: Static, text: Text, *, layout: bool = False) -> None:

@@ -175,8 +175,10 @@ class Figures(Widget):
             number = f"{row.number:>{room}} {row.unit:<{UNIT - 1}}"
             return [Text.assemble(row.label, (number, self._style("figure")))]
         name = "heading" if isinstance(row, Heading) else "chart" if isinstance(row, Chart) else ""
-        text = Text(row, self._style(name) if name else "")
-        return [text] if name else [Text(), *text.wrap(_console, max(1, self.size.width))]
+        if name:
+            # As a span: rich leaves out the style of a whole text.
+            return [Text.assemble((row, self._style(name)))]
+        return [Text(), *Text(row).wrap(_console, max(1, self.size.width))]
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"figures--{name}", partial=True)
