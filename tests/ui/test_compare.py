@@ -143,6 +143,15 @@ async def test_a_comparison_begins_with_whom_the_chat_asks(env: dict[str, str]) 
         assert "F2" in it.status
 
 
+async def test_the_footer_offers_what_can_be_done(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        await it.until(lambda: "F2" in it.line("#keys"))
+        assert "Alt+K" not in it.line("#keys")
+        assert "Alt+A" not in it.line("#keys")
+        await it.ask("echo hello")
+        await it.until(lambda: "Alt+K" in it.line("#keys"))
+
+
 async def test_a_set_makes_the_lanes(env: dict[str, str]) -> None:
     async with comparing(env, "temps") as it:
         assert [lane.target.settings.temperature for lane in it.lanes] == [0.0, 0.5, 1.0]

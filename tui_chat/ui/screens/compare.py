@@ -558,7 +558,7 @@ class CompareScreen(Judging, Setting):
             return ("cancel", "help", "maximise", "results", "lock")
         asked = any(lane.replies for lane in self.comparison.lanes.values())
         if len(self.comparison.lanes) < 2 or not (asked or self.hidden or self.lane_has_focus):
-            again = ("again",) if asked else ()
+            again = ("again",) if self.comparison.session.conversation.newest is not None else ()
             return ("model", "add", "sweep", "help", "sets", *again, "leave", "options")
         if self.hidden:
             return ("vote", "tie", "blind", "help", "maximise")

@@ -24,7 +24,7 @@ class CompareHelp(ModalScreen[None]):
     BINDINGS: ClassVar = [("escape,f1,q", "dismiss", "")]
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog wide"):
             yield Static(say("lanes.help_title"), classes="dialog-title", markup=False)
             with VerticalScroll():
                 yield Static(_page())

@@ -31,7 +31,7 @@ class HelpScreen(ModalScreen[None]):
         self._keymap = keymap
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog wide"):
             yield Static(say("help.title"), classes="dialog-title", markup=False)
             with VerticalScroll():
                 yield Static(help_page(self._keymap))
