@@ -222,7 +222,7 @@ def test_wrong_lines_are_told_with_their_place_and_the_rest_runs(bench: Bench) -
         told, ["JSON", "“a”", "temperature", "did you mean", "", "prompt", "empty", "nowhere"], strict=True
     ):
         assert part in line
-    assert "8 wrong lines" in done.out
+    assert "wrong lines: 8" in done.out
 
 
 def test_strict_sends_nothing(bench: Bench) -> None:

@@ -39,6 +39,12 @@ lanes = [
 """
 
 
+def priced(env: dict[str, str]) -> dict[str, str]:
+    price = '[prices."demo-fast"]\ninput = 1000\noutput = 1000\n'
+    Path(env["TUI_CHAT_CONFIG"]).write_text(SETS + price)
+    return env
+
+
 class Lanes:
     """A comparison on a screen, as a test sees and handles it."""
 
@@ -140,6 +146,15 @@ async def test_a_comparison_begins_with_whom_the_chat_asks(env: dict[str, str]) 
         assert it.models == ["demo-fast"]
         assert it.heads() == ["A  openai/demo-fast"]
         assert "F2" in it.status
+
+
+async def test_the_footer_offers_what_can_be_done(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        await it.until(lambda: "F2" in it.line("#keys"))
+        assert "Alt+K" not in it.line("#keys")
+        assert "Alt+A" not in it.line("#keys")
+        await it.ask("echo hello")
+        await it.until(lambda: "Alt+K" in it.line("#keys"))
 
 
 async def test_a_set_makes_the_lanes(env: dict[str, str]) -> None:
@@ -317,6 +332,16 @@ async def test_one_lane_fails_one_is_cancelled_the_third_is_kept_and_the_chat_go
         question = tree.path()[0]
         assert [tree.nodes[id].model for id in tree.children[question.id]] == ["demo-fast", "demo-drop", "demo-slow"]
         assert tree.siblings(tree.path()[1].id) == (1, 3)
+
+
+async def test_what_the_lanes_cost_is_in_today_s_sum_of_the_chat(env: dict[str, str]) -> None:
+    async with comparing(priced(env), "temps") as it:
+        await it.ask("echo hello")
+        it.screen.action_leave()
+        await it.until(lambda: isinstance(it.chat.app.screen, ChatScreen))
+        spending = it.chat.screen.spending()
+        assert spending.session.usd
+        assert spending.today.usd == spending.session.usd
 
 
 async def test_escape_in_the_composer_cancels_all(env: dict[str, str]) -> None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
+from rich.console import Console
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Input, Static
+
 from tests.kit.screen import Chat, opened
+from tui_chat.domain.actions import ACTIONS
+from tui_chat.domain.words import say
 from tui_chat.ui.screens.help import HelpScreen
 from tui_chat.ui.screens.history import HistoryScreen
 from tui_chat.ui.screens.tree import TreeScreen
@@ -135,3 +143,18 @@ async def test_the_palette_opens_by_its_key_and_runs_what_is_chosen(env: dict[st
         assert chat.app.screen is chat.screen
         await chat.press("alt+x")
         assert chat.app.screen is not chat.screen
+
+
+async def test_the_palette_and_the_help_lose_nothing_in_brackets(env: dict[str, str]) -> None:
+    async with opened(env, "demo-fast", size=(120, 40)) as chat:
+        helps = {command.title: command.help for command in chat.app.get_system_commands(chat.screen)}
+        assert "IN [OUT]" in Content.from_markup(helps["batch"]).plain
+        assert "[compare.NAME]" in Content.from_markup(helps["compare · Alt+C"]).plain
+        await chat.press("ctrl+p")
+        assert chat.app.screen.query_one(Input).placeholder == say("palette.search")
+        await chat.press("escape", "f1")
+        page = chat.app.screen.query_one(VerticalScroll).query_one(Static)
+        shown = StringIO()
+        Console(file=shown, width=200).print(page.content)
+        for action in ACTIONS:
+            assert action.help in shown.getvalue()

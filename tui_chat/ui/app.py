@@ -57,12 +57,17 @@ EXIT_LIMIT_S = 2.0
 log = logging.getLogger(__name__)
 
 
+def literal(text: str) -> str:
+    """A text as markup that says just it; Textual's own way leaves brackets round capitals as they are."""
+    return text.replace("[", r"\[")
+
+
 class TuiChat(App[None], inherit_bindings=False):
     TITLE = "tui-chat"
     CSS_PATH: ClassVar = Path(__file__).parent / "style" / "app.tcss"
     BINDINGS: ClassVar = [Binding("ctrl+q", "quit", show=False, priority=True, id="quit")]
     ENABLE_COMMAND_PALETTE = False
-    """Its key is an action's; the palette itself is switched on."""
+    """Its key is an action's."""
     NOTIFICATION_TIMEOUT = 6.0
     lets_type = True
     """It tells its driver when the first screen takes keys."""
@@ -82,7 +87,6 @@ class TuiChat(App[None], inherit_bindings=False):
         `uid`: the conversation to open; `troubles`: what was found wrong before the screen stood.
         """
         super().__init__(driver_class=Driver)
-        self.use_command_palette = True
         self.house = house
         self.slow = False
         """The terminal is at the end of a line on which bytes count."""
@@ -205,19 +209,25 @@ class TuiChat(App[None], inherit_bindings=False):
         self.theme_variables = themes.completed(super().get_css_variables())
         return self.theme_variables
 
+    def action_command_palette(self) -> None:
+        from textual.command import CommandPalette
+
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder=say("palette.search"), id="--command-palette"))
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the table of actions has; nothing of it is foreign text."""
         if isinstance(screen, CompareBase):
             from tui_chat.ui.compare_keys import COMMANDS
 
             for command in COMMANDS:
-                yield SystemCommand(command.label, command.help, getattr(screen, f"action_{command.name}"))
+                yield SystemCommand(command.label, literal(command.help), getattr(screen, f"action_{command.name}"))
         if isinstance(screen, ChatScreen):
             for action in ACTIONS:
                 if action.name != "palette":
                     key = self.house.config.keys.shown(action.name)
                     title = f"{action.label} · {key}" if key else action.label
-                    yield SystemCommand(title, action.help, getattr(screen, f"action_{action.name}"))
+                    yield SystemCommand(title, literal(action.help), getattr(screen, f"action_{action.name}"))
 
     def get_default_screen(self) -> Screen[None]:
         """The chat: a blank screen before it would have to be styled and painted too."""

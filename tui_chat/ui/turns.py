@@ -85,7 +85,7 @@ def thinking_line(stats: Stats) -> str:
     """`reasoning · ~412 tokens · 3.2 s`, without what is not known."""
     parts = [say("fold.reasoning")]
     if stats.usage.reasoning:
-        parts.append(say("fold.tokens", tokens=show.tokens(stats.usage.reasoning, exact=stats.exact)))
+        parts.append(show.in_tokens(stats.usage.reasoning, exact=stats.exact))
     if stats.ttft_s is not None and stats.ttft_answer_s is not None and stats.ttft_answer_s > stats.ttft_s:
         parts.append(show.seconds(stats.ttft_answer_s - stats.ttft_s))
     return " · ".join(parts)
@@ -122,7 +122,7 @@ def ended_state(result: Result, currency: Currency | None = None) -> str:
     # How long a reply took whose program was killed is not known.
     parts += [show.seconds(stats.elapsed_s)] if stats.elapsed_s else []
     if stats.usage.output:
-        parts.append(f"{show.tokens(stats.usage.output, exact=stats.exact)} tokens")
+        parts.append(show.in_tokens(stats.usage.output, exact=stats.exact))
     if stats.tok_per_s is not None:
         parts.append(show.rate(stats.tok_per_s, exact=stats.exact))
     if result.cost.usd is not None and stats.usage.output:

@@ -116,8 +116,8 @@ class BatchScreen(Screen[None]):
         self.batching = batch
         self.items = BatchList(batch)
         self._head = Static(classes="screen-title", markup=False)
-        self._progress = Static(classes="sheet-line", markup=False)
-        self._figures = Static(classes="sheet-line", markup=False)
+        self._progress = Static(classes="sheet-line -inset", markup=False)
+        self._figures = Static(classes="sheet-line -inset", markup=False)
         self._heading = Static(classes="sheet-line", markup=False)
         self._status = Static(classes="screen-status", markup=False)
         self._said: dict[Static, str] = {}

@@ -162,7 +162,7 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
             found = await forecast(self._house, reading)
         finally:
             source.close()
-        return [*_lines(found, reading.counts, again=self._failed), *faults]
+        return _lines(found, reading.counts, faults, again=self._failed)
 
     def _tell(self, lines: list[str], style: str = "") -> None:
         self._told.update(Text("\n".join(visible_line(line, 400) for line in lines)))
@@ -170,7 +170,8 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
         self._told.scroll_visible(animate=False)
 
 
-def _lines(found: Forecast, counts: Counts, *, again: bool) -> list[str]:
+def _lines(found: Forecast, counts: Counts, faults: list[str], *, again: bool) -> list[str]:
+    """What stands and what is wrong; what Enter does comes last."""
     before = counts.done + counts.failed_before
     out: list[str] = []
     if before:
@@ -182,7 +183,7 @@ def _lines(found: Forecast, counts: Counts, *, again: bool) -> list[str]:
     if counts.changed:
         out.append(say("batch.changed", count=f"{counts.changed:,}"))
     if counts.faults:
-        out.append(say("batch.faulty", count=f"{counts.faults:,}"))
+        out += [say("batch.faulty", count=f"{counts.faults:,}"), *faults]
     if not found.items:
         return [*out, say("batch.start.nothing")]
     money = "price?" if found.usd is None else show.spent(found.usd, estimated=True)

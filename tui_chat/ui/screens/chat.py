@@ -82,6 +82,8 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         self._problems = problems
         self._notice = ""
         self._notice_passing = False
+        self._unread = False
+        """Text came below what is being read."""
         self._notice_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -548,6 +550,12 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
     def _grow(self, node: str, text: str, thinking: str) -> None:
         self.transcript.grow(node, text, thinking)
         if not self.transcript.following:
+            self._unread = True
+            self._show_status()
+
+    @on(Transcript.Scrolled)
+    def _scrolled(self) -> None:
+        if self._unread:
             self._show_status()
 
     def _tick(self) -> None:
@@ -605,7 +613,8 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         leading = self._notice or self.search_state or self.find_state
         parts = [leading] if leading else self._summary()
         transcript = self.transcript
-        if not transcript.following and transcript.scroll_offset.y < transcript.max_scroll_y:
+        self._unread &= not transcript.following and transcript.scroll_offset.y < transcript.max_scroll_y
+        if self._unread:
             parts = [say("status.below"), *parts]
         text = Text(" · ".join(parts), no_wrap=not self._notice, overflow="ellipsis")
         # Figures that wrapped would move the conversation whenever the estimate comes or goes.
@@ -635,13 +644,14 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
 
     def _show_keys(self) -> None:
         text, keymap = Text(no_wrap=True, overflow="ellipsis"), self.app.house.config.keys
+        asked = self.session.conversation.newest is not None
         for action in footer(
             running=self.session.running,
             resumable=self.session.resumable is not None,
             interrupted=self.session.undecided is not None,
         ):
-            if key := keymap.shown(action.name):
-                text.append(f"{key} ", "bold").append(f"{action.label}   ")
+            if (key := keymap.shown(action.name)) and (asked or action.name != "retry"):
+                text.append("   " if text else "").append(f"{key} ", "bold").append(action.label)
         self._say(self._keys, text)
 
     def _say(self, line: Static, text: Text, *, layout: bool = False) -> None:

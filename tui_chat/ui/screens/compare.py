@@ -509,7 +509,10 @@ class CompareScreen(Judging, Setting):
         self._show_tabs()
         self._show_title()
         self._show_status()
-        self._keys.say(footer(self._offered()))
+        keys = footer(self._offered())
+        # Else the gap after the last would be taken for something that is cut.
+        keys.rstrip()
+        self._keys.say(keys)
 
     def _show_tabs(self) -> None:
         if not self._tabs.display:
@@ -556,8 +559,10 @@ class CompareScreen(Judging, Setting):
         if self.comparison.running:
             # The results would tell who answers.
             return ("cancel", "help", "maximise", *(() if self.hidden else ("results",)), "lock")
-        if len(self.comparison.lanes) < 2:
-            return ("model", "add", "sweep", "help", "sets", "again", "leave")
+        asked = any(lane.replies for lane in self.comparison.lanes.values())
+        if len(self.comparison.lanes) < 2 or not (asked or self.hidden or self.lane_has_focus):
+            again = ("again",) if self.comparison.session.conversation.newest is not None else ()
+            return ("model", "add", "sweep", "help", "sets", *again, "leave", "options")
         if self.hidden:
             return ("vote", "tie", "blind", "help", "maximise")
         if self.lane_has_focus:

@@ -24,7 +24,7 @@ class CompareHelp(ModalScreen[None]):
     BINDINGS: ClassVar = [("escape,f1,q", "dismiss", "")]
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog wide"):
             yield Static(say("lanes.help_title"), classes="dialog-title", markup=False)
             with VerticalScroll():
                 yield Static(_page())
@@ -42,5 +42,6 @@ def _page() -> Group:
     table.add_row("Tab  Alt+1", "", "", say("lanes.help.focus"))
     for command in COMMANDS:
         everywhere, lane = (show_key(keys.partition(",")[0]) if keys else "" for keys in (command.keys, command.lane))
-        table.add_row(everywhere, lane, f"/{command.slash}" if command.slash else "", command.help)
+        # Text, as brackets in a string are markup to rich.
+        table.add_row(everywhere, lane, f"/{command.slash}" if command.slash else "", Text(command.help))
     return Group(table, Text(f"\n{say('lanes.help_columns')}\n"), Text(say("help.figures.text")))

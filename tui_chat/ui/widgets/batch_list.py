@@ -33,8 +33,6 @@ STATE_STYLES = {
     Phase.WAITING: "warning",
     QUEUED: "warning",
 }
-
-
 SHORT = frozenset({QUEUED, Phase.PROCESSING, Phase.LOADING, Phase.WAITING})
 """States whose usual words are too long for a column."""
 
@@ -194,4 +192,6 @@ def _fitted(cells: list[str], width: int) -> list[str]:
 
 def _cell(text: str, column: Column, rest: int) -> str:
     width = column.width or max(0, rest - 1)
+    # Words beside numbers would run into them.
+    text = text if column.width else f" {text}"
     return f"{clipped(text, width):>{width}}" if column.right else padded(text, width)

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from tui_chat.domain.hostile import visible_line
 from tui_chat.ui.cells import clipped, columns
+from tui_chat.ui.widgets.cursor_list import BAR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,6 +117,9 @@ class Completion(Static):
                 self.get_component_rich_style(f"completion--{style}", partial=True),
             )
         row.truncate(width, pad=True)
+        row = Text.assemble(
+            (BAR if chosen else " ", self.get_component_rich_style("completion--key", partial=True)), row
+        )
         if chosen:
             row.stylize(self.get_component_rich_style("completion--chosen", partial=True))
         return row
