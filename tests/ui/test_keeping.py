@@ -243,9 +243,9 @@ async def test_several_interrupted_conversations_are_told(env: dict[str, str], s
     await left_behind(env, slow)
     async with opened(env | {"OPENAI_BASE_URL": slow.base_url}, "demo-slow") as chat:
         await chat.press("alt+n")
-        await streaming(chat, "echo another")
+        await streaming(chat, "echo another six five four three two one")
     async with opened(env, "demo-fast") as chat:
-        assert dialogue(chat)[0] == "echo another"
+        assert dialogue(chat)[0] == "echo another six five four three two one"
         assert "1 more" in chat.status
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from tui_chat.domain.ask import IMAGE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -176,3 +178,12 @@ def _scripts(text: str) -> Iterator[tuple[TextClass, int]]:
             left -= size
             yield kind, size
     yield TextClass.LATIN, left
+
+
+def tokens_of(text: str, ratios: Ratios | None = None) -> float:
+    """What a message is about, with its images."""
+    if IMAGE not in text:
+        return count(text, ratios)
+    from tui_chat.domain.images import Image, parts
+
+    return sum(part.tokens if isinstance(part, Image) else count(part, ratios) for part in parts(text))

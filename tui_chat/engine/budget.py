@@ -6,10 +6,9 @@ from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING
 
-from tui_chat.domain.ask import IMAGE
 from tui_chat.domain.budget import Budget, Estimate, expected_output, judged, likely_cost
 from tui_chat.domain.failure import Failure, Kind, failure
-from tui_chat.domain.tokens import count
+from tui_chat.domain.tokens import count, tokens_of
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
@@ -29,15 +28,6 @@ def prompt_tokens(ask: Ask, ratios: Ratios | None = None) -> float:
     so_far = ask.continuation.text if ask.continuation is not None else ""
     said = (tokens_of(message.text, ratios) for message in ask.messages)
     return sum((count(ask.settings.system or "", ratios), *said, count(so_far, ratios)))
-
-
-def tokens_of(text: str, ratios: Ratios | None = None) -> float:
-    """What a message is about, with its images."""
-    if IMAGE not in text:
-        return count(text, ratios)
-    from tui_chat.domain.images import Image, parts
-
-    return sum(part.tokens if isinstance(part, Image) else count(part, ratios) for part in parts(text))
 
 
 def foreseen(engine: Engine, ask: Ask, price: Price | None) -> Estimate:

@@ -13,7 +13,7 @@ from tui_chat.domain.draft import Phase
 from tui_chat.domain.events import Usage
 from tui_chat.domain.meter import Meter, added
 from tui_chat.domain.pricing import cost, total
-from tui_chat.domain.tokens import count
+from tui_chat.domain.tokens import count, tokens_of
 from tui_chat.store import nodes
 from tui_chat.store.ledger import book
 from tui_chat.wire.forms import ResultForm, settings_of
@@ -129,4 +129,4 @@ def _prompt(connection: sqlite3.Connection, row: int) -> float:
         " SELECT n.parent FROM nodes n JOIN up ON n.id = up.id WHERE n.parent IS NOT NULL)"
         " SELECT text FROM nodes WHERE id IN up"
     )
-    return sum(count(text) for (text,) in connection.execute(query, (row,)))
+    return sum(tokens_of(text) for (text,) in connection.execute(query, (row,)))
