@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.keys import _character_to_key as textual_name
 
-from tui_chat.domain.actions import BY_NAME, EVERYWHERE
+from tui_chat.domain.actions import BY_NAME, EVERYWHERE, Action
 from tui_chat.domain.keymap import PRESETS, PUNCTUATION, is_sacred, parse_key, preset, resolve, show_key
 
 DEFAULT = preset("default")
@@ -19,14 +19,18 @@ def function_keys(keys: tuple[str, ...]) -> bool:
     return any(key.rpartition("+")[2] in {f"f{n}" for n in range(1, 25)} for key in keys)
 
 
+def meet(one: Action, other: Action) -> bool:
+    return EVERYWHERE in (one.screens, other.screens) or bool(set(one.screens) & set(other.screens))
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_no_preset_takes_a_key_twice_or_from_the_composer(name: str) -> None:
     keymap = preset(name)
     for action in BY_NAME.values():
         for other in BY_NAME.values():
-            if action is not other and (action.screen == other.screen or EVERYWHERE in (action.screen, other.screen)):
+            if action is not other and meet(action, other):
                 assert not set(keymap.of(action.name)) & set(keymap.of(other.name)), (action.name, other.name)
-        assert not [key for key in keymap.of(action.name) if is_sacred(key, action.screen)], action.name
+        assert not [key for key in keymap.of(action.name) if is_sacred(key, action.screens)], action.name
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static, TextArea
 
 from tui_chat.domain import events, figures
-from tui_chat.domain.actions import SLASHES, footer
+from tui_chat.domain.actions import ACTIONS, SLASHES, footer
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import key_in_the_open
 from tui_chat.domain.failure import Broken, StoreError, TuiChatError
@@ -24,7 +24,7 @@ from tui_chat.ui.completing import Argument, file_name, offers
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.frames import frames_of
-from tui_chat.ui.keys import chat_bindings
+from tui_chat.ui.keys import action_bindings
 from tui_chat.ui.screens.comparing import Comparing
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.measuring import Measuring
@@ -60,7 +60,7 @@ NOTICE_S = 6.0
 
 
 class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
-    BINDINGS: ClassVar = chat_bindings()
+    BINDINGS: ClassVar = action_bindings(ACTIONS)
 
     def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
         super().__init__()
