@@ -54,6 +54,9 @@ class Action(Struct, frozen=True):
     def help_on(self, screen: str) -> str:
         return say(f"lanes.help.{self.method}" if self._of_lanes(screen) else f"action.{self.name}.help")
 
+    def holds_on(self, screen: str) -> bool:
+        return self.screens == EVERYWHERE or screen in self.screens
+
     def _of_lanes(self, screen: str) -> bool:
         return screen in COMPARE and self.name not in AS_IN_CHAT
 
@@ -187,7 +190,14 @@ ELSEWHERE = (
 """What other screens can do that has a key to choose; they hold the rest in tables of their own."""
 
 BY_NAME = {action.name: action for action in (*ACTIONS, *COMPARING, *IN_LANE, *ELSEWHERE)}
-SLASHES = {action.slash: action for action in ACTIONS if action.slash}
+
+
+def commands(screen: str) -> dict[str, Action]:
+    """The slash commands of a screen, each by its name."""
+    return {action.slash: action for action in (*COMPARING, *ACTIONS) if action.slash and action.holds_on(screen)}
+
+
+SLASHES = commands("chat")
 
 
 def footer(*, running: bool, resumable: bool, interrupted: bool) -> list[Action]:

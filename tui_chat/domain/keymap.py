@@ -200,9 +200,7 @@ def _is_free(
     return holder is None
 
 
-def _holder(
-    name: str, key: str, keys: Mapping[str, tuple[str, ...]], wanted: Mapping[str, object]
-) -> str | None:
+def _holder(name: str, key: str, keys: Mapping[str, tuple[str, ...]], wanted: Mapping[str, object]) -> str | None:
     """The other action that has the key on a screen of this one, and does not give way."""
     others = (other for other, own in keys.items() if other != name and key in own)
     stays = (other for other in others if other in wanted or not _gives_way(other, name))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.binding import Binding
 
-from tui_chat.domain.actions import ACTIONS, COMPARING, EVERYWHERE, IN_LANE
+from tui_chat.domain.actions import ACTIONS, COMPARING, IN_LANE, commands
 from tui_chat.ui.keys import action_bindings
 
 if TYPE_CHECKING:
@@ -18,12 +18,9 @@ if TYPE_CHECKING:
     from tui_chat.domain.keymap import Keymap
 
 SCREEN = "compare"
-COMMANDS = (
-    *COMPARING,
-    *(a for a in ACTIONS if (SCREEN in a.screens or a.screens == EVERYWHERE) and not a.in_composer),
-)
+COMMANDS = tuple(a for a in (*COMPARING, *ACTIONS) if a.holds_on(SCREEN) and not a.in_composer)
 BY_METHOD = {command.method: command for command in COMMANDS}
-SLASHES = {command.slash: command for command in COMMANDS if command.slash}
+SLASHES = commands(SCREEN)
 
 
 def screen_bindings() -> list[BindingType]:

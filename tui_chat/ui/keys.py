@@ -38,7 +38,7 @@ class Key(Struct, frozen=True):
     """What `[keys]` calls it, where it can be given other keys."""
 
 
-def named(name: str, action: str, label: str) -> Key:
+def named(name: str, action: str, label: str = "") -> Key:
     """A key that `[keys]` can change."""
     return Key(actions.BY_NAME[name].keys, action, label, name=name)
 

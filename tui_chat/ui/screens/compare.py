@@ -26,9 +26,11 @@ from tui_chat.ui.rows import Head
 from tui_chat.ui.screens.compare_judging import Judging
 from tui_chat.ui.screens.compare_options import Options
 from tui_chat.ui.screens.compare_setting import Setting
+from tui_chat.ui.screens.compare_writing import CompareWriting
 from tui_chat.ui.screens.history import Line as Written
 from tui_chat.ui.slashes import obeyed
 from tui_chat.ui.turns import head, notes, turns
+from tui_chat.ui.widgets.completion import Completion
 from tui_chat.ui.widgets.composer import Composer
 from tui_chat.ui.widgets.lane import LaneView, Line
 from tui_chat.ui.widgets.transcript import Transcript
@@ -54,7 +56,7 @@ LEAVE_S = 3.0
 NO_LIMITS: frozenset[Limit] = frozenset()
 
 
-class CompareScreen(Judging, Setting):
+class CompareScreen(Judging, Setting, CompareWriting):
     CSS_PATH: ClassVar = "../style/lanes.tcss"
     BINDINGS: ClassVar = screen_bindings()
 
@@ -65,7 +67,8 @@ class CompareScreen(Judging, Setting):
         self.chat = chat
         self.comparison = comparison
         self.options = Options(comparison.pace)
-        self.composer = Composer(id="composer")
+        self.completion = Completion(id="completion")
+        self.composer = Composer(self.completion, id="composer")
         self.letters = {}
         self.current = next(iter(comparison.lanes), "")
         self._views: dict[str, LaneView] = {}
@@ -92,6 +95,7 @@ class CompareScreen(Judging, Setting):
         yield self._title
         yield self._tabs
         yield self._box
+        yield self.completion
         yield self._status
         yield self._asking
         yield self.composer
@@ -381,7 +385,7 @@ class CompareScreen(Judging, Setting):
         """End what is under way in the lane that has the focus, from the composer in all; then leave."""
         if self._what:
             self._close_line()
-        elif self._unmark():
+        elif self.completion.close() or self._unmark():
             return
         elif self.comparison.cancel(self._one_or_all()):
             self.notice("")
@@ -508,7 +512,7 @@ class CompareScreen(Judging, Setting):
         self._show_tabs()
         self._show_title()
         self._show_status()
-        self._keys.say(footer(self._offered()))
+        self._keys.say(footer(self._offered(), self.app.house.config.keys))
 
     def _show_tabs(self) -> None:
         if not self._tabs.display:

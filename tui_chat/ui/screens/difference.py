@@ -19,7 +19,7 @@ from textual.widgets import Static
 from tui_chat.domain.diff import word_diff
 from tui_chat.domain.hostile import visible
 from tui_chat.domain.words import say
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.rows.runs import wrap
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ KEYS = (
     Key("shift+right", "first(1)", "difference.key.first"),
     Key("n,N", "change(1)", "difference.key.change"),
     Key("p,P", "change(-1)"),
-    Key("escape,q,f7", "dismiss(None)", "difference.key.back"),
+    Key("escape,q", "dismiss(None)", "difference.key.back"),
+    # The key that opened it closes it.
+    named("compare_diff", "dismiss(None)"),
 )
 STYLES = {"left": Style(strike=True), "right": Style(underline=True), "both": Style()}
 """Told apart without colours, too."""

@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.result_rows import COLUMNS, GAP, drawn, heading, line, sorted_lanes
 from tui_chat.ui.widgets.cursor_list import CursorList
 
@@ -29,7 +29,9 @@ KEYS = (
     Key("left", "sort(-1)", "results.key.column"),
     Key("right", "sort(1)", "results.key.next"),
     Key("r,R", "reverse", "results.key.reverse"),
-    Key("escape,q,f9", "dismiss(None)", "results.key.back"),
+    Key("escape,q", "dismiss(None)", "results.key.back"),
+    # The key that opened it closes it.
+    named("compare_results", "dismiss(None)"),
 )
 
 
