@@ -133,6 +133,46 @@ def test_plain_letters_are_for_screens_where_nobody_writes() -> None:
     assert resolve({"quit": "x"}, DEFAULT)[1]
 
 
+def test_a_clash_within_a_comparison_is_told() -> None:
+    keymap, faults = resolve({"compare_sweep": "alt+a"}, DEFAULT)
+    assert [name for name, _ in faults] == ["compare_sweep"]
+    assert "compare_again" in faults[0][1]
+    assert (keymap.of("compare_sweep"), keymap.of("compare_again")) == (("f4",), ("alt+a",))
+    assert resolve({"compare_sweep": "f12", "compare_note": "f12"}, DEFAULT)[1]
+    assert resolve({"lane_top": "alt+a"}, DEFAULT)[1]
+    assert resolve({"lane_top": "left"}, DEFAULT)[1]
+
+
+@pytest.mark.parametrize("key", ["ctrl+q", "f1", "esc", "ctrl+j"])
+def test_a_comparison_leaves_the_keys_that_count_there_too(key: str) -> None:
+    keymap, faults = resolve({"compare_add": key}, DEFAULT)
+    assert [name for name, _ in faults] == ["compare_add"]
+    assert keymap.of("compare_add") == ("alt+l",)
+
+
+def test_a_key_of_the_chat_may_mean_something_else_in_a_comparison() -> None:
+    assert resolve({"compare_add": "alt+m", "mark": "alt+k"}, DEFAULT)[1] == []
+
+
+@pytest.mark.parametrize("name", ["quit", "retry", "palette", "redraw"])
+def test_what_is_written_for_the_chat_goes_before_keys_of_the_table_elsewhere(name: str) -> None:
+    keymap, faults = resolve({name: "alt+a"}, DEFAULT)
+    assert not faults
+    assert (keymap.of(name), keymap.of("compare_again")) == (("alt+a",), ())
+    assert resolve({name: "alt+a", "compare_again": "alt+a"}, DEFAULT)[1]
+    assert resolve({name: "alt+n"}, DEFAULT)[1]
+    assert resolve({"quit": "alt+p"}, DEFAULT)[1]
+
+
+def test_the_composer_keeps_its_keys_in_a_comparison() -> None:
+    assert len(resolve({"compare_add": "ctrl+w", "compare_note": "alt+b", "compare_tie": "x"}, DEFAULT)[1]) == 3
+
+
+def test_batch_settings_and_lists_have_keys_to_choose() -> None:
+    keymap, _ = resolve({"settings_models": "f12", "profiles_delete": "x, delete"}, DEFAULT)
+    assert (keymap.of("profiles_delete"), keymap.of("settings_models")) == (("x", "delete"), ("f12",))
+
+
 def test_what_is_written_goes_over_a_preset() -> None:
     keymap, faults = resolve({"help": "alt+w"}, preset("no-f-keys"))
     assert not faults

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual.widgets import Static
+
 from tests.kit.screen import Chat, opened
+from tui_chat.ui.batching import WatchedBatch
+from tui_chat.ui.screens.batch import BatchScreen
+from tui_chat.ui.screens.batch_start import BatchStart
 from tui_chat.ui.screens.help import HelpScreen
 from tui_chat.ui.screens.history import HistoryScreen
+from tui_chat.ui.screens.profiles import ProfilesScreen
+from tui_chat.ui.screens.settings import SettingsScreen
 from tui_chat.ui.screens.tree import TreeScreen
 
 
 def configure(env: dict[str, str], *lines: str) -> None:
     Path(env["TUI_CHAT_CONFIG"]).write_text("\n".join(["[keys]", *lines]))
+
+
+def told(chat: Chat) -> str:
+    """All lines of the screen that are said as a whole."""
+    return "\n".join(str(line.content) for line in chat.app.screen.query(Static).results(Static))
 
 
 async def leave_with(chat: Chat, key: str) -> bool:
@@ -135,3 +147,43 @@ async def test_the_palette_opens_by_its_key_and_runs_what_is_chosen(env: dict[st
         assert chat.app.screen is chat.screen
         await chat.press("alt+x")
         assert chat.app.screen is not chat.screen
+
+
+async def test_the_settings_have_keys_to_choose(env: dict[str, str]) -> None:
+    configure(env, 'settings_profiles = "f12"', 'profiles_rename = "x"')
+    async with opened(env, "demo-fast") as chat:
+        await chat.press("alt+s")
+        settings = chat.app.screen
+        assert isinstance(settings, SettingsScreen)
+        assert "F12 profiles" in told(chat)
+        await chat.press("alt+l")
+        assert chat.app.screen is settings
+        await chat.press("f12")
+        assert isinstance(chat.app.screen, ProfilesScreen)
+        assert "X rename" in told(chat)
+
+
+async def test_a_batch_has_keys_to_choose(env: dict[str, str], tmp_path: Path) -> None:
+    configure(env, 'batch_filter = "x"', 'batch_failed = "f12"')
+    output = tmp_path / "out.jsonl"
+    output.touch()
+    async with opened(env, "demo-fast") as chat:
+        await chat.send("/batch")
+        await chat.until(lambda: isinstance(chat.app.screen, BatchStart))
+        assert "F12: failed ones again" in told(chat)
+        start = chat.app.screen
+        assert isinstance(start, BatchStart)
+        for key, failed in (("alt+f", False), ("f12", True)):
+            await chat.press(key)
+            assert start._failed is failed
+        await chat.press("escape")
+        await chat.until(lambda: chat.app.screen is chat.screen)
+        chat.app.push_screen(BatchScreen(WatchedBatch(output)))
+        await chat.until(lambda: isinstance(chat.app.screen, BatchScreen))
+        screen = chat.app.screen
+        assert isinstance(screen, BatchScreen)
+        before = screen.items.filter
+        await chat.press("f")
+        assert screen.items.filter is before
+        await chat.press("x")
+        assert screen.items.filter is not before

@@ -35,6 +35,7 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "compare_diff": "alt+i",
         "compare_blind": "alt+h",
         "compare_results": "alt+u",
+        "settings_models": "alt+m",
     },
     "multiplexer": {
         "quit": "alt+q",
@@ -56,6 +57,10 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "compare_rejoin": "ctrl+r",
         "compare_previous_run": "alt+comma",
         "compare_next_run": "alt+full_stop",
+        "batch_failed": "alt+r",
+        "settings_use": "alt+s",
+        "settings_keep": "alt+w",
+        "settings_profiles": "alt+r",
     },
 }
 """By name, what other keys actions get: for terminals without F-keys, and beside tmux, screen and zellij."""
@@ -106,9 +111,14 @@ SACRED: Mapping[str, frozenset[str]] = {
     "lane": frozenset({"tab", "shift+tab"}),
     # Alt+D and Del delete a conversation there, as Home and End go through the list.
     "history": (WRITING - {"alt+d", "delete"}) | MOVING,
-    "tree": MOVING | {"q"},
+    "settings": (WRITING - {"alt+d"}) | MOVING,
+    "batch_start": (WRITING - {"alt+f"}) | MOVING,
+    "profiles": MOVING,
+    **dict.fromkeys(("tree", "results", "details"), MOVING | {"q"}),
+    **dict.fromkeys(("batch", "batch_item", "sheet"), MOVING | {"q", "tab", "shift+tab", "space"}),
+    "difference": MOVING | {"q", "shift+left", "shift+right"},
 }
-LETTERED = frozenset({"tree"})
+LETTERED = frozenset({"tree", "results", "details", "batch", "batch_item", "sheet", "difference", "profiles"})
 """Where nobody writes, so that a letter can be a key."""
 FIRM = frozenset({"chat", "history", "tree"})
 """What is written for one of these is refused where another action has the key; elsewhere that one gives way."""

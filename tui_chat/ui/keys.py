@@ -38,9 +38,10 @@ class Key(Struct, frozen=True):
     """What `[keys]` calls it, where it can be given other keys."""
 
 
-def named(name: str, action: str, label: str = "") -> Key:
-    """A key that `[keys]` can change."""
-    return Key(actions.BY_NAME[name].keys, action, label, name=name)
+def named(name: str, action: str, label: str | None = None, *, first: bool = False) -> Key:
+    """A key that `[keys]` can change; without a label of its own the footer calls it as the table does."""
+    own = f"action.{name}" if label is None else label
+    return Key(actions.BY_NAME[name].keys, action, own, first, name)
 
 
 def bindings(table: Iterable[Key]) -> list[BindingType]:

@@ -18,7 +18,7 @@ from tui_chat.domain.words import say
 from tui_chat.ui.batching import Batching, BatchWish, LiveBatch, WatchedBatch
 from tui_chat.ui.board import Show
 from tui_chat.ui.compositing import SparseCompositor
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.screens.batch_start import BatchStart
 from tui_chat.ui.widgets.batch_list import BatchList
 from tui_chat.wiring import Choice
@@ -38,12 +38,13 @@ MOST_KINDS = 4
 
 KEYS = (
     Key("enter", "open", "batch.key.open"),
-    Key("f,tab", "filter(1)", "batch.key.filter"),
+    named("batch_filter", "filter(1)"),
+    Key("tab", "filter(1)"),
     Key("shift+tab", "filter(-1)"),
-    Key("c", "cancel", "batch.key.cancel"),
-    Key("r", "retry", "batch.key.retry"),
-    Key("a", "retry_all", "batch.key.retry_all"),
-    Key("s", "stop", "batch.key.stop"),
+    named("batch_cancel", "cancel"),
+    named("batch_retry", "retry"),
+    named("batch_retry_all", "retry_all"),
+    named("batch_stop", "stop"),
     Key("escape,q", "back", "batch.key.back"),
 )
 READ_ONLY = frozenset({"cancel", "retry", "retry_all", "stop"})
@@ -133,7 +134,7 @@ class BatchScreen(Screen[None]):
         yield self.items
         yield self._status
         keys = KEYS if self.batching.can_act else [key for key in KEYS if key.action not in READ_ONLY]
-        yield Static(footer(keys), classes="screen-keys", markup=False)
+        yield Static(footer(keys, self.app.house.config.keys), classes="screen-keys", markup=False)
 
     def on_mount(self) -> None:
         self.items.focus()

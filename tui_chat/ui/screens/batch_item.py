@@ -22,7 +22,7 @@ from tui_chat.ui.batching import LiveBatch
 from tui_chat.ui.board import shown_line
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.rows import Head, Turn
 from tui_chat.ui.turns import PHASE_STYLES, ended_state, failure_notes, notes
 from tui_chat.ui.widgets.transcript import Transcript
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 ANSWER = "answer"
 KEYS = (
     Key("escape,q", "dismiss(None)", "batch.key.back"),
-    Key("c", "cancel", "batch.key.cancel"),
-    Key("r", "retry", "batch.key.retry"),
+    named("batch_cancel", "cancel"),
+    named("batch_retry", "retry"),
     Key("up", "scroll(-1)"),
     Key("down", "scroll(1)"),
     Key("pageup", "page(-1)"),
@@ -70,7 +70,7 @@ class BatchItem(Screen[None]):
         yield self.transcript
         yield self._status
         keys = [key for key in KEYS if self.batching.can_act or key.action not in ("cancel", "retry")]
-        yield Static(footer(keys), classes="screen-keys", markup=False)
+        yield Static(footer(keys, self.app.house.config.keys), classes="screen-keys", markup=False)
 
     def on_mount(self) -> None:
         self._feed = Feed(self, self.app.fps, self.transcript.grow, self._tick)

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.widgets.sheet import EMPTY, Sheet, Table
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 KEYS = (
     Key("right,tab", "switch(1)", "sheet.key.switch"),
     Key("left,shift+tab", "switch(-1)"),
-    Key("p,P", "turn(1)", "sheet.key.turn"),
-    Key("c,C", "copy", "sheet.key.copy"),
+    named("sheet_turn", "turn(1)"),
+    named("sheet_copy", "copy"),
     Key("escape,q", "dismiss(None)", "sheet.key.back"),
 )
 
@@ -76,7 +76,7 @@ class SheetScreen(Screen[None]):
         yield self.sheet
         yield self._total
         yield self._status
-        yield Static(footer(KEYS), classes="screen-keys", markup=False)
+        yield Static(footer(KEYS, self.app.house.config.keys), classes="screen-keys", markup=False)
 
     def read(self, tab: int, turn: int) -> Page:
         """The page of a tab; in a thread. Raises StoreError."""
