@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from textual import events
+from textual._xterm_parser import XTermParser
 from textual.widgets import Static
 
 from tests.kit.screen import Chat, opened
+from tui_chat.domain.actions import BY_NAME
+from tui_chat.domain.keymap import PRESETS, PUNCTUATION, preset
 from tui_chat.ui.batching import WatchedBatch
 from tui_chat.ui.screens.batch import BatchScreen
 from tui_chat.ui.screens.batch_start import BatchStart
@@ -15,10 +20,27 @@ from tui_chat.ui.screens.history import HistoryScreen
 from tui_chat.ui.screens.profiles import ProfilesScreen
 from tui_chat.ui.screens.settings import SettingsScreen
 from tui_chat.ui.screens.tree import TreeScreen
+from tui_chat.ui.terminal import PasteGuard
 
 
 def configure(env: dict[str, str], *lines: str) -> None:
     Path(env["TUI_CHAT_CONFIG"]).write_text("\n".join(["[keys]", *lines]))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_terminal_without_the_kitty_protocol_can_send_every_alt_key_of_a_preset(name: str) -> None:
+    signs = {name: sign for sign, name in PUNCTUATION.items()}
+    wanted = {key for action in BY_NAME for key in preset(name).of(action) if key.count("+") == 1 and "alt+" in key}
+    typed = {key: signs.get(last := key.removeprefix("alt+"), last) for key in wanted}
+    sent = {key: f"\x1b{sign}" for key, sign in typed.items() if len(sign) == 1}
+    assert len(sent) > 20
+    assert {key: [event.key for event in read(text)] for key, text in sent.items()} == {key: [key] for key in sent}
+
+
+def read(text: str) -> list[events.Key]:
+    """What Textual makes of what a terminal sends."""
+    found = XTermParser().feed(PasteGuard().feed(text))
+    return [event for event in found if isinstance(event, events.Key)]
 
 
 def told(chat: Chat) -> str:

@@ -308,10 +308,10 @@ ENGLISH: dict[str, str] = {
     "lanes.whole": "{name} is a whole number from 1 to {most}.",
     "lanes.yes_no": "{name} is true or false.",
     "lanes.seconds": "{name} is a number of seconds from 0 to {most}.",
-    "lanes.composer": "Message all lanes   Enter sends · Tab goes to a lane · /help",
+    "lanes.composer": "Message all lanes   {press.send} sends · Tab goes to a lane · /help",
     "lanes.next.add": (
-        "{press.compare_model} adds a model, {press.compare_add} writes a lane, {press.compare_sweep} sweeps "
-        "settings; {press.send} asks all."
+        "{press.compare_model} adds a model, {press.compare_add} writes a lane, {press.compare_sweep} sweeps; "
+        "{press.send} asks all."
     ),
     "lanes.next.ask": "{press.send} asks all lanes in sync; {press.compare_again} asks the newest question again.",
     "lanes.next.running": (
@@ -322,8 +322,8 @@ ENGLISH: dict[str, str] = {
         "tie. {press.compare_blind}: reveal."
     ),
     "lanes.next.judge": (
-        "{press.compare_keep} keeps this lane's answer; {press.compare_results} shows who was fastest, "
-        "{press.compare_diff} what differs."
+        "{press.compare_keep} keeps this lane's answer; {press.compare_results}: who was fastest, "
+        "{press.compare_diff}: what differs."
     ),
     "lanes.no_lane": "There is no lane {place}; there are {count}.",
     "lanes.unknown": "There is no lane “{name}”.",

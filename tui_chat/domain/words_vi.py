@@ -299,7 +299,7 @@ VIETNAMESE: dict[str, str] = {
     "lanes.whole": "{name} là số nguyên từ 1 tới {most}.",
     "lanes.yes_no": "{name} là true hoặc false.",
     "lanes.seconds": "{name} là số giây từ 0 tới {most}.",
-    "lanes.composer": "Nhắn mọi làn   Enter để gửi · Tab tới một làn · /help",
+    "lanes.composer": "Nhắn mọi làn   {press.send} để gửi · Tab tới một làn · /help",
     "lanes.next.add": (
         "Thêm làn: {press.compare_model} chọn model, {press.compare_add} tự viết, {press.compare_sweep} tổ "
         "hợp cài đặt. {press.send} hỏi mọi làn."
