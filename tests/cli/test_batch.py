@@ -162,6 +162,10 @@ def test_only_what_has_no_line_is_run_again(bench: Bench) -> None:
     assert bench.asked == []
     assert again.code == 1
     assert "--retry-failed" in again.err
+    assert "1 failed before" in again.out
+    estimate = bench.run("--estimate")
+    assert "1 failed before" in estimate.out
+    assert "--retry-failed" in estimate.err
     del bench.answering.special["p3"]
     bench.prompts(6)
     assert bench.run("--retry-failed").code == 0
@@ -218,7 +222,7 @@ def test_wrong_lines_are_told_with_their_place_and_the_rest_runs(bench: Bench) -
         told, ["JSON", "“a”", "temperature", "did you mean", "", "prompt", "empty", "nowhere"], strict=True
     ):
         assert part in line
-    assert "8 wrong lines" in done.out
+    assert "wrong lines: 8" in done.out
 
 
 def test_strict_sends_nothing(bench: Bench) -> None:

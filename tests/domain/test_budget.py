@@ -20,6 +20,7 @@ from tui_chat.domain.budget import (
     crossed,
     expected_output,
     judged,
+    judged_together,
     left,
     likely_cost,
 )
@@ -56,6 +57,13 @@ def test_the_likely_cost_goes_by_the_time() -> None:
     price = replace(PRICE, windows=(Window(D(4), D(16), begins=60, ends=240),))
     assert likely_cost(1000, 0, price, at=2 * 3600).usd == D("0.004")
     assert likely_cost(1000, 0, price, at=5 * 3600).usd == D("0.002")
+
+
+def test_an_estimate_of_several_tells_how_many_have_no_price() -> None:
+    priced = Estimate(1000, 500, likely_cost(1000, 500, PRICE), likely_cost(1000, 0, PRICE))
+    unknown = Estimate(1000, 500, UNKNOWN)
+    assert "price?" not in judged_together([priced, priced], ALL, Spent()).line
+    assert judged_together([priced, unknown, unknown], ALL, Spent()).line.endswith("price? for 2 of 3 requests")
 
 
 def test_without_a_price_the_likely_cost_is_unknown() -> None:

@@ -494,6 +494,26 @@ async def test_votes_are_of_the_round_and_its_settings() -> None:
     }
 
 
+async def test_a_lane_that_took_no_part_is_neither_compared_nor_voted_on() -> None:
+    table = Table(*(answer(text) for text in ("A", "B", "C", "A2", "B2", "C'")), lanes=3)
+    table.comparison.submit("q")
+    await table.play()
+    a, b, c = table.lanes
+    table.comparison.sync(c.id, synced=False)
+    table.comparison.submit("q2")
+    await table.play()
+    late = table.comparison.duplicate(b.id)
+    assert late is not None
+    assert [len(lane.runs) for lane in table.comparison.compared().lanes] == [1, 1, 0, 0]
+    assert table.comparison.judged == [a, b]
+    table.comparison.vote({a.id})
+    votes = next(event.votes for event in table.told if isinstance(event, Voted))
+    assert [vote.lane for vote in votes] == [a.id, b.id]
+    table.comparison.retry(c.id)
+    await table.play()
+    assert table.comparison.judged == [a, b], "it answered the question before"
+
+
 async def test_letters_are_shuffled_for_a_blind_vote() -> None:
     table = Table(lanes=3)
     drawn = iter([0.9, 0.1, 0.5])

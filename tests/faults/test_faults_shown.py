@@ -134,7 +134,7 @@ CASES = [
         row=28,
         name="badge",
         server=[[said("a"), b"data: {oops\n\n", said("b"), stopped(), DONE]],
-        notes=("1 malformed chunks were left out",),
+        notes=("Malformed chunks left out: 1.",),
     ),
     Shown(row=32, name="counted", server=[[*OK[:-1], used(3, 400), DONE]], figures=" · 400 tokens"),
     Shown(row=33, name="estimated", server=[[said("x" * 400), stopped(), DONE]], figures=" · ~100 tokens"),

@@ -148,6 +148,16 @@ def test_a_file_of_another_kind_is_left_alone(path: Path) -> None:
         peek(path)
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_regular_file_is_not_even_read(tmp_path: Path, kind: str) -> None:
+    path = {"pipe": tmp_path / "pipe", "device": Path("/dev/null"), "folder": tmp_path}[kind]
+    if kind == "pipe":
+        os.mkfifo(path)
+    assert not Watch(path).running
+    with pytest.raises(UsageError, match="no regular file"):
+        peek(path)
+
+
 def test_a_removed_output_is_begun_anew(path: Path) -> None:
     output = BatchOutput(path)
     path.unlink()

@@ -481,3 +481,33 @@ def test_a_file_that_became_newer_meanwhile_is_not_written(desk, hasty):
     assert "newer" in desk.told[0]
     assert not desk.database.close(0.2)
     assert names(desk.path) == ["a"]
+
+
+def test_the_end_leaves_a_reader_alone_that_is_at_work(tmp_path: Path) -> None:
+    """A connection that is closed under another thread takes the program down."""
+    database = Database(tmp_path / "store.db")
+    reading, closed = threading.Event(), threading.Event()
+    found: list[int] = []
+
+    def read() -> None:
+        with database.reading() as c:
+            reading.set()
+            closed.wait(20)
+            found.extend(row[0] for row in c.execute("SELECT 42"))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    reading.wait(20)
+    database.close()
+    closed.set()
+    thread.join(20)
+    assert found == [42]
+
+
+def test_what_is_read_after_the_end_is_a_fault_in_a_line(tmp_path: Path) -> None:
+    database = Database(tmp_path / "store.db")
+    with database.reading():
+        pass
+    database.close()
+    with pytest.raises(StoreError), database.reading():
+        pass

@@ -281,7 +281,7 @@ def test_markdown_tells_everything() -> None:
         ({"finish_reason": "length"}, "> … cut at the token limit"),
         ({"finish_reason": "odd*"}, "> … ended with finish\\_reason odd\\*"),
         ({"seams": (3, 99)}, "> ⌇ taken up again after “Bec”\n\n> ⌇ taken up again after “”"),
-        ({"skipped": 2}, "> 2 malformed chunks"),
+        ({"skipped": 2}, "> Malformed chunks left out: 2"),
         (
             {"state": "failed", "error": ErrorForm(kind=Kind.SERVER, message="It\n[broke](x)", hint="Retry.")},
             "> ✗ It \\[broke\\](x). Retry.",

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tui_chat.demo.models import MODELS
 from tui_chat.domain.events import Usage
 from tui_chat.domain.failure import StoreError, UsageError
 from tui_chat.domain.pricing import Price, Rates, Tier, Window, cost, find_price
@@ -412,3 +413,10 @@ def test_a_bad_time_in_our_file_is_damage_too(env: Env) -> None:
     prices_file(env).write_text(json.dumps({"x": {"checked": "", "source": "", "prices": {"m": row}}}))
     with pytest.raises(StoreError):
         imported_prices(env)
+
+
+def test_the_catalog_says_of_the_demo_what_the_demo_says_of_itself() -> None:
+    """Before its list was fetched."""
+    for model in MODELS:
+        price = shipped_prices()[f"demo/{model.id}"]
+        assert (price.context, price.vision is not False) == (model.context_length, model.vision)

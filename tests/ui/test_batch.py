@@ -16,14 +16,18 @@ from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
 from tests.kit.shelf import OneScreen
 from tui_chat.demo.server import DemoServer
-from tui_chat.domain.words import say
+from tui_chat.domain.draft import Phase
+from tui_chat.domain.words import say, use_language
 from tui_chat.store.batch_output import BatchOutput
 from tui_chat.ui.batching import LiveBatch, WatchedBatch
-from tui_chat.ui.board import Board, Show
+from tui_chat.ui.board import QUEUED, Board, Show
+from tui_chat.ui.cells import columns
 from tui_chat.ui.screens.batch import BatchScreen, LeaveBatch
 from tui_chat.ui.screens.batch_item import ANSWER, BatchItem
 from tui_chat.ui.screens.batch_start import BatchStart, default_output
 from tui_chat.ui.screens.chat import ChatScreen
+from tui_chat.ui.screens.confirm import Confirm
+from tui_chat.ui.widgets.batch_list import COLUMNS, state_word
 
 MANY = 100_000
 
@@ -217,9 +221,9 @@ async def test_it_goes_on_in_the_background_and_says_when_it_ends(slow: Chat, in
     BatchOutput(screen.batching.output).close()
 
 
-@pytest.mark.parametrize("times", [1, 2])
-async def test_stop_finishes_what_runs_and_twice_breaks_it_off(slow: Chat, input: Path, times: int) -> None:
-    write(input, ["echo " + "word " * 100] * 20)
+@pytest.mark.parametrize(("times", "words"), [(1, 100), (2, 5000)])
+async def test_stop_finishes_what_runs_and_twice_breaks_it_off(slow: Chat, input: Path, times: int, words: int) -> None:
+    write(input, ["echo " + "word " * words] * 20)
     screen = await begun(slow, input)
     await slow.until(lambda: screen.batching.board.works)
     await slow.press(*["s"] * times)
@@ -228,6 +232,27 @@ async def test_stop_finishes_what_runs_and_twice_breaks_it_off(slow: Chat, input
     assert len(states) < 20
     assert set(states) <= {"completed"}
     assert bool(states) == (times == 1)
+
+
+@pytest.mark.parametrize("place", ["batch", "chat"])
+async def test_leaving_the_program_asks_while_a_batch_runs(slow: Chat, input: Path, place: str) -> None:
+    write(input, ["echo " + "word " * 400] * 3)
+    screen = await begun(slow, input)
+    await slow.until(lambda: screen.batching.board.works)
+    if place == "chat":
+        await slow.press("escape", "b")
+    before = slow.app.screen
+    await slow.press("ctrl+q", "ctrl+q")
+    question = slow.app.screen
+    assert isinstance(question, Confirm)
+    asked = "\n".join(str(line.content) for line in question.query(Static))
+    assert "0 of 3" in asked
+    assert screen.batching.output.name in asked
+    await slow.press("escape")
+    assert slow.app.screen is before
+    assert screen.batching.running
+    await slow.press("ctrl+q", "y")
+    await slow.until(lambda: slow.app._exit)
 
 
 async def test_the_end_of_the_program_leaves_whole_lines(tmp_path: Path, steady: DemoServer, input: Path) -> None:
@@ -254,6 +279,7 @@ async def test_another_program_s_batch_is_watched(chat: Chat, input: Path) -> No
     await chat.until(lambda: screen.batching.board.count(Show.FAILED) == 1)
     screen.bring_up()
     assert say("batch.screen.watched") in lead(screen)
+    assert "running –" in lead(screen), "no file says how many"
     await chat.press("a", "s", "c")
     assert len(output.standings) == 2
     output.close()
@@ -271,6 +297,36 @@ async def test_an_output_can_be_named_itself(chat: Chat, tmp_path: Path) -> None
     path = tmp_path / "out.jsonl"
     path.write_text('{"id": 1, "hash": "0", "state": "completed", "text": "old"}\n')
     assert told(await weighed(chat, path)) == say("batch.start.watch", path=path)
+
+
+async def test_an_output_that_is_named_with_the_input_is_the_one_written(chat: Chat, input: Path) -> None:
+    write(input, ["echo a"])
+    output = input.with_name("elsewhere.jsonl")
+    await chat.send(f"/batch {input} {output}")
+    await chat.until(lambda: isinstance(chat.app.screen, BatchStart))
+    dialog = chat.app.screen
+    assert isinstance(dialog, BatchStart)
+    await chat.until(lambda: say("batch.start.begin") in told(dialog))
+    assert dialog.output.value == str(output)
+    await chat.press("enter")
+    await ended(chat, await on_screen(chat))
+    assert [path.name for path in input.parent.glob("*.jsonl")].count(output.name) == 1
+    assert not list(input.parent.glob("*.out.jsonl"))
+
+
+async def test_the_output_follows_the_input_until_it_is_named(chat: Chat, input: Path) -> None:
+    await chat.send("/batch")
+    await chat.until(lambda: isinstance(chat.app.screen, BatchStart))
+    dialog = chat.app.screen
+    assert isinstance(dialog, BatchStart)
+    await chat.type("a.txt")
+    assert dialog.output.value == "a.out.jsonl"
+    dialog.output.value = "mine.jsonl"
+    await chat.press("backspace")
+    assert dialog.output.value == "mine.jsonl"
+    dialog.input.value = str(input.parent)
+    await chat.press("enter")
+    await chat.until(lambda: told(dialog) == say("batch.start.folder", path=input.parent))
 
 
 async def test_what_is_wrong_is_said(chat: Chat, input: Path) -> None:
@@ -353,6 +409,16 @@ def test_figures_follow_the_newest_line_of_each_item() -> None:
     board.read({"id": 1, "state": "completed", "usage": {"output": 7}, "cost": {"usd": 0.25}})
     assert (board.count(Show.FAILED), board.failures["rate_limit"], str(board.usd)) == (0, 0, "0.25")
     assert (len(board), board.tokens, list(board.listed(Show.DONE))) == (1, 7, [0])
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+@pytest.mark.parametrize("state", [QUEUED, *Phase])
+def test_what_an_item_does_fits_its_column(state: str, language: str) -> None:
+    use_language(language, {})
+    try:
+        assert columns(state_word(state)) <= COLUMNS[1].width
+    finally:
+        use_language("en", {})
 
 
 def test_a_live_batch_is_named_by_its_input() -> None:

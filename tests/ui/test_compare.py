@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from textual import events
 from textual.widgets import Static
 
@@ -36,6 +37,12 @@ lanes = [
     { endpoint = "openai", model = "demo-slow" },
 ]
 """
+
+
+def priced(env: dict[str, str]) -> dict[str, str]:
+    price = '[prices."demo-fast"]\ninput = 1000\noutput = 1000\n'
+    Path(env["TUI_CHAT_CONFIG"]).write_text(SETS + price)
+    return env
 
 
 class Lanes:
@@ -112,6 +119,10 @@ def env(tmp_path: Path, server: DemoServer) -> dict[str, str]:
     return variables
 
 
+def add_to_config(env: dict[str, str], text: str) -> None:
+    Path(env["TUI_CHAT_CONFIG"]).write_text(f"{SETS}\n{text}")
+
+
 @asynccontextmanager
 async def comparing(
     env: dict[str, str], lanes: str = "", size: tuple[int, int] = (130, 40), uid: str | None = None
@@ -135,6 +146,15 @@ async def test_a_comparison_begins_with_whom_the_chat_asks(env: dict[str, str]) 
         assert it.models == ["demo-fast"]
         assert it.heads() == ["A  openai/demo-fast"]
         assert "F2" in it.status
+
+
+async def test_the_footer_offers_what_can_be_done(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        await it.until(lambda: "F2" in it.line("#keys"))
+        assert "Alt+K" not in it.line("#keys")
+        assert "Alt+A" not in it.line("#keys")
+        await it.ask("echo hello")
+        await it.until(lambda: "Alt+K" in it.line("#keys"))
 
 
 async def test_a_set_makes_the_lanes(env: dict[str, str]) -> None:
@@ -177,6 +197,16 @@ async def test_a_lane_is_added_by_its_text_and_a_mistake_loses_nothing(env: dict
         await it.until(lambda: len(it.lanes) == 2)
         assert it.models == ["demo-fast", "demo-slow"]
         assert not it.screen._asking.has_class("-open")
+
+
+async def test_a_command_adds_a_lane_and_a_mistake_in_it_can_be_mended(env: dict[str, str]) -> None:
+    async with comparing(env) as it:
+        await it.send("/lane openai/demo-slow temperature=1")
+        await it.until(lambda: it.models == ["demo-fast", "demo-slow"])
+        await it.send("/lane openai/demo-slow temperature=hot")
+        await it.until(lambda: it.screen._asking.has_class("-open"))
+        assert it.screen._line.value == "openai/demo-slow temperature=hot"
+        assert "temperature" in it.status
 
 
 async def test_the_settings_of_a_lane_are_edited_in_place(env: dict[str, str]) -> None:
@@ -228,6 +258,7 @@ async def test_lanes_that_would_be_narrow_are_tabs(env: dict[str, str]) -> None:
         await it.press("alt+1")
         assert it.answers == ["hello"] * 3 or all("hello" in answer for answer in it.answers)
         assert it.line("#tabs").count("done") == 3
+        assert it.line("#tabs").endswith("Alt+1 to 3")
 
 
 async def test_a_lane_is_maximised_and_restored(env: dict[str, str]) -> None:
@@ -301,6 +332,16 @@ async def test_one_lane_fails_one_is_cancelled_the_third_is_kept_and_the_chat_go
         question = tree.path()[0]
         assert [tree.nodes[id].model for id in tree.children[question.id]] == ["demo-fast", "demo-drop", "demo-slow"]
         assert tree.siblings(tree.path()[1].id) == (1, 3)
+
+
+async def test_what_the_lanes_cost_is_in_today_s_sum_of_the_chat(env: dict[str, str]) -> None:
+    async with comparing(priced(env), "temps") as it:
+        await it.ask("echo hello")
+        it.screen.action_leave()
+        await it.until(lambda: isinstance(it.chat.app.screen, ChatScreen))
+        spending = it.chat.screen.spending()
+        assert spending.session.usd
+        assert spending.today.usd == spending.session.usd
 
 
 async def test_escape_in_the_composer_cancels_all(env: dict[str, str]) -> None:
@@ -480,7 +521,10 @@ async def test_what_the_chat_is_told_meanwhile_goes_when_the_lanes_have_ended(en
 async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) -> None:
     async with comparing(env, "mixed") as it:
         await it.press("f8")
-        await it.ask("long 40")
+        await it.send("long 40")
+        await it.until(lambda: it.comparison.running)
+        assert "F9" not in it.line("#keys"), "it would tell who answers"
+        await it.until(lambda: not it.comparison.running)
         drawn = "\n".join([*it.heads(), *it.figures(), it.line("#title")])
         heads = [turn.head.name for view in it.screen._views.values() for turn in view.transcript.turns]
         assert "demo" not in drawn
@@ -490,7 +534,8 @@ async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) ->
         assert isinstance(it.chat.app.screen, CompareScreen)
         winner = next(iter(it.screen._views))
         await it.press("alt+1", "alt+v")
-        assert "demo-" in it.status
+        now = it.comparison.lanes[winner]
+        assert f"A was {now.label}, openai/{now.target.model}." in it.status
         assert not it.screen.hidden
         it.chat.app.house.chats.database.flush(5)
         tally = it.chat.app.house.chats.library.tally()
@@ -501,6 +546,46 @@ async def test_a_blind_round_tells_nobody_until_the_vote(env: dict[str, str]) ->
         await it.until(lambda: isinstance(it.chat.app.screen, Told))
 
 
+async def test_back_in_a_narrow_chat_the_figures_are_those_of_the_answer_shown(env: dict[str, str]) -> None:
+    async with opened(env, "demo-fast", size=(80, 24)) as chat:
+        await chat.ask("count 5")
+        await chat.send("/compare temps")
+        await chat.until(lambda: isinstance(chat.app.screen, CompareScreen))
+        it = Lanes(chat)
+        await it.until(lambda: len(it.lanes) == 3)
+        await it.ask("count 60")
+        await it.send("/chat")
+        await chat.until(lambda: isinstance(chat.app.screen, ChatScreen))
+        assert "60 tok " in chat.status
+
+
+async def test_a_lane_that_was_not_asked_cannot_win(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        await it.ask("echo hello")
+        await it.press("alt+3", "alt+y", "escape")
+        await it.ask("echo again")
+        await it.press("alt+3", "alt+v")
+        assert "C has no answer" in it.status
+        await it.press("alt+1", "alt+v")
+        assert "kept: A" in it.status
+
+
+async def test_an_interrupted_lane_names_no_key_that_does_something_else_here(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        await it.ask("echo hello")
+        nodes = it.comparison.session.conversation.nodes
+        node = nodes[it.lanes[0].head or ""]
+        assert node.result is not None
+        stats = replace(node.result.stats, elapsed_s=0.0)
+        nodes[node.id] = replace(node, result=replace(node.result, phase=Phase.INTERRUPTED, stats=stats))
+        it.screen.renew()
+        await it.settle()
+        turn = it.screen._views[it.lanes[0].id].transcript.turns[-1]
+        assert "F6" in turn.notes[0].text
+        assert "F8" not in turn.notes[0].text
+        assert it.figures()[0].startswith("interrupted  "), "how long it took is not known"
+
+
 async def test_a_note_stays_with_its_lane(env: dict[str, str]) -> None:
     async with comparing(env, "temps") as it:
         await it.ask("echo hello")
@@ -509,6 +594,65 @@ async def test_a_note_stays_with_its_lane(env: dict[str, str]) -> None:
         await it.press("enter")
         assert it.lanes[1].note == "best so far"
         assert "best so far" in it.heads()[1]
+
+
+async def test_a_narrow_lane_tells_first_that_it_is_out_of_sync_and_shows_its_note(env: dict[str, str]) -> None:
+    async with comparing(env, "temps", size=(120, 40)) as it:
+        await it.press("alt+2", "alt+y", "alt+n")
+        await it.type("best so far")
+        await it.press("enter")
+        await it.until(lambda: it.lanes[1].note and "“" in it.heads()[1])
+        shown = it.heads()[1]
+        assert shown.startswith("B  out of sync · openai/")
+        assert "“best" in shown[: it.screen._views[it.lanes[1].id].size.width - 2]
+
+
+async def test_a_name_too_long_for_its_lane_says_so(env: dict[str, str]) -> None:
+    lane = '{ endpoint = "openai", model = "demo-reasoning", temperature = 0.5, max_tokens = 2000 }'
+    add_to_config(env, f"[compare.long]\nlanes = [{lane}, {lane}]\n")
+    async with comparing(env, "long", size=(80, 24)) as it:
+        await it.until(lambda: len(it.heads()) == 2)
+        lines = [head.render_line(0).text.rstrip() for head in it.screen.query(".lane-head").results(Static)]
+        assert [line[-1] for line in lines] == ["…", "…"]
+
+
+async def test_a_lane_that_waits_says_for_what_and_the_results_why_it_failed(env: dict[str, str]) -> None:
+    closed = '[endpoints.closed]\nbase_url = "http://127.0.0.1:9/v1"\napi_key_env = "OPENAI_API_KEY"\n'
+    add_to_config(env, f"{closed}retry = {{ attempts = 2, base = 1.0 }}\n")
+    async with comparing(env) as it:
+        await it.send("/lane closed/m1")
+        await it.until(lambda: len(it.lanes) == 2)
+        await it.send("echo hi")
+        await it.until(lambda: "next in" in it.figures()[1])
+        state, reason = it.figures()[1].splitlines()
+        assert "next in" in state
+        assert "Esc stops" in state
+        assert reason.startswith("No connection")
+        await it.until(lambda: not it.comparison.running)
+        await it.press("f9")
+        await it.until(lambda: isinstance(it.chat.app.screen, ResultsScreen))
+        results = it.chat.app.screen.query_one("#results")
+        assert "failed" in results.render_line(2).text
+        assert "refused" in results.render_line(3).text
+
+
+async def test_what_stands_in_the_line_of_a_new_lane_gives_way_to_what_is_typed(env: dict[str, str]) -> None:
+    async with comparing(env) as it:
+        await it.press("alt+l")
+        await it.type("openai/demo-slow")
+        await it.press("enter")
+        await it.until(lambda: len(it.lanes) == 2)
+        assert it.models == ["demo-fast", "demo-slow"]
+
+
+async def test_the_day_counts_what_lanes_have_cost(env: dict[str, str]) -> None:
+    add_to_config(env, '[prices."demo-fast"]\ninput = 1000\noutput = 1000\n')
+    async with comparing(env, "temps") as it:
+        await it.ask("echo hi")
+        await it.press("alt+1", "alt+k")
+        await it.until(lambda: isinstance(it.chat.app.screen, ChatScreen))
+        spending = it.chat.screen.spending()
+        assert spending.today.usd == spending.session.usd
 
 
 @pytest.mark.parametrize("ending", ["md", "csv", "json"])

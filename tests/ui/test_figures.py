@@ -130,8 +130,19 @@ async def test_what_is_not_known_is_not_said() -> None:
         told = found(figures)
         assert (told["TTFT"], told["in"], told["out"], told["average"]) == ("– s", "–", "–", "– tok/s")
         assert (told["context"], told["this reply"], told["no data for"]) == ("– %", "price?", "– s")
-        assert '[prices."m"]' in lines(figures)
+        assert '[prices."m"]' in lines(figures)[lines(figures).index("gaps") :]
         assert "left for today" not in told
+
+
+async def test_headings_stand_out() -> None:
+    async with pane() as figures:
+        figures.show(SHOWN, SPENDING)
+        place = lines(figures).index("tokens")
+        heading, row = (next(iter(figures.render_line(y))).style for y in (place, place + 1))
+        assert heading is not None
+        assert row is not None
+        assert heading.color == figures.get_component_rich_style("figures--heading", partial=True).color
+        assert heading.color != row.color
 
 
 async def test_numbers_end_in_one_column() -> None:

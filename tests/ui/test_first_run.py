@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from textual import events
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Static
 
 from tests.kit.screen import Chat, opened
 from tests.kit.serving import Asked, Canned, canned_server
@@ -51,6 +51,10 @@ def typed(chat: Chat) -> Input:
     return chat.app.screen.query_one("#key", Input)
 
 
+def hint(chat: Chat) -> str:
+    return str(chat.app.screen.query_one(".dialog-hint", Static).content)
+
+
 async def paste(chat: Chat, text: str) -> None:
     chat.app.post_message(events.Paste(text))
     await chat.settle()
@@ -69,6 +73,7 @@ async def test_it_offers_a_line_for_a_key_and_three_ways(env: dict[str, str]) ->
         assert "ollama" in local
         assert "demo" in demo
         assert "variable" in elsewhere
+        assert "Esc" not in hint(chat)
         await chat.press("escape")
         assert isinstance(chat.app.screen, FirstRun)
 
@@ -262,3 +267,10 @@ async def test_all_of_it_can_be_seen(env: dict[str, str], size: tuple[int, int])
         screen = chat.app.screen
         for selector in ("#key", ".dialog-hint"):
             assert screen.region.contains_region(screen.query_one(selector).region)
+
+
+async def test_what_is_to_be_copied_keeps_its_indentation(env: dict[str, str]) -> None:
+    async with opened(env) as chat:
+        await chat.press("down", "down", "enter")
+        assert "\n  export OPENAI_API_KEY=" in str(chat.app.screen.query_one("#answer", Static).content)
+        assert "Esc" in hint(chat)

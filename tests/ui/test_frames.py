@@ -165,6 +165,22 @@ def test_a_doubtful_width_has_the_line_sent_whole() -> None:
     assert "👩‍🔬 two" in sent(old, new)
 
 
+class Narrow(Emulator):
+    """A terminal for which a flag is as wide as one letter, as mosh 1.4 has it of what it joins."""
+
+    def feed(self, text: str) -> None:
+        super().feed(text.replace("🇻🇳", "V"))
+
+
+@pytest.mark.parametrize("erases", [True, False])
+def test_what_stands_behind_a_doubtful_width_stands_where_it_belongs(erases: bool) -> None:
+    old, new = row(("─" * 40, DARK)), row(("all ", DARK), ("🇻🇳 flags", DARK), (" wave", BOLD))
+    narrow = Narrow(40, 1)
+    narrow.feed(sent(Row(40), old, erases=erases))
+    narrow.feed(sent(old, new, erases=erases))
+    assert narrow.display == ["all V flags  wave"]
+
+
 LINES = (
     row(("plain text", DARK)),
     row(("bold", BOLD), (" and ", DARK), ("red", RED), (" " * 25, RED)),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from textual import events
 from textual._xterm_parser import XTermParser
-from textual.widgets import Static
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Input, Static
 
 from tests.kit.screen import Chat, opened
-from tui_chat.domain.actions import BY_NAME
+from tui_chat.domain.actions import ACTIONS, BY_NAME
 from tui_chat.domain.keymap import PRESETS, PUNCTUATION, preset
+from tui_chat.domain.words import say
 from tui_chat.ui.batching import WatchedBatch
 from tui_chat.ui.screens.batch import BatchScreen
 from tui_chat.ui.screens.batch_start import BatchStart
@@ -209,3 +214,18 @@ async def test_a_batch_has_keys_to_choose(env: dict[str, str], tmp_path: Path) -
         assert screen.items.filter is before
         await chat.press("x")
         assert screen.items.filter is not before
+
+
+async def test_the_palette_and_the_help_lose_nothing_in_brackets(env: dict[str, str]) -> None:
+    async with opened(env, "demo-fast", size=(120, 40)) as chat:
+        helps = {command.title: command.help for command in chat.app.get_system_commands(chat.screen)}
+        assert "IN [OUT]" in Content.from_markup(helps["batch"]).plain
+        assert "[compare.NAME]" in Content.from_markup(helps["compare · Alt+C"]).plain
+        await chat.press("ctrl+p")
+        assert chat.app.screen.query_one(Input).placeholder == say("palette.search")
+        await chat.press("escape", "f1")
+        page = chat.app.screen.query_one(VerticalScroll).query_one(Static)
+        shown = StringIO()
+        Console(file=shown, width=200).print(page.content)
+        for action in ACTIONS:
+            assert action.help in shown.getvalue()

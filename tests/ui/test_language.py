@@ -24,11 +24,12 @@ from tui_chat.domain.keymap import DEFAULT
 from tui_chat.domain.words import say, use_language
 from tui_chat.domain.words_vi import VIETNAMESE
 from tui_chat.ui import screens as package
+from tui_chat.ui.board import QUEUED
 from tui_chat.ui.cells import columns
 from tui_chat.ui.history_rows import STATE, TURNS, WHEN, when
 from tui_chat.ui.keys import Key, footer
 from tui_chat.ui.screens.chat import ChatScreen
-from tui_chat.ui.widgets.batch_list import COLUMNS
+from tui_chat.ui.widgets.batch_list import COLUMNS, SHORT
 from tui_chat.ui.widgets.figures import WIDTH, Figures
 
 SIZES = [(120, 40), (80, 24), (40, 12)]
@@ -150,6 +151,9 @@ async def test_the_words_are_vietnamese(tmp_path: Path, server: DemoServer) -> N
     async with opened(speaking(tmp_path, server, "vi"), "demo-fast") as chat:
         await chat.ask("echo one")
         assert "Enter gửi" in chat.said("#keys")
+        state = chat.screen.transcript.turns[-1].head.state
+        assert "1 token" in state
+        assert "tokens" not in state
         await chat.press("f3")
         assert str(statics(chat.app.screen)[0].content) == VIETNAMESE["history.title"]
     async with opened(first_run(tmp_path, "vi")) as chat:
@@ -222,3 +226,28 @@ def test_the_columns_of_a_batch_have_room_for_their_names(language: str) -> None
     assert [
         (name, c.width) for name, c in zip(headings, COLUMNS, strict=True) if c.width and columns(name) > c.width
     ] == []
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_the_column_of_states_of_a_batch_has_room_for_each(language: str) -> None:
+    use_language(language, {})
+    states = [QUEUED, *(phase.value for phase in Phase)]
+    words = [say(f"{'batch.state' if state in SHORT else 'state'}.{state}") for state in states]
+    assert [word for word in words if columns(word) > COLUMNS[1].width] == []
+
+
+HINTS = (
+    "lanes.next.add",
+    "lanes.next.ask",
+    "lanes.next.running",
+    "lanes.next.vote",
+    "lanes.next.judge",
+    "results.hint",
+)
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+@pytest.mark.parametrize("key", HINTS)
+def test_a_hint_of_one_line_is_whole_on_a_usable_screen(language: str, key: str) -> None:
+    use_language(language, {})
+    assert columns(say(key)) <= USABLE[0] - MARGIN

@@ -12,6 +12,7 @@ from textual.widgets import Input, OptionList
 
 from tests.kit.screen import Chat, opened
 from tests.kit.serving import Asked, Canned, CannedServer, canned_server
+from tui_chat.domain.words import say
 from tui_chat.ui.screens.chat import ChatScreen
 from tui_chat.ui.screens.first_run import FirstRun
 from tui_chat.ui.screens.models import ModelPicker
@@ -88,7 +89,7 @@ async def test_what_is_used_comes_first_then_what_has_a_price_then_the_rest(env:
         await picker(chat)
         assert names(chat)[:4] == ["gamma", "alpha", "zeta", "vendor/beta-4.1-mini"]
         gamma, alpha, zeta, beta = (" ".join(line.split()) for line in chat.offered()[:4])
-        assert gamma == "gamma · Gamma Großer Wagen · in use price?"
+        assert gamma == "gamma · in use · Gamma Großer Wagen price?"
         assert alpha == "alpha $0.1 / $0.2 2,000"
         assert zeta == "zeta $1.5 / $3"
         assert beta == "vendor/beta-4.1-mini · Bêta Mini price? 1,000,000"
@@ -120,6 +121,16 @@ async def test_the_filter_takes_words_in_any_order_without_case_and_accents(
         await chat.settle()
         known = {str(model["id"]) for model in MODELS}
         assert [name for name in names(chat) if name in known] == found
+
+
+async def test_a_name_that_is_not_listed_is_offered_as_it_is_typed(env: dict[str, str]) -> None:
+    async with opened(env, "other") as chat:
+        await picker(chat)
+        await chat.type("Brand-New")
+        assert chat.offered()[0] == say("models.typed", name="Brand-New")
+        await chat.press("enter")
+        await chat.until(lambda: chat.app.screen is chat.screen)
+        assert chat.screen.session.target.model == "Brand-New"
 
 
 async def test_endpoints_that_want_a_key_say_what_to_do(env: dict[str, str]) -> None:

@@ -67,7 +67,7 @@ async def test_the_picker_filters_and_is_remembered(chat: Chat, env: dict[str, s
 
 async def test_the_picker_walks_goes_back_and_takes_a_name_as_typed(chat: Chat) -> None:
     await chat.press("f2")
-    await chat.until(lambda: chat.offered()[:1] and chat.offered()[0].startswith("demo-fast · Demo fast · in use"))
+    await chat.until(lambda: chat.offered()[:1] and chat.offered()[0].startswith("demo-fast · in use · Demo fast"))
     await chat.press("down", "down", "up", "enter")
     await chat.until(lambda: "openai/demo-drop" in chat.title)
     await chat.press("f2")
@@ -297,6 +297,21 @@ async def test_ctrl_c_cancels_or_says_how_to_quit(env: dict[str, str]) -> None:
 
 
 # the transcript
+
+
+async def test_what_was_there_before_is_no_new_text(chat: Chat) -> None:
+    await chat.ask("long 400")
+    await chat.press("pageup", "pageup")
+    assert not chat.screen.transcript.following
+    chat.screen.show_state()
+    assert "new text below" not in chat.status
+
+
+async def test_retry_is_offered_once_there_is_something_to_retry(chat: Chat) -> None:
+    assert "F5" not in chat.said("#keys")
+    assert chat.said("#keys") == chat.said("#keys").rstrip()
+    await chat.ask("echo one")
+    await chat.until(lambda: "F5" in chat.said("#keys"))
 
 
 async def test_the_view_follows_the_tail_only_while_it_is_there(env: dict[str, str]) -> None:

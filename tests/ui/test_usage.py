@@ -105,4 +105,4 @@ async def test_the_table_is_copied_whole(house: House) -> None:
 
 async def test_nothing_yet(tmp_path: Path) -> None:
     async with shown(house_in(tmp_path)) as seen:
-        assert say("usage.none") in seen.rows[1]
+        assert say("usage.nothing") in seen.rows[1]

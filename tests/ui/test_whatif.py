@@ -13,6 +13,7 @@ from textual.widgets import Static
 from tests.kit.screen import Chat
 from tests.kit.shelf import OneScreen, Seen, house_in
 from tests.kit.spending import spending, tried
+from tests.ui.test_language import is_cut
 from tui_chat.domain.words import say
 from tui_chat.ui.screens.whatif import WhatIfScreen
 from tui_chat.ui.widgets.sheet import Sheet
@@ -65,22 +66,24 @@ async def test_a_turn_a_chat_and_the_history(house: House) -> None:
         await seen.press("tab")
         await seen.until(lambda: "Requests: 3 " in lead(seen))
         told = cells(seen)
-        assert told["claude-sonnet-4-5"] == ["$45.00", "1", "0.0", "%", "$1,350.00"]
+        assert told["claude-sonnet-4-5"] == ["$45.00", "1.00", "0.0", "%", "$1,350.00"]
         assert told["work/unheard"] == ["price?", "–", "–", "–"]
         assert say("usage.unpriced", count=1) in lead(seen)
 
 
 async def test_the_line_at_the_cursor_says_whose_price_it_is(house: House) -> None:
     async with shown(house) as seen:
-        assert seen.status.startswith("Anthropic · price of 20")
+        assert seen.status.startswith("Price from: Anthropic · price of 20")
         await seen.press("down")
-        assert seen.status.startswith("OpenAI · price of 20")
+        assert seen.status.startswith("Price from: OpenAI · price of 20")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 12)])
 async def test_it_fits(house: House, size: tuple[int, int]) -> None:
     async with shown(house, size) as seen:
         assert cells(seen)["gpt-4.1"][0] == "$8.00"
+        top = seen.app.shown.query_one(".sheet-lead", Static)
+        assert not is_cut(top) or size[1] < 24
 
 
 async def requests(chat: Chat) -> str:
@@ -108,7 +111,7 @@ async def test_a_chat_that_is_not_kept(chat: Chat) -> None:
     assert isinstance(screen, WhatIfScreen)
     await chat.until(lambda: "Requests: 2 " in screen.page.lead)
     await chat.press("tab")
-    await chat.until(lambda: screen.page.said == say("usage.none"))
+    await chat.until(lambda: screen.page.said == say("usage.nothing"))
 
 
 async def test_before_anything_was_said(chat: Chat) -> None:

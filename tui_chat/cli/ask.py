@@ -13,6 +13,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tui_chat.cli.attaching import attaching, with_files
 from tui_chat.cli.common import NEWEST, Common, amount, common, continuing, looks_like_id
 from tui_chat.cli.exits import ExitCode, exit_of_kind
 from tui_chat.cli.output import complain, print_json
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--no-stream", is_flag=True, help="Ask for the whole answer at once.")
 @click.option("--stats", is_flag=True, help="Print the figures on stderr at the end.")
 @click.option("--max-cost", metavar="USD", help="Stop when the answer would cost more (exit code 4).")
+@attaching
 @continuing
 @click.option("--resume", metavar="RUN", help="Go on with an answer that broke off; `ask --json` names its run.")
 @common
@@ -54,6 +56,7 @@ def command(
     no_stream: bool,
     stats: bool,
     max_cost: str | None,
+    files: tuple[str, ...],
     continued: str | None,
     resume: str | None,
 ) -> int:
@@ -62,15 +65,15 @@ def command(
     choice = Choice(common.endpoint, common.model, common.profile, settings, stream=not no_stream)
     cap = amount(max_cost)
     if resume is not None:
-        if prompt is not None or continued is not None:
+        if prompt is not None or continued is not None or files:
             raise UsageError(say("usage.resume_alone"))
         return run_until_signal(lambda: _ask(common, choice, Resumed(resume), cap, as_json=as_json, stats=stats))
     given = piped()
     if continued and prompt is None and (given is None or not looks_like_id(continued)):
         # `ask -c "And then?"`: what follows -c is the question; with a question piped in, it is an id.
-        what = Asked(question(continued, given), NEWEST)
+        what = Asked(question(continued, given), NEWEST, files)
     else:
-        what = Asked(question(prompt, given), continued)
+        what = Asked(question(prompt, given), continued, files)
     return run_until_signal(lambda: _ask(common, choice, what, cap, as_json=as_json, stats=stats))
 
 
@@ -79,6 +82,7 @@ class Asked(Struct, frozen=True):
 
     text: str
     continued: str | None
+    files: tuple[str, ...]
 
 
 class Resumed(Struct, frozen=True):
@@ -109,6 +113,9 @@ async def _ask(
         session = chat.session
         session.purse.budget = replace(session.purse.budget, per_command=cap)
         teller = Teller(session, quiet=as_json, saved=chat.journal is not None)
+        if isinstance(what, Asked):
+            kept = chat.journal is not None
+            what = replace(what, text=await asyncio.to_thread(with_files, built, what.text, what.files, kept=kept))
         await teller.tell(lambda: _begin(session, what))
         return teller.report(as_json=as_json, stats=stats)
 

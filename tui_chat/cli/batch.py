@@ -17,6 +17,7 @@ from tui_chat.cli.batch_telling import (
     estimate_lines,
     estimate_object,
     exit_code,
+    tell_failed_before,
     told,
 )
 from tui_chat.cli.candidates import files
@@ -195,6 +196,7 @@ async def _estimate(built: House, wish: Wish, source: Source) -> ExitCode:
     else:
         for line in estimate_lines(found, reading.counts):
             print_line(line)
+    tell_failed_before(reading.counts)
     return ExitCode.FAILED if reading.counts.faults else ExitCode.DONE
 
 

@@ -119,8 +119,7 @@ class Report:
             complain(say("batch.budget", over=" · ".join(crossing.line for crossing in self.batch.crossings)))
         if self.batch.ending is Ending.REFUSED and self._refusal is not None:
             complain(say("batch.refused", count=REFUSALS, failure=self._refusal.line))
-        if self.counts.failed_before:
-            complain(say("batch.failed_before", count=self.counts.failed_before))
+        tell_failed_before(self.counts)
         elapsed = time.monotonic() - self._began
         if as_json:
             print_json(totals_object(self.batch, self.counts, elapsed))
@@ -240,13 +239,8 @@ def totals_lines(batch: Batch, counts: Counts, elapsed: float) -> list[str]:
 
 def _aside(batch: Batch, counts: Counts) -> list[str]:
     """What was not asked, or not as usual."""
-    parts = [
-        (counts.done, "batch.done_before"),
-        (counts.changed, "batch.changed"),
-        (counts.faults, "batch.faulty"),
-        (batch.totals.put_back, "batch.put_back"),
-    ]
-    return [say(key, count=f"{count:,}") for count, key in parts if count]
+    put_back = batch.totals.put_back
+    return [*_before(counts), *([say("batch.put_back", count=f"{put_back:,}")] if put_back else [])]
 
 
 def _tokens(input: float, output: float, *, exact: bool) -> dict[str, str]:
@@ -288,6 +282,12 @@ def _percentiles(spread: Spread) -> dict[str, float | None]:
     return {f"p{percent}": spread.percentile(percent) for percent in PERCENTS}
 
 
+def tell_failed_before(counts: Counts) -> None:
+    """Name the way to what failed in an earlier run, which this one leaves as it is."""
+    if counts.failed_before:
+        complain(say("batch.failed_before", count=f"{counts.failed_before:,}"))
+
+
 def estimate_lines(found: Forecast, counts: Counts) -> list[str]:
     """What a batch would take, as text."""
     rows = [
@@ -303,7 +303,12 @@ def estimate_lines(found: Forecast, counts: Counts) -> list[str]:
 
 
 def _before(counts: Counts) -> list[str]:
-    parts = [(counts.done, "batch.done_before"), (counts.changed, "batch.changed"), (counts.faults, "batch.faulty")]
+    parts = [
+        (counts.done, "batch.done_before"),
+        (counts.failed_before, "batch.failed_left"),
+        (counts.changed, "batch.changed"),
+        (counts.faults, "batch.faulty"),
+    ]
     return [say(key, count=f"{count:,}") for count, key in parts if count]
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.cli.ask import piped, question
+from tui_chat.cli.attaching import attaching, with_files
 from tui_chat.cli.candidates import lane_sets
 from tui_chat.cli.common import Common, amount, common
 from tui_chat.cli.compare_telling import print_compared, watch
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
 @click.option("--max-cost", metavar="USD", help="Stop when all lanes together would cost more (exit code 4).")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "md"]), default="table", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@attaching
 @common
 def command(
     common: Common,
@@ -80,6 +83,7 @@ def command(
     max_cost: str | None,
     form: str,
     as_json: bool,
+    files: tuple[str, ...],
 ) -> int:
     """Ask PROMPT, joined with what is piped in, in every lane, and print all answers with their figures.
 
@@ -88,6 +92,7 @@ def command(
     settings = Settings(system=system, temperature=temperature, max_tokens=max_tokens, seed=seed)
     order = Order(
         prompt=question(prompt, piped()),
+        files=files,
         lanes=lanes,
         set=name,
         under=Choice(common.endpoint, common.model, common.profile, settings, stream=not no_stream),
@@ -105,6 +110,7 @@ class Order(Struct, frozen=True):
     """What the command line asked for."""
 
     prompt: str
+    files: tuple[str, ...]
     lanes: tuple[str, ...]
     set: str | None
     under: Choice
@@ -119,6 +125,8 @@ async def _compare(common: Common, order: Order) -> ExitCode:
         trouble = await asyncio.to_thread(built.open_store)
         if trouble:
             complain(trouble)
+        prompt = await asyncio.to_thread(with_files, built, order.prompt, order.files, kept=not common.no_save)
+        order = replace(order, prompt=prompt)
         specs = _specs(built, order)
         found = await asyncio.gather(*(_target(built, spec, order.under) for spec in specs))
         targets = [target for target in found if isinstance(target, Target)]

@@ -44,7 +44,7 @@ def _print(form: ConversationForm, spent: str) -> None:
     for node in tree.path():
         print_line("")
         print_line(_heading(tree, node, now))
-        print_line(node.text)
+        print_line(node.words)
         if node.result is not None:
             _print_end(node, node.result)
 

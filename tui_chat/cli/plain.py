@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from msgspec.structs import replace
 
+from tui_chat.cli.attaching import attached, joined
 from tui_chat.cli.exits import ExitCode, exit_of_kind, worst
 from tui_chat.cli.output import Answer, complain, print_line
 from tui_chat.cli.prompting import Prompt
@@ -161,6 +162,8 @@ class Plain:
         self._choice = Choice()
         self._chat: Chat
         self._left = False
+        self._files: list[str] = []
+        """What goes along with the next message."""
 
     def begin(self, choice: Choice, continued: str | None) -> None:
         """Open the conversation to talk in. Raises NoEndpoint, Broken, UsageError, ConfigError, StoreError."""
@@ -194,7 +197,8 @@ class Plain:
 
     def _take(self, text: str) -> None:
         if (written := command_of(text)) is None:
-            self._exchange(lambda: self._chat.session.submit(text))
+            message, self._files = joined(text, self._files), []
+            self._exchange(lambda: self._chat.session.submit(message))
             return
         name, argument = written
         if name in COMMANDS:
@@ -255,7 +259,7 @@ class Plain:
         """The last question and its answer."""
         for node in self._chat.session.conversation.path()[-2:]:
             answer = Answer()
-            answer.write(f"{say('plain.prompt')} {node.text}" if node.role == "user" else node.text)
+            answer.write(f"{say('plain.prompt')} {node.words}" if node.role == "user" else node.text)
             answer.end()
 
     # commands
@@ -302,6 +306,10 @@ class Plain:
         session.target = replace(session.target, settings=replace(session.target.settings, system=argument or None))
         complain(say("status.system" if argument else "status.system_none"))
 
+    def file(self, argument: str) -> None:
+        self._files.append(attached(self._built, argument, kept=self._chat.journal is not None))
+        complain(say("plain.file", path=visible_line(argument)))
+
     def new(self, _: str) -> None:
         self._chat = self._built.new_chat(self._chat.session.target)
         complain(say("plain.new", model=self._whom()))
@@ -327,6 +335,7 @@ COMMANDS: dict[str, Callable[[Plain, str], None]] = {
     "discard": Plain.discard,
     "model": Plain.model,
     "system": Plain.system,
+    "file": Plain.file,
     "new": Plain.new,
     "list": Plain.list,
     "open": Plain.open,
@@ -337,6 +346,7 @@ HELP = {
     "new": "plain.new_help",
     "list": "plain.list_help",
     "open": "plain.open_help",
+    "file": "plain.file_help",
     "quit": "plain.quit_help",
     "model": "plain.model_help",
 }

@@ -3,6 +3,7 @@
 import hashlib
 import random
 import re
+from base64 import b64decode
 from collections.abc import Sequence
 from itertools import cycle, islice
 
@@ -11,6 +12,7 @@ from msgspec import Struct
 from tui_chat.demo import tour
 from tui_chat.demo.models import MODELS
 from tui_chat.demo.tokens import pieces_of_all
+from tui_chat.domain.images import Image, image_of
 
 MAX_COUNT = 100_000
 _LONG_WORDS = 100
@@ -52,6 +54,21 @@ def answer(message: str, rng: random.Random) -> Answer:
     if _score(words, tour.POEM_KEYWORDS):
         return Answer("haiku", _haiku(rng))
     return Answer("welcome", _render(tour.WELCOME, rng.choice(tour.UNKNOWN_OPENINGS), rng))
+
+
+def seen(images: Sequence[str]) -> str:
+    """What the demo says of images, by their `data:` addresses; others are not looked at."""
+    found = (_looked_at(address) for address in images)
+    lines = [f"I see an image: {image.kind.upper()}{image.line}." for image in found if image is not None]
+    return "\n".join([*lines, "", ""]) if lines else ""
+
+
+def _looked_at(address: str) -> Image | None:
+    head, _, data = address.partition(";base64,")
+    try:
+        return image_of("", b64decode(data, validate=True)) if head.startswith("data:image/") else None
+    except ValueError:
+        return None
 
 
 def reasoning(message: str, topic: str, rng: random.Random) -> str:

@@ -8,9 +8,10 @@ from itertools import islice
 from typing import assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_chat.demo import dialect
-from tui_chat.demo.answers import answer, reasoning, stable_hash
+from tui_chat.demo.answers import Answer, answer, reasoning, seen, stable_hash
 from tui_chat.demo.dialect import ChatRequest, Message, Shape, Usage
 from tui_chat.demo.http11 import Connection, Head, HttpError, Stream
 from tui_chat.demo.models import (
@@ -54,7 +55,10 @@ def find_model(name: str) -> DemoModel:
 
 
 def prompt_tokens(request: ChatRequest, model: DemoModel) -> list[str]:
-    """The tokens of all messages. Raises HttpError (400) when they are more than the model's context."""
+    """The tokens of all messages. Raises HttpError (400) for too many, and for images where the model takes none."""
+    if not model.vision and any(message.images for message in request.messages):
+        message = f"The model `{model.id}` does not support image input."
+        raise HttpError(HTTPStatus.BAD_REQUEST, message, param="messages")
     texts = (message.text for message in request.messages)
     tokens = list(islice(pieces_of_all(texts), model.context_length + 1))
     if len(tokens) > model.context_length:
@@ -94,12 +98,11 @@ def continued_seed(request: ChatRequest, newest: int) -> int | None:
     messages, partial = _split(request.messages)
     if not partial or request.seed is not None:
         return None
-    question = _question(messages)
     tries = _CHARACTERS_TRIED // (1 + sum(len(message.text) for message in messages))
     for seed in range(newest, newest - max(8, min(SEEDS_TRIED, tries)), -1):
         rng = random.Random(text_seed(request, seed))
         before = rng.getstate()
-        if answer(question, rng).text.startswith(partial):
+        if _answer(messages, rng).text.startswith(partial):
             return seed
         if rng.getstate() == before:
             # Nothing was chosen, so that all seeds give this text.
@@ -121,7 +124,7 @@ def compose(request: ChatRequest, model: DemoModel, rng: random.Random) -> Reply
     if model.fault is Fault.GARBAGE:
         return Reply((), _after(partial, hostile_content())).limited(request.token_limit)
     question = _question(messages)
-    found = answer(question, rng)
+    found = _answer(messages, rng)
     thoughts = reasoning(question, found.topic, rng) if model.thinks and not partial else ""
     text = _until_stop(found.text.removeprefix(partial), request.stops)
     return Reply(tuple(pieces(thoughts)), tuple(pieces(text))).limited(request.token_limit)
@@ -143,6 +146,13 @@ def _split(messages: Sequence[Message]) -> tuple[Sequence[Message], str]:
 
 def _question(messages: Sequence[Message]) -> str:
     return next((m.text for m in reversed(messages) if m.role == "user"), "")
+
+
+def _answer(messages: Sequence[Message], rng: random.Random) -> Answer:
+    """The answer to the last question, behind what is seen of its images."""
+    images = next((m.images for m in reversed(messages) if m.role == "user"), list[str]())
+    found = answer(_question(messages), rng)
+    return replace(found, text=f"{seen(images)}{found.text}") if images else found
 
 
 def _after(partial: str, tokens: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,11 +18,16 @@ KEEP_ALIVE = b": keep-alive\n\n"
 _Limit = Annotated[int, msgspec.Meta(ge=1)]
 
 
+class ImageUrl(msgspec.Struct):
+    url: str
+
+
 class ContentPart(msgspec.Struct):
-    """One part of a content list; parts that carry no text count as empty."""
+    """One part of a content list; parts that carry neither text nor an image count as empty."""
 
     type: str
     text: str = ""
+    image_url: ImageUrl | None = None
 
 
 class Message(msgspec.Struct):
@@ -34,6 +39,13 @@ class Message(msgspec.Struct):
         if isinstance(self.content, str):
             return self.content
         return "".join(part.text for part in self.content or ())
+
+    @property
+    def images(self) -> list[str]:
+        """The addresses of its images."""
+        if self.content is None or isinstance(self.content, str):
+            return []
+        return [part.image_url.url for part in self.content if part.image_url is not None]
 
 
 class StreamOptions(msgspec.Struct):
@@ -173,6 +185,7 @@ def model_list() -> bytes:
             "name": model.name,
             "context_length": model.context_length,
             "description": model.description,
+            "architecture": {"input_modalities": ["text", *["image"] * model.vision]},
         }
         for model in MODELS
     ]

@@ -38,6 +38,7 @@ class DemoModel(Struct, frozen=True):
     first_token_seconds: float = 0.2
     context_length: int = 1_000_000
     thinks: bool = False
+    vision: bool = True
     fault: Fault = Fault.NONE
 
 
@@ -46,8 +47,9 @@ MODELS = (
     DemoModel(
         "demo-slow",
         "Demo slow",
-        "Waits a second and a half, then writes about 8 tokens a second.",
+        "Waits a second and a half, then writes about 8 tokens a second; takes no images.",
         8,
+        vision=False,
         first_token_seconds=1.5,
         context_length=32_768,
     ),

@@ -43,6 +43,21 @@ class Settings(Struct, frozen=True):
 class Message(Struct, frozen=True):
     role: Role
     text: str
+    """With its images, each in its place: see `domain.images`."""
+
+
+IMAGE = "](tui-chat:"
+"""Without it a text holds no image."""
+
+
+def in_words(text: str) -> str:
+    """A message's text with words in the places of its images."""
+    if IMAGE not in text:
+        return text
+    # Few messages have any, and a start has none.
+    from tui_chat.domain.images import Image, parts
+
+    return "".join(part.words if isinstance(part, Image) else part for part in parts(text))
 
 
 class Way(StrEnum):
@@ -94,3 +109,5 @@ class Ask(Struct, frozen=True):
     stream: bool = True
     continuation: Continuation | None = None
     """Set when the request asks for the rest of an answer that was broken off."""
+    images: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The images that go along, as base64 by their digests; those of the messages that are not here go as words."""

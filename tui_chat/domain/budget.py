@@ -105,11 +105,17 @@ class Estimate(Struct, frozen=True):
     least: Cost = UNKNOWN
     """What its input alone costs."""
     crossings: tuple[Crossing, ...] = ()
+    requests: int = 1
+    unpriced: int = 0
+    """Requests whose price is not known; `cost` is that of the others."""
 
     @property
     def line(self) -> str:
         """`likely ~$0.052 for 12,400 tokens in and about 800 out`."""
-        return say("budget.likely", cost=money(self.cost), input=tokens(self.input), output=tokens(self.output))
+        line = say("budget.likely", cost=money(self.cost), input=tokens(self.input), output=tokens(self.output))
+        if not 0 < self.unpriced < self.requests:
+            return line
+        return f"{line}; {say('budget.some_prices', count=self.unpriced, of=self.requests)}"
 
     @property
     def limits(self) -> frozenset[Limit]:
@@ -170,6 +176,8 @@ def judged_together(estimates: Sequence[Estimate], budget: Budget, spent: Spent)
         sum(one.output for one in estimates),
         total([one.cost for one in estimates]),
         total([one.least for one in estimates]),
+        requests=len(estimates),
+        unpriced=sum(one.cost.usd is None for one in estimates),
     )
     dearest = max(estimates, key=lambda one: one.cost.usd or NOTHING)
     alone = judged(dearest, Budget(per_reply=budget.per_reply), spent)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tui_chat.domain.ask import Message
+from tui_chat.domain.ask import Message, in_words
 from tui_chat.domain.draft import Phase
 
 if TYPE_CHECKING:
@@ -63,6 +63,11 @@ class Node(Struct, frozen=True):
     """Epoch seconds."""
     runs: tuple[RunRecord, ...] = ()
     """What a reply took, each run with all its tries."""
+
+    @property
+    def words(self) -> str:
+        """What was said, with words in the places of images."""
+        return in_words(self.text) if self.role == "user" else self.text
 
     @property
     def sendable(self) -> bool:

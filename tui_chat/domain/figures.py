@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from tui_chat.domain.pricing import CostSource
+from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,11 @@ def mark(exact: bool) -> str:
 def tokens(value: int | None, *, exact: bool = True) -> str:
     """`1,234`, or `~1,234` for an estimate."""
     return NONE if value is None else f"{mark(exact)}{value:,}"
+
+
+def in_tokens(value: int, *, exact: bool = True) -> str:
+    """`1 token`, `~1,234 tokens`."""
+    return say("fold.tokens_one" if value == 1 else "fold.tokens", tokens=tokens(value, exact=exact))
 
 
 def short_count(value: int | None, *, exact: bool = True) -> str:

@@ -91,6 +91,8 @@ class Price(Rates, frozen=True):
     """Who sends the bill."""
     context: int | None = None
     """Tokens that the model can take in."""
+    vision: bool | None = None
+    """Whether it takes images."""
     tiers: tuple[Tier, ...] = ()
     windows: tuple[Window, ...] = ()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tui_chat.domain.ask import in_words
+
 TITLE_LENGTH = 60
 
 _MARKS = re.compile(r"^[\s#>*\-]+")
@@ -11,7 +13,7 @@ _MARKS = re.compile(r"^[\s#>*\-]+")
 
 def first_words(text: str) -> str:
     """The first line that says something, cut at a word; control characters stay, as in every stored text."""
-    line = " ".join(_MARKS.sub("", text).partition("\n")[0].split())
+    line = " ".join(_MARKS.sub("", in_words(text)).partition("\n")[0].split())
     if len(line) <= TITLE_LENGTH:
         return line
     cut = line[: TITLE_LENGTH - 1]

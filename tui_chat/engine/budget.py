@@ -6,6 +6,7 @@ from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING
 
+from tui_chat.domain.ask import IMAGE
 from tui_chat.domain.budget import Budget, Estimate, expected_output, judged, likely_cost
 from tui_chat.domain.failure import Failure, Kind, failure
 from tui_chat.domain.tokens import count
@@ -26,7 +27,17 @@ if TYPE_CHECKING:
 def prompt_tokens(ask: Ask, ratios: Ratios | None = None) -> float:
     """What is sent to the model, in estimated tokens; with the text that an answer is to be gone on with."""
     so_far = ask.continuation.text if ask.continuation is not None else ""
-    return sum(count(text, ratios) for text in (ask.settings.system or "", *(m.text for m in ask.messages), so_far))
+    said = (tokens_of(message.text, ratios) for message in ask.messages)
+    return sum((count(ask.settings.system or "", ratios), *said, count(so_far, ratios)))
+
+
+def tokens_of(text: str, ratios: Ratios | None = None) -> float:
+    """What a message is about, with its images."""
+    if IMAGE not in text:
+        return count(text, ratios)
+    from tui_chat.domain.images import Image, parts
+
+    return sum(part.tokens if isinstance(part, Image) else count(part, ratios) for part in parts(text))
 
 
 def foreseen(engine: Engine, ask: Ask, price: Price | None) -> Estimate:

@@ -67,6 +67,8 @@ class LaneState(Struct, eq=False):
     """The newest question it was asked."""
     timer: Timer | None = None
     """Runs out when its first run begins, where lanes are staggered."""
+    round: str = ""
+    """Id of the newest round that it took part in."""
     let_go: frozenset[Limit] = frozenset()
     """Limits at which the runs of its newest round are not stopped, for the user was asked."""
 
@@ -328,9 +330,17 @@ class Comparison:
 
     # judging
 
+    @property
+    def judged(self) -> list[LaneState]:
+        """The lanes that have an answer to the newest round's question."""
+        return [lane for lane in self._taking_part() if any(reply.draft.received for reply in lane.replies)]
+
+    def _taking_part(self) -> list[LaneState]:
+        """The lanes of the newest round: one that was out of sync was asked something else."""
+        return [lane for lane in self.lanes.values() if lane.round == self.round]
+
     def vote(self, winners: Collection[str]) -> None:
         """The lanes that were best in the newest round: one has won, several or none are a tie; the others lost."""
-        judged = [lane for lane in self.lanes.values() if any(r.draft.received for r in lane.replies)]
         now = self._engine.clock.wall()
         tied = len(winners) != 1
         votes = [
@@ -343,7 +353,7 @@ class Comparison:
                 lane.replies[-1].target.model,
                 lane.replies[-1].target.settings,
             )
-            for lane in judged
+            for lane in self.judged
         ]
         if self.round and votes:
             self._tell("", Voted(tuple(votes)))
@@ -354,13 +364,18 @@ class Comparison:
         return {lane_id: letter(place) for place, lane_id in enumerate(drawn)}
 
     def compared(self, *, saved: bool = False) -> Compared:
-        """The newest round as it stands, or what the lanes were left with; `saved`: its runs can be named later."""
-        lanes = list(self.lanes.values())
+        """The newest round as it stands, or what the lanes were left with; `saved`: its runs can be named later.
+
+        A lane that took no part in it has no runs.
+        """
+        lanes, part = list(self.lanes.values()), self._taking_part()
         asked = self.asked or next((lane.question.text for lane in lanes if lane.question is not None), "")
         nodes = self.session.conversation.nodes
         left = [None if lane.head is None else nodes[lane.head] for lane in lanes]
         found = zip(lanes, left, strict=True)
-        return Compared(asked, tuple(_compared(lane, node, saved=saved) for lane, node in found))
+        compared = [_compared(lane, node, saved=saved) for lane, node in found]
+        shown = zip(lanes, compared, strict=True)
+        return Compared(asked, tuple(each if lane in part else replace(each, runs=()) for lane, each in shown))
 
     # within
 
@@ -405,7 +420,7 @@ class Comparison:
     ) -> None:
         self.round, self.asked = self._engine.new_id(), text
         for place, lane in enumerate(lanes):
-            lane.let_go = let_go
+            lane.let_go, lane.round = let_go, self.round
             self._start(lane, question, place * self.pace.stagger_s)
         self._changed()
 

@@ -86,6 +86,19 @@ class Ledger(Protocol):
         ...
 
 
+class Images(Protocol):
+    async def base64(self, digest: str) -> str | None:
+        """The bytes of an image, by their SHA-256; None where they are not there any more."""
+        ...
+
+
+class NoImages:
+    """Where nothing is kept there are none."""
+
+    async def base64(self, digest: str) -> str | None:
+        return None
+
+
 class Engine(Struct, frozen=True):
     """The engine's tools, put together once by the composition root."""
 
@@ -97,3 +110,8 @@ class Engine(Struct, frozen=True):
     """Names for turns and runs, each unlike any before."""
     budget: Budget = field(default_factory=Budget)
     ledger: Ledger = field(default_factory=Tally)
+    images: Images = field(default_factory=NoImages)
+    sees: Callable[[Endpoint, str], bool | None] = lambda endpoint, model: None
+    """Whether a model takes images; None where that is not known."""
+    blind: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """(origin, model) that have refused images."""

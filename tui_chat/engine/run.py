@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tui_chat.domain.ask import Continuation, Way
+from tui_chat.domain.ask import Ask, Continuation, Way
 from tui_chat.domain.endpoint import key_trouble
 from tui_chat.domain.events import (
     Attempt,
@@ -31,6 +31,7 @@ from tui_chat.domain.failure import BROKEN_OFF, TRIES, Broken, Failure, Kind, fa
 from tui_chat.domain.words import say
 from tui_chat.engine.guard import Guard, Interrupted
 from tui_chat.engine.offers import nearest, offers
+from tui_chat.engine.pictures import turned_down, with_images
 from tui_chat.engine.stream import Stream
 from tui_chat.wire.resume import mid_sentence
 from tui_chat.wire.retry import PATIENCE_S, backoff, clock_time
@@ -38,7 +39,7 @@ from tui_chat.wire.retry import PATIENCE_S, backoff, clock_time
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tui_chat.domain.ask import Ask, Place
+    from tui_chat.domain.ask import Place
     from tui_chat.domain.events import Outcome, RunEvent
     from tui_chat.engine.ports import Engine
 
@@ -141,6 +142,10 @@ class Run:
         exact way and at most twice, or by any way where the Ask is for the rest of an answer.
         """
         endpoint = self.ask.endpoint
+        try:
+            self.ask = await with_images(self._engine, self.ask)
+        except Broken as broken:
+            return Failed(broken.failure)
         refused = self._engine.knowledge.refused(endpoint.name, self.ask.model)
         total = endpoint.timeouts.total
         total_at = self._clock.now() + total if total else math.inf
@@ -157,12 +162,20 @@ class Run:
             if not isinstance(result, Failure):
                 return result
             self._keep_place(stream.place)
+            match turned_down(self._engine, self.ask, result):
+                case None:
+                    pass
+                case Failure() as final:
+                    return Failed(final)
+                case Ask() as in_words:
+                    self.ask = in_words
+                    continue
             parameter = result.parameter
-            turned_down = going_on is not None and parameter == going_on.way
-            if parameter in self._codec.optional and parameter not in refused and (turned_down or not stream.received):
+            way_refused = going_on is not None and parameter == going_on.way
+            if parameter in self._codec.optional and parameter not in refused and (way_refused or not stream.received):
                 refused |= {parameter}
                 self._learn(parameter)
-                if turned_down:
+                if way_refused:
                     going_on = self._by_best_way(going_on, refused, unasked=resumes > 0)
                     if going_on is None:
                         return Failed(broke or result)

@@ -46,7 +46,7 @@ async def title_of(engine: Engine, target: Target, turns: list[Node]) -> Titled:
 
     It is not asked for where it would go over what the day has left; what it costs is counted into the day.
     """
-    said = tuple(Message(turn.role, turn.text[:SHOWN]) for turn in turns[:TURNS] if turn.sendable)
+    said = tuple(Message(turn.role, turn.words[:SHOWN]) for turn in turns[:TURNS] if turn.sendable)
     # What was chosen for the conversation itself, such as a system prompt, has no say in its title.
     settings = Settings(max_tokens=ROOM, extra_body=target.settings.extra_body)
     ask = Ask(target.endpoint, target.model, (*said, Message("user", say("title.ask"))), settings)

@@ -6,6 +6,7 @@ import os
 import stat
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 from pygments.lexers import find_lexer_class_for_filename
@@ -13,13 +14,24 @@ from pygments.lexers import find_lexer_class_for_filename
 from tui_chat.domain.attachments import MOST_BYTES, Attachment, file_size
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.images import MOST_BYTES as MOST_IMAGE_BYTES
+from tui_chat.domain.images import Image, image_of, measured
 from tui_chat.domain.words import say
 from tui_chat.store.files import reason
 
 LOOKED_AT = 10_000
 """Entries of a folder that are looked at."""
+HEAD = 32
+"""Bytes at the beginning of a file that tell an image from a text."""
 MOST = 200
 """Entries that are offered."""
+
+
+class Picture(NamedTuple):
+    """An image with its bytes."""
+
+    image: Image
+    data: bytes
 
 
 class Entry(Struct, frozen=True):
@@ -61,23 +73,30 @@ def is_file(path: str) -> bool:
         return False
 
 
-def read(path: str) -> Attachment:
-    """The text of a file; may block. Raises StoreError with one line where it is no text, too large or not readable."""
+def read(path: str) -> Attachment | Picture:
+    """A text or an image; may block. Raises StoreError with one line where it is neither, too large or not readable."""
     shown = visible_line(path)
     try:
         place = _place(path)
         about = place.stat()
         if not stat.S_ISREG(about.st_mode):
             raise StoreError(say("attach.no_file", path=shown))
-        if about.st_size > MOST_BYTES:
-            raise _too_large(shown, about.st_size)
         with place.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(HEAD)
+            pictured = bool(measured(data)[0])
+            limit = MOST_IMAGE_BYTES if pictured else MOST_BYTES
+            if about.st_size > limit:
+                raise _too_large(shown, about.st_size, limit)
+            data += file.read(limit + 1 - len(data))
     except (OSError, RuntimeError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise StoreError(say("store.read", path=shown, reason=why)) from error
-    if len(data) > MOST_BYTES:
-        raise _too_large(shown, len(data))
+    if len(data) > limit:
+        raise _too_large(shown, len(data), limit)
+    if pictured:
+        if (image := image_of(path, data)) is None:
+            raise StoreError(say("attach.no_image", path=shown))
+        return Picture(image, data)
     return Attachment(path, _text(shown, data), len(data), _language(place.name))
 
 
@@ -91,8 +110,8 @@ def _text(shown: str, data: bytes) -> str:
     return text
 
 
-def _too_large(shown: str, size: int) -> StoreError:
-    return StoreError(say("attach.too_large", path=shown, size=file_size(size), limit=file_size(MOST_BYTES)))
+def _too_large(shown: str, size: int, limit: int) -> StoreError:
+    return StoreError(say("attach.too_large", path=shown, size=file_size(size), limit=file_size(limit)))
 
 
 def _language(name: str) -> str:

@@ -211,6 +211,9 @@ def peek(path: Path) -> Standings:
     """What an output says, without taking it. Raises FileNotFoundError, StoreError, UsageError."""
     standings = Standings()
     try:
+        # Before it is opened: a pipe would wait for its writer, and a device may have no end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UsageError(say("batch.no_file", path=path))
         with path.open("rb") as file:
             _enter(file, path, standings)
     except FileNotFoundError:
@@ -317,6 +320,8 @@ class Watch:
     def running(self) -> bool:
         """True while a program has the file."""
         try:
+            if not stat.S_ISREG(self._path.stat().st_mode):
+                return False
             with self._path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tui_chat.domain import figures as show
+from tui_chat.domain.ask import in_words
+from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.lane import settings_text
 from tui_chat.domain.words import say
 from tui_chat.wire.forms import CostForm, ErrorForm, SettingsForm, TimingForm, UsageForm
@@ -19,6 +21,8 @@ COLUMNS = (
     *("lane", "endpoint", "model", "settings", "repeat", "state", "finish_reason", "ttft_s", "tok_per_s", "total_s"),
     *("input", "cached", "reasoning", "output", "usd", "cost_source", "error_kind", "text"),
 )
+MOST = 2_000
+"""Characters of what a server says of a failure."""
 MARK = "*"
 """Beside a figure that is the best."""
 
@@ -50,7 +54,7 @@ def compared_markdown(compared: Compared) -> str:
     rows = table(compared)
     lines = ["| " + " | ".join(escaped(cell) for cell in row) + " |" for row in rows]
     lines.insert(1, "|" + " --- |" * len(rows[0]))
-    parts = [f"# {say('compare.title')}", body(compared.prompt), "\n".join(lines)]
+    parts = [f"# {say('compare.title')}", body(in_words(compared.prompt)), "\n".join(lines)]
     for lane in compared.lanes:
         for run in lane.runs:
             parts.append(f"## {TURN} {escaped(heading(lane, run))}")
@@ -78,7 +82,9 @@ def ending(run: ComparedRun) -> str:
     result = run.reply.result
     if result is None:
         return ""
-    return result.failure.line if result.failure is not None else "" if result.finish_reason == "stop" else _state(run)
+    if result.failure is not None:
+        return visible_line(result.failure.line, MOST)
+    return "" if result.finish_reason == "stop" else _state(run)
 
 
 def _lane(lane: ComparedLane) -> dict[str, Any]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tui_chat.store.writer import Collector, Op
 
+READING_S = 0.5
+"""How long the end waits for a thread that reads."""
 BUSY_S = 2.0
 """How long one try to write waits for another program's write."""
 OPENING_S = 20.0
@@ -41,6 +43,14 @@ HEADER_VERSION = slice(60, 64)
 
 class Newer(StoreError):
     """A newer version of the program has written the file; nothing has been changed."""
+
+
+class _Reader:
+    """The connection of one thread, and whether that is using it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.used = threading.Lock()
 
 
 class Database:
@@ -61,7 +71,7 @@ class Database:
         self._identity: tuple[int, int] | None = None
         self._mended: dict[str, float] = {}
         self._readers = threading.local()
-        self._all_readers: list[sqlite3.Connection] = []
+        self._all_readers: list[_Reader] = []
 
     def open(self) -> None:
         """Make the file ready: created, migrated, mended. Raises StoreError, and nothing has been changed then."""
@@ -94,16 +104,18 @@ class Database:
         """A connection that sees one state of the file throughout; within another, the same. Raises StoreError."""
         self.open()
         try:
-            connection = self._reader()
+            reader = self._reader()
+            connection = reader.connection
             if connection.in_transaction:
                 yield connection
                 return
-            connection.execute("BEGIN")
-            try:
-                yield connection
-            finally:
-                with suppress(sqlite3.Error):
-                    connection.execute("COMMIT")
+            with reader.used:
+                connection.execute("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    with suppress(sqlite3.Error):
+                        connection.execute("COMMIT")
         except sqlite3.Error as error:
             if is_error(error, DAMAGED):
                 # Met by the writer too, the damage is mended.
@@ -117,9 +129,12 @@ class Database:
     def close(self, timeout: float = 5.0) -> bool:
         """Write what is left and let the file go; False when something could not be written."""
         done = self._writer.close(timeout)
-        for connection in self._all_readers:
-            with suppress(sqlite3.Error):
-                connection.close()
+        for reader in self._all_readers:
+            # Closed under a thread that uses it, the whole program dies; what is still read goes with the program.
+            if reader.used.acquire(timeout=READING_S):
+                with suppress(sqlite3.Error):
+                    reader.connection.close()
+                reader.used.release()
         return done
 
     # for the writer
@@ -264,18 +279,18 @@ class Database:
             return None
         return status.st_dev, status.st_ino
 
-    def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
-        if connection is not None and self._readers.identity == self._identity:
-            return connection
-        if connection is not None:
-            connection.close()
-            self._all_readers.remove(connection)
+    def _reader(self) -> _Reader:
+        reader: _Reader | None = getattr(self._readers, "reader", None)
+        if reader is not None and self._readers.identity == self._identity:
+            return reader
+        if reader is not None:
+            self._all_readers.remove(reader)
+            reader.connection.close()
         connection = self._connect()
         connection.execute("PRAGMA query_only = ON")
-        self._readers.connection, self._readers.identity = connection, self._identity
-        self._all_readers.append(connection)
-        return connection
+        self._readers.reader, self._readers.identity = _Reader(connection), self._identity
+        self._all_readers.append(self._readers.reader)
+        return self._readers.reader
 
 
 def _suspected() -> Op:

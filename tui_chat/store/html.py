@@ -15,12 +15,14 @@ from pygments.util import ClassNotFound
 
 from tui_chat import __version__
 from tui_chat.domain import figures
+from tui_chat.domain.ask import IMAGE
 from tui_chat.domain.hostile import visible
+from tui_chat.domain.images import Image, parts
 from tui_chat.domain.words import say
 from tui_chat.store import told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from markdown_it.renderer import RendererHTML
     from markdown_it.token import Token
@@ -33,7 +35,7 @@ RENDERED = 1 << 17
 """Characters up to which a text is taken for Markdown; a longer one is shown as it is."""
 HIGHLIGHTED = 1 << 14
 """Characters of code up to which it is coloured: some lexers take a time that grows with the square of it."""
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 FOOT = "</main>\n</body>\n</html>\n"
 
 _ALLOWED = re.compile(r"(?:https?://|mailto:)[^\s]+", re.IGNORECASE)
@@ -51,6 +53,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; color: 
 dd { margin: 0; overflow-wrap: anywhere; }
 section { border-top: 1px solid var(--edge); padding: 1rem 0; overflow-wrap: anywhere; }
 section > header { font-weight: 600; color: var(--dim); }
+img { max-width: 100%; height: auto; }
 .user > .text { background: var(--raised); border-radius: .5rem; padding: .1rem 1rem; margin-top: .5rem; }
 .mark, .figures, details { color: var(--dim); font-size: .9rem; }
 .mark { color: var(--mark); }
@@ -80,7 +83,7 @@ def head(title: str) -> str:
 def article(form: ConversationForm) -> str:
     """One conversation."""
     tree = form.conversation()
-    turns = "".join(_turn(tree, node) for node in tree.path())
+    turns = "".join(_turn(tree, node, form.images or {}) for node in tree.path())
     return f"<article>\n<h1>{html.escape(told.title(form))}</h1>\n{_facts(form, tree)}{turns}</article>\n"
 
 
@@ -103,16 +106,30 @@ def _facts(form: ConversationForm, tree: Conversation) -> str:
     return f"<dl>\n{rows}</dl>\n"
 
 
-def _turn(tree: Conversation, node: Node) -> str:
+def _turn(tree: Conversation, node: Node, images: Mapping[str, str]) -> str:
     parts = [f'<section class="{node.role}">\n<header dir="auto">{_escape(told.heading(tree, node))}</header>\n']
     if node.reasoning.strip():
         summary = say("export.reasoning")
         parts.append(f"<details><summary>{summary}</summary>\n{_rendered(node.reasoning)}</details>\n")
-    parts.append(f'<div class="text" dir="auto">\n{_rendered(node.text)}</div>\n')
+    parts.append(f'<div class="text" dir="auto">\n{_body(node, images)}</div>\n')
     parts += [f'<p class="mark">{_escape(line)}</p>\n' for line in told.marks(node)]
     if node.result is not None and (line := told.figures_line(node.result)):
         parts.append(f'<p class="figures">{_escape(line)}</p>\n')
     return "".join([*parts, "</section>\n"])
+
+
+def _body(node: Node, images: Mapping[str, str]) -> str:
+    """What was said; the images of a question in their places."""
+    if node.role != "user" or IMAGE not in node.text:
+        return _rendered(node.text)
+    out: list[str] = []
+    for part in parts(node.text):
+        if isinstance(part, Image) and (data := images.get(part.digest)):
+            line = _escape(part.line)
+            out.append(f'<p><img src="data:{part.mime};base64,{data}" alt="{line}" title="{line}"></p>\n')
+        else:
+            out.append(_rendered(part if isinstance(part, str) else part.words))
+    return "".join(out)
 
 
 def _escape(text: str) -> str:

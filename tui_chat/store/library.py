@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.lane import LaneRecord, Tally
     from tui_chat.store.database import Database
+    from tui_chat.store.images import Images
 
+IMAGES = "images"
+"""Their folder, beside the database."""
 KEPT_S = 7 * 86400.0
 """How long a deleted conversation can be brought back."""
 SHORTEST = 4
@@ -44,6 +47,11 @@ UNINDEXED = (
 )
 MERGE = "merge"
 """The fact that the index is being written anew, with the pages of the next step."""
+REFERRING = (
+    "SELECT text FROM nodes WHERE role = 'user' AND text LIKE '%](tui-chat:%'",
+    "SELECT draft || queue FROM conversations WHERE draft || queue LIKE '%](tui-chat:%'",
+)
+"""Where images are referred to."""
 MERGED_AT_ONCE = 100
 """Pages of the index that are written anew in one transaction."""
 
@@ -91,7 +99,17 @@ class Library:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._images: Images | None = None
         database.index_emptied = self.reindex
+
+    @property
+    def images(self) -> Images:
+        """The images of the messages."""
+        if self._images is None:
+            from tui_chat.store.images import Images
+
+            self._images = Images(self._database.path.parent / IMAGES)
+        return self._images
 
     # lists
 
@@ -204,7 +222,16 @@ class Library:
             form = whole.take(c, uid)
         if form is None:
             raise UsageError(say("history.unknown", id=uid))
-        return form
+        return self._illustrated(form)
+
+    def _illustrated(self, form: ConversationForm) -> ConversationForm:
+        """The conversation with the images that it refers to."""
+        from tui_chat.store.images import DIGEST
+
+        texts = (form.draft, *form.queue, *(node.text for node in form.nodes if node.role == "user"))
+        digests = {digest for text in texts for digest in DIGEST.findall(text)}
+        found = {digest: data for digest in sorted(digests) if (data := self.images.encoded(digest)) is not None}
+        return msgspec.structs.replace(form, images=found) if found else form
 
     def every(self) -> Iterator[str]:
         """The ids of all conversations, oldest first; not held in memory."""
@@ -316,6 +343,8 @@ class Library:
     def add_soon(self, form: ConversationForm) -> Future[whole.Added]:
         """`add`, without waiting for the disk. Raises ValueError as it does."""
         tree = form.conversation()
+        if form.images:
+            self.images.take(form.images)
         return self._database.write(lambda c: whole.put(c, form, tree))
 
     @property
@@ -342,6 +371,19 @@ class Library:
         except (TimeoutError, CancelledError, sqlite3.Error):
             # Nobody waits long for a notice.
             return []
+
+    def drop_images(self) -> None:
+        """Remove the old images that no message, draft or queue refers to; may block. Raises StoreError."""
+        from tui_chat.store.images import DIGEST
+
+        old = set(self.images.old())
+        if not old:
+            return
+        with self._database.reading() as c:
+            for query in REFERRING:
+                for (text,) in c.execute(query):
+                    old.difference_update(DIGEST.findall(text))
+        self.images.drop(old)
 
     def _catch_up(self) -> None:
         """What was said a moment ago may still be on its way to the disk."""

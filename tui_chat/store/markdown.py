@@ -72,7 +72,7 @@ def _turn(tree: Conversation, node: Node) -> str:
     if node.reasoning.strip():
         parts.append(_quoted(f"**{say('export.reasoning')}**\n\n{node.reasoning}"))
     if node.text:
-        parts.append(body(node.text))
+        parts.append(body(node.words))
     lines = [told.figures_line(node.result)] if node.result is not None else []
     parts += [f"> {escaped(line)}" for line in (*told.marks(node), *lines) if line]
     return "\n\n".join(parts)

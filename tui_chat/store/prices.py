@@ -103,7 +103,7 @@ def _own_price(entry: object, at: tuple[str, ...], reader: Reader) -> Price | No
     if tiers and windows:
         reader.report(at, say("config.tiers_and_windows"))
         return None
-    return price_of(table, tiers, windows, source=PRICE_SOURCE, context=table.context)
+    return price_of(table, tiers, windows, source=PRICE_SOURCE, context=table.context, vision=table.vision)
 
 
 def _rows(shape: type[R], rows: list[dict[str, Any]], at: tuple[str, ...], reader: Reader) -> list[R] | None:

@@ -238,6 +238,7 @@ class PriceTable(RatesTable, frozen=True, kw_only=True):
     tiers: Rows = field(default_factory=list[dict[str, Any]])
     windows: Rows = field(default_factory=list[dict[str, Any]])
     context: Tokens | None = None
+    vision: bool | None = None
 
 
 class ShippedPrice(RatesTable, frozen=True, kw_only=True):
@@ -250,6 +251,7 @@ class ShippedPrice(RatesTable, frozen=True, kw_only=True):
     tiers: tuple[TierTable, ...] = ()
     windows: tuple[WindowTable, ...] = ()
     context: int | None = None
+    vision: bool | None = None
     note: str = ""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tui_chat.domain.ask import in_words
 from tui_chat.domain.folding import match, snippet
 from tui_chat.store.nodes import MAX_ID, row_at
 
@@ -67,6 +68,7 @@ def search(
         rows = c.execute(query, (*values, limit)).fetchall()
     hits: list[Hit] = []
     for row, uid, role, text, reasoning, created, model, state, conversation, title in rows:
+        text = in_words(text)
         pieces = snippet(text, wanted.words, width)
         if reasoning and not any(is_hit for _, is_hit in pieces):
             deeper = snippet(reasoning, wanted.words, width)

@@ -64,6 +64,7 @@ def shipped_prices() -> dict[str, Price]:
             note=group.note,
             provider=group.provider,
             context=group.context,
+            vision=group.vision,
         )
         for group in groups
         for model in group.models

@@ -69,7 +69,7 @@ def figures_line(result: Result) -> str:
     output, exact = result.stats.usage.output, result.stats.exact
     parts = [
         figures.seconds(result.stats.elapsed_s) if result.stats.elapsed_s else "",
-        f"{figures.tokens(output, exact=exact)} tokens" if output else "",
+        figures.in_tokens(output, exact=exact) if output else "",
         figures.money(result.cost) if result.cost.usd is not None else "",
     ]
     return " · ".join(part for part in parts if part)

@@ -57,12 +57,17 @@ EXIT_LIMIT_S = 2.0
 log = logging.getLogger(__name__)
 
 
+def literal(text: str) -> str:
+    """A text as markup that says just it; Textual's own way leaves brackets round capitals as they are."""
+    return text.replace("[", r"\[")
+
+
 class TuiChat(App[None], inherit_bindings=False):
     TITLE = "tui-chat"
     CSS_PATH: ClassVar = Path(__file__).parent / "style" / "app.tcss"
     BINDINGS: ClassVar = [Binding("ctrl+q", "quit", show=False, priority=True, id="quit")]
     ENABLE_COMMAND_PALETTE = False
-    """Its key is an action's; the palette itself is switched on."""
+    """Its key is an action's."""
     NOTIFICATION_TIMEOUT = 6.0
     lets_type = True
     """It tells its driver when the first screen takes keys."""
@@ -82,7 +87,6 @@ class TuiChat(App[None], inherit_bindings=False):
         `uid`: the conversation to open; `troubles`: what was found wrong before the screen stood.
         """
         super().__init__(driver_class=Driver)
-        self.use_command_palette = True
         self.house = house
         self.slow = False
         """The terminal is at the end of a line on which bytes count."""
@@ -205,6 +209,12 @@ class TuiChat(App[None], inherit_bindings=False):
         self.theme_variables = themes.completed(super().get_css_variables())
         return self.theme_variables
 
+    def action_command_palette(self) -> None:
+        from textual.command import CommandPalette
+
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder=say("palette.search"), id="--command-palette"))
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the table of actions has; nothing of it is foreign text."""
         if isinstance(screen, CompareBase):
@@ -212,13 +222,13 @@ class TuiChat(App[None], inherit_bindings=False):
 
             for command in COMMANDS:
                 if command.name != "palette" and not command.numbered:
-                    title = self._titled(command.label_on(SCREEN), command.name)
-                    yield SystemCommand(title, command.help_on(SCREEN), getattr(screen, f"action_{command.method}"))
+                    title, does = self._titled(command.label_on(SCREEN), command.name), command.help_on(SCREEN)
+                    yield SystemCommand(title, literal(does), getattr(screen, f"action_{command.method}"))
         if isinstance(screen, ChatScreen):
             for action in ACTIONS:
                 if action.name != "palette":
                     title = self._titled(action.label, action.name)
-                    yield SystemCommand(title, action.help, getattr(screen, f"action_{action.name}"))
+                    yield SystemCommand(title, literal(action.help), getattr(screen, f"action_{action.name}"))
 
     def _titled(self, label: str, name: str) -> str:
         key = self.house.config.keys.shown(name)
@@ -331,6 +341,7 @@ class TuiChat(App[None], inherit_bindings=False):
             gc.freeze()
             gc.enable()
         self.warm.set()
+        await asyncio.to_thread(self.house.chats.tidy)
 
     async def on_unmount(self) -> None:
         if self.batching is not None:
@@ -345,8 +356,9 @@ class TuiChat(App[None], inherit_bindings=False):
         self.leave()
 
     def leave(self) -> None:
-        """Leave; with something that the disk does not take, only once the user has agreed."""
-        if not self.house.chats.database.behind:
+        """Leave; with a batch that runs or something that the disk does not take, only once the user has agreed."""
+        questions = [*self._about_batch(), *self._about_disk()]
+        if not questions:
             self.exit()
             return
 
@@ -356,7 +368,26 @@ class TuiChat(App[None], inherit_bindings=False):
             if agreed:
                 self.exit()
 
-        self.push_screen(Confirm(say("confirm.unsaved"), say("confirm.unsaved_why"), say("confirm.leave")), answered)
+        if not isinstance(self.screen, Confirm):
+            self.push_screen(Confirm(*questions[-1]), answered)
+
+    def _about_batch(self) -> list[tuple[str, str, str]]:
+        """What to ask about a batch of ours that is under way: the question, what follows, the keys."""
+        batch = self.batching
+        if batch is None or not (batch.running and batch.can_act):
+            return []
+        return [
+            (
+                say("confirm.batch", items=batch.progress),
+                say("confirm.batch_why", file=batch.output.name),
+                say("confirm.batch_keys"),
+            )
+        ]
+
+    def _about_disk(self) -> list[tuple[str, str, str]]:
+        if not self.house.chats.database.behind:
+            return []
+        return [(say("confirm.unsaved"), say("confirm.unsaved_why"), say("confirm.leave"))]
 
     def listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tui_chat.domain import figures as show
 from tui_chat.domain.failure import Broken, TuiChatError
 from tui_chat.domain.tempo import Tempo
 from tui_chat.domain.words import say
@@ -78,6 +79,17 @@ class Batching:
     @property
     def elapsed(self) -> float:
         return (self.ended_at or time.monotonic()) - self.began
+
+    @property
+    def ended(self) -> int:
+        """Items that have come to an end, those of earlier runs among them."""
+        return self.board.count(Show.DONE) + self.board.count(Show.FAILED)
+
+    @property
+    def progress(self) -> str:
+        """`3 of 60`, with a dash for what is not known."""
+        of = show.NONE if self.expected is None else f"{self.expected:,}"
+        return say("batch.screen.items", ended=f"{self.ended:,}", of=of)
 
     @property
     def expected(self) -> int | None:

@@ -9,7 +9,8 @@ from tui_chat.domain.draft import Phase
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.lane import settings_text
 from tui_chat.domain.words import say
-from tui_chat.ui.turns import live_state
+from tui_chat.ui.cells import clipped, columns
+from tui_chat.ui.turns import live_state, seconds_to_retry
 
 if TYPE_CHECKING:
     from tui_chat.domain.conversation import Conversation, Result
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST = 200
 """Columns of foreign text in one line."""
+NOTE_SHARE = 2
+"""A note may take one in so many of the columns that a lane has for its name."""
 STATE = 22
 """Columns of a lane's state."""
 
@@ -28,12 +31,20 @@ def name_of(target: Target) -> str:
     return visible_line(" · ".join(part for part in (name, settings_text(target.settings)) if part), MOST)
 
 
-def header(lane: LaneState, letter: str, *, hidden: bool) -> str:
-    """Who answers here: nothing but the letter while that is hidden."""
-    parts = [say("lanes.hidden") if hidden else name_of(lane.target)]
-    parts += [] if lane.synced else [say("lanes.apart")]
-    parts += [f"“{visible_line(lane.note, MOST)}”"] if lane.note else []
-    return f"{letter}  {' · '.join(parts)}"
+def header(lane: LaneState, letter: str, *, hidden: bool) -> tuple[str, str, str]:
+    """Letter and whether it is out of sync, who answers here (nothing while that is hidden), and the note."""
+    front = f"{letter}  " if lane.synced else f"{letter}  {say('lanes.apart')} · "
+    note = f"“{visible_line(lane.note, MOST)}”" if lane.note else ""
+    return front, say("lanes.hidden") if hidden else name_of(lane.target), note
+
+
+def fitted(heading: tuple[str, str, str], width: int) -> str:
+    """The line above a lane in `width` columns; a note has room for its beginning, the name gives way."""
+    front, name, note = heading
+    room = width - columns(front)
+    if note:
+        name = clipped(name, max(room - columns(note) - 3, room - room // NOTE_SHARE))
+    return front + " · ".join(part for part in (name, note) if part)
 
 
 def shown_reply(lane: LaneState) -> Reply | None:
@@ -63,6 +74,8 @@ def strip(lane: LaneState, conversation: Conversation, *, hidden: bool) -> tuple
     if reply is not None and not reply.draft.phase.ended:
         if hidden:
             return f"● {say('state.streaming')}{run}", ""
+        if (waiting := retry_lines(reply)) is not None:
+            return waiting
         stats, cost = reply.stats(), reply.cost()
         first = f"{live_state(reply):<{STATE}} {show.rate(stats.now_per_s, exact=False):>11}{run}"
         return first, _second(show.seconds(stats.ttft_s), stats.usage.output, show.money(cost), exact=stats.exact)
@@ -73,10 +86,19 @@ def strip(lane: LaneState, conversation: Conversation, *, hidden: bool) -> tuple
     if hidden:
         return f"{say(f'state.{result.phase}')}{run}", ""
     stats = result.stats
-    state = f"{say(f'state.{result.phase}')} {show.seconds(stats.elapsed_s)}"
+    # How long a reply took whose program was killed is not known.
+    state = f"{say(f'state.{result.phase}')} {show.seconds(stats.elapsed_s) if stats.elapsed_s else ''}"
     first = f"{state:<{STATE}} {show.rate(stats.tok_per_s, exact=stats.exact):>11}{run}"
     cost = show.money(result.cost)
     return first, _second(show.seconds(stats.ttft_s), stats.usage.output, cost, exact=stats.exact)
+
+
+def retry_lines(reply: Reply) -> tuple[str, str] | None:
+    """How long until the next try, and why the last one failed; None while there is nothing to wait for."""
+    left, failure = seconds_to_retry(reply), reply.draft.failure
+    if left is None or failure is None:
+        return None
+    return "◌ " + say("lanes.retry_in", attempt=reply.draft.attempts, seconds=left), visible_line(failure.message, MOST)
 
 
 def tab(lane: LaneState, letter: str, conversation: Conversation, *, hidden: bool) -> str:

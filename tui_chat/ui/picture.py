@@ -182,10 +182,10 @@ class Brush(Struct):
         """Write what of a line is not shown yet; False when all of it is."""
         runs = list(_runs(old, new))
         for start, end in runs:
-            self.parts.append(f"\x1b[{y + 1};{start + 1}H" + "".join(self._run(new, start, end)))
+            self.parts.append(f"\x1b[{y + 1};{start + 1}H" + "".join(self._run(y, new, start, end)))
         return bool(runs)
 
-    def _run(self, row: Row, start: int, end: int) -> Iterator[str]:
+    def _run(self, y: int, row: Row, start: int, end: int) -> Iterator[str]:
         chars, pens = row.chars, row.pens
         while start < end:
             char, pen = chars[start], pens[start]
@@ -195,9 +195,21 @@ class Brush(Struct):
             if blank >= BLANKS:
                 start += blank
                 yield f"\x1b[{blank}X" if start == end else f"\x1b[{blank}X\x1b[{blank}C"
+            elif char is not None and len(char) > 1:
+                after = next((x for x in range(start + 1, end) if chars[x] != ""), end)
+                yield self._doubtful(y, start, after, char)
+                start = after
             else:
                 start += 1
                 yield " " if char is None else char
+
+    def _doubtful(self, y: int, start: int, after: int, text: str) -> str:
+        """Text of which the terminal may hold another width: nothing else stands where it may not reach to, and what
+        follows goes where it belongs.
+        """
+        cells = after - start
+        clear = f"\x1b[{cells}X" if self.erases else f"{' ' * cells}\x1b[{y + 1};{start + 1}H"
+        return f"{clear}{text}\x1b[{y + 1};{after + 1}H"
 
     @staticmethod
     def _blanks(row: Row, start: int, end: int) -> int:

@@ -66,7 +66,9 @@ def _state(lane: ComparedLane, _: Best) -> Cell:
         f"{count} {say(f'state.{phase}')}" if len(phases) > 1 else say(f"state.{phase}")
         for phase, count in counts.items()
     ]
-    return Cell(words[0], ", ".join(words[1:]), order=-lane.summary.completed)
+    failure = lane.results[0].failure
+    why = failure.kind.replace("_", " ") if failure is not None and len(phases) == 1 else ""
+    return Cell(words[0], ", ".join(words[1:]) or why, order=-lane.summary.completed)
 
 
 def _ttft(lane: ComparedLane, best: Best) -> Cell:

@@ -36,10 +36,12 @@ def turns(
     replies: Iterable[Reply | None],
     currency: Currency | None = None,
     at: str | None = None,
+    *,
+    decides: bool = True,
 ) -> list[Turn]:
     """The path in chat, or the one down to `at`; what is under way among `replies` with what it has so far.
 
-    Amounts also in a currency of one's own.
+    Amounts also in a currency of one's own. `decides`: the screen has keys to keep or discard what was interrupted.
     """
     out: list[Turn] = []
     live_replies = {reply.node.id: reply for reply in replies if reply is not None}
@@ -50,9 +52,9 @@ def turns(
                 id=node.id,
                 role=node.role,
                 head=head(conversation, node, live, currency),
-                text=node.text if live is None else live.draft.text,
+                text=node.words if live is None else live.draft.text,
                 thinking=node.reasoning if live is None else live.draft.reasoning,
-                notes=notes(node.result, node.text) if node.result is not None else (),
+                notes=notes(node.result, node.text, decides=decides) if node.result is not None else (),
                 folded=True,
             )
         )
@@ -83,17 +85,24 @@ def thinking_line(stats: Stats) -> str:
     """`reasoning · ~412 tokens · 3.2 s`, without what is not known."""
     parts = [say("fold.reasoning")]
     if stats.usage.reasoning:
-        parts.append(say("fold.tokens", tokens=show.tokens(stats.usage.reasoning, exact=stats.exact)))
+        parts.append(show.in_tokens(stats.usage.reasoning, exact=stats.exact))
     if stats.ttft_s is not None and stats.ttft_answer_s is not None and stats.ttft_answer_s > stats.ttft_s:
         parts.append(show.seconds(stats.ttft_answer_s - stats.ttft_s))
     return " · ".join(parts)
 
 
+def seconds_to_retry(reply: Reply) -> int | None:
+    """Whole seconds until the next try; None unless the reply waits for one."""
+    waiting = reply.draft.waiting
+    if reply.draft.phase is not Phase.WAITING or waiting is None:
+        return None
+    return max(0, round(waiting[0] - reply.age))
+
+
 def live_state(reply: Reply) -> str:
     """`● streaming · attempt 2 of 4 · 3.2 s`, or the countdown while waiting to retry."""
-    draft, stats = reply.draft, reply.stats()
-    if draft.phase is Phase.WAITING and draft.waiting is not None and draft.failure is not None:
-        left = max(0, round(draft.waiting[0] - reply.age))
+    draft, stats, left = reply.draft, reply.stats(), seconds_to_retry(reply)
+    if left is not None and draft.failure is not None:
         reason = visible_line(draft.failure.message, 60)
         return "◌ " + say("state.retry_in", attempt=draft.attempts, reason=reason, seconds=left)
     parts = [f"● {say(f'state.{draft.phase}')}"]
@@ -113,7 +122,7 @@ def ended_state(result: Result, currency: Currency | None = None) -> str:
     # How long a reply took whose program was killed is not known.
     parts += [show.seconds(stats.elapsed_s)] if stats.elapsed_s else []
     if stats.usage.output:
-        parts.append(f"{show.tokens(stats.usage.output, exact=stats.exact)} tokens")
+        parts.append(show.in_tokens(stats.usage.output, exact=stats.exact))
     if stats.tok_per_s is not None:
         parts.append(show.rate(stats.tok_per_s, exact=stats.exact))
     if result.cost.usd is not None and stats.usage.output:
@@ -121,7 +130,7 @@ def ended_state(result: Result, currency: Currency | None = None) -> str:
     return " · ".join(parts)
 
 
-def notes(result: Result, text: str) -> tuple[Note, ...]:
+def notes(result: Result, text: str, *, decides: bool = True) -> tuple[Note, ...]:
     """The lines under a reply that did not simply end well; `text` is all of it."""
     out = [Note(say("turn.seam", after=_before(text, seam))) for seam in result.seams]
     match result.phase:
@@ -130,7 +139,8 @@ def notes(result: Result, text: str) -> tuple[Note, ...]:
             if text:
                 out.append(Note(say("turn.failed_kept")))
         case Phase.INTERRUPTED:
-            out.append(Note(say("turn.interrupted" if result.undecided else "turn.interrupted_kept"), "warning"))
+            undecided = result.undecided and decides
+            out.append(Note(say("turn.interrupted" if undecided else "turn.interrupted_kept"), "warning"))
         case Phase.CANCELLED:
             out.append(Note(say("turn.cancelled" if text else "turn.cancelled_empty"), "warning"))
         case _:

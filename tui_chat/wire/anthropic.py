@@ -24,7 +24,7 @@ from tui_chat.wire.counts import tokens
 from tui_chat.wire.errors import http_failure, read_body
 from tui_chat.wire.model_list import read_models
 from tui_chat.wire.refusals import WORDS_READ, Parameter, refused_parameter
-from tui_chat.wire.request import get, post, turns
+from tui_chat.wire.request import content, get, post, turns
 from tui_chat.wire.resume import refused_way
 from tui_chat.wire.stream_decoder import SAMPLE, AnswerDecoder, Reader, typed
 from tui_chat.wire.surrogates import PairJoiner
@@ -32,10 +32,11 @@ from tui_chat.wire.surrogates import PairJoiner
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tui_chat.domain.ask import Ask, Settings
+    from tui_chat.domain.ask import Ask, Message, Settings
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import StreamEvent
     from tui_chat.domain.failure import Failure
+    from tui_chat.domain.images import Image
     from tui_chat.wire.codec import Decoder, Refused, Request
     from tui_chat.wire.errors import ErrorBody
 
@@ -311,19 +312,28 @@ def _turns(ask: Ask, refused: Refused) -> list[dict[str, Any]]:
     marked = () if "cache_control" in refused else users[-CACHED_TURNS:]
     last = len(messages) - 1
     return [
-        {
-            "role": message.role,
-            "content": [_block(message.text, cached=True)]
-            if place in marked
-            else message.text.rstrip()
-            if place == last
-            else message.text,
-        }
+        {"role": message.role, "content": _content(message, ask, cached=place in marked, last=place == last)}
         for place, message in enumerate(messages)
     ]
 
 
-def _block(text: str, *, cached: bool) -> dict[str, Any]:
+def _content(message: Message, ask: Ask, *, cached: bool, last: bool) -> str | list[dict[str, Any]]:
+    """The parts of a message; a plain text where it is one that needs no mark."""
+    found = content(message, ask.images)
+    if not cached and len(found) == 1 and isinstance(found[0], str):
+        return found[0].rstrip() if last else found[0]
+    blocks = [_block(part) if isinstance(part, str) else _image(part, ask.images) for part in found]
+    if cached:
+        blocks[-1]["cache_control"] = EPHEMERAL
+    return blocks
+
+
+def _image(image: Image, images: Mapping[str, str]) -> dict[str, Any]:
+    source = {"type": "base64", "media_type": image.mime, "data": images[image.digest]}
+    return {"type": "image", "source": source}
+
+
+def _block(text: str, *, cached: bool = False) -> dict[str, Any]:
     return {"type": "text", "text": text} | ({"cache_control": EPHEMERAL} if cached else {})
 
 

@@ -28,11 +28,12 @@ class Request(Struct, frozen=True):
 
 
 class ModelInfo(Struct, frozen=True):
-    """A model that an endpoint offers; `context` in tokens."""
+    """A model that an endpoint offers; `context` in tokens, `vision` where the list says whether it takes images."""
 
     id: str
     name: str | None = None
     context: int | None = None
+    vision: bool | None = None
 
 
 class Decoder(Protocol):

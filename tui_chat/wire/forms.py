@@ -512,6 +512,8 @@ class ConversationForm(Struct, frozen=True, kw_only=True):
     lanes: list[LaneForm] | UnsetType = UNSET
     """Of its comparison, where there was one."""
     votes: list[VoteForm] | UnsetType = UNSET
+    images: dict[str, str] | UnsetType = UNSET
+    """The images that its messages refer to: base64 by SHA-256."""
 
     def conversation(self) -> Conversation:
         """The tree; raises ValueError when a node's parent is not before it, or an id comes twice."""

@@ -24,7 +24,7 @@ from tui_chat.wire.codec import ModelInfo
 from tui_chat.wire.counts import tokens
 from tui_chat.wire.errors import http_failure, read_body
 from tui_chat.wire.refusals import WORDS_READ, Parameter, refused_parameter
-from tui_chat.wire.request import get, no_models, post, turns
+from tui_chat.wire.request import content, get, no_models, post, turns
 from tui_chat.wire.resume import refused_way
 from tui_chat.wire.stream_decoder import SAMPLE, AnswerDecoder, Reader, typed
 from tui_chat.wire.surrogates import PairJoiner
@@ -32,7 +32,7 @@ from tui_chat.wire.surrogates import PairJoiner
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tui_chat.domain.ask import Ask
+    from tui_chat.domain.ask import Ask, Message
     from tui_chat.domain.endpoint import Endpoint, Secret
     from tui_chat.domain.events import StreamEvent
     from tui_chat.domain.failure import Failure
@@ -303,8 +303,7 @@ def _key(endpoint: Endpoint) -> dict[str, str | Secret]:
 
 def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
     contents: list[dict[str, Any]] = [
-        {"role": "user" if message.role == "user" else "model", "parts": [{"text": message.text}]}
-        for message in turns(ask)
+        {"role": "user" if message.role == "user" else "model", "parts": _parts(message, ask)} for message in turns(ask)
     ]
     system = ask.settings.system
     if not system or not system.strip():
@@ -316,6 +315,15 @@ def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
         contents.insert(0, {"role": "user", "parts": []})
     contents[0]["parts"].insert(0, instruction)
     return {"contents": contents}
+
+
+def _parts(message: Message, ask: Ask) -> list[dict[str, Any]]:
+    return [
+        {"text": part}
+        if isinstance(part, str)
+        else {"inlineData": {"mimeType": part.mime, "data": ask.images[part.digest]}}
+        for part in content(message, ask.images)
+    ]
 
 
 def _generation(ask: Ask, refused: Refused) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The model list `{"data": [{"id": …}]}`, which most dialects share; each server names the rest in its own way.
 
 Names of the context's size: OpenRouter `context_length`, vLLM `max_model_len`, Groq `context_window`, Anthropic
-`max_input_tokens`.
+`max_input_tokens`. Whether a model takes images: OpenRouter and llama.cpp `architecture.input_modalities`, Mistral
+`capabilities.vision`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ class _Model(msgspec.Struct):
     max_model_len: int | None = None
     context_window: int | None = None
     max_input_tokens: int | None = None
+    architecture: Any = None
+    capabilities: Any = None
 
 
 class _ModelList(msgspec.Struct):
@@ -51,4 +54,14 @@ def _read(entry: Any) -> ModelInfo | None:
             case _:
                 return None
     context = model.context_length or model.max_model_len or model.context_window or model.max_input_tokens
-    return ModelInfo(model.id, model.name or model.display_name, context)
+    return ModelInfo(model.id, model.name or model.display_name, context, _vision(model))
+
+
+def _vision(model: _Model) -> bool | None:
+    match model.architecture, model.capabilities:
+        case {"input_modalities": [*kinds]}, _:
+            return "image" in kinds
+        case _, {"vision": bool(sees)}:
+            return sees
+        case _:
+            return None

@@ -22,7 +22,7 @@ from tui_chat.wire.errors import http_failure, read_body, read_error, stream_fai
 from tui_chat.wire.model_list import read_models
 from tui_chat.wire.openai_figures import FIGURES, Figures, figure_events
 from tui_chat.wire.refusals import SAMPLING, Parameter, refused_parameter
-from tui_chat.wire.request import bearer, get, post
+from tui_chat.wire.request import bearer, content, data_url, get, post
 from tui_chat.wire.resume import GO_ON, openai_ways, refused_way
 from tui_chat.wire.stream_decoder import SAMPLE, AnswerDecoder, Reader, loose_json
 from tui_chat.wire.surrogates import PairJoiner, well_formed
@@ -32,7 +32,7 @@ from tui_chat.wire.tools import ToolCalls
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tui_chat.domain.ask import Ask
+    from tui_chat.domain.ask import Ask, Message
     from tui_chat.domain.endpoint import Endpoint
     from tui_chat.domain.events import StreamEvent
     from tui_chat.domain.failure import Failure
@@ -273,7 +273,7 @@ def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
 
 
 def _messages(ask: Ask) -> list[dict[str, Any]]:
-    messages: list[dict[str, Any]] = [{"role": m.role, "content": m.text} for m in ask.messages]
+    messages: list[dict[str, Any]] = [{"role": m.role, "content": _content(m, ask)} for m in ask.messages]
     if ask.settings.system:
         messages.insert(0, {"role": "system", "content": ask.settings.system})
     going_on = ask.continuation
@@ -290,6 +290,19 @@ def _messages(ask: Ask) -> list[dict[str, Any]]:
         case _:
             messages.append({"role": "user", "content": GO_ON})
     return messages
+
+
+def _content(message: Message, ask: Ask) -> str | list[dict[str, Any]]:
+    """A text, which every server takes, or parts where there are images."""
+    found = content(message, ask.images)
+    if all(isinstance(part, str) for part in found):
+        return "".join(map(str, found))
+    return [
+        {"type": "text", "text": part}
+        if isinstance(part, str)
+        else {"type": "image_url", "image_url": {"url": data_url(part, ask.images)}}
+        for part in found
+    ]
 
 
 def _takes_reasoning(ask: Ask) -> bool:

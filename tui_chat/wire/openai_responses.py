@@ -24,7 +24,7 @@ from tui_chat.wire.errors import http_failure, read_body, read_error, stream_fai
 from tui_chat.wire.model_list import read_models
 from tui_chat.wire.openai_chat import OpenAIChat
 from tui_chat.wire.refusals import SAMPLING, Parameter, refused_parameter
-from tui_chat.wire.request import bearer, get, post, turns
+from tui_chat.wire.request import bearer, content, data_url, get, post, turns
 from tui_chat.wire.stream_decoder import SAMPLE, AnswerDecoder, Reader, loose_json, typed
 from tui_chat.wire.surrogates import PairJoiner, well_formed
 from tui_chat.wire.think import ThinkSplitter
@@ -340,7 +340,7 @@ def _without(ask: Ask, names: Refused) -> Ask:
 def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
     settings = ask.settings
     background = _in_background(ask, refused)
-    body: dict[str, Any] = {"model": ask.model, "input": [_item(m) for m in turns(ask)], "stream": ask.stream}
+    body: dict[str, Any] = {"model": ask.model, "input": [_item(m, ask) for m in turns(ask)], "stream": ask.stream}
     if settings.system:
         body["instructions"] = settings.system
     if background:
@@ -359,9 +359,15 @@ def _body(ask: Ask, refused: Refused) -> dict[str, Any]:
     return body
 
 
-def _item(message: Message) -> dict[str, Any]:
+def _item(message: Message, ask: Ask) -> dict[str, Any]:
     kind = "input_text" if message.role == "user" else "output_text"
-    return {"role": message.role, "content": [{"type": kind, "text": message.text}]}
+    parts = [
+        {"type": kind, "text": part}
+        if isinstance(part, str)
+        else {"type": "input_image", "image_url": data_url(part, ask.images)}
+        for part in content(message, ask.images)
+    ]
+    return {"role": message.role, "content": parts}
 
 
 def _decode_event(data: str) -> tuple[_Event, str]:

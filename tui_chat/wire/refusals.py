@@ -30,6 +30,14 @@ _VALUE = re.compile(
     re.IGNORECASE,
 )
 """Words about a value: another one would be taken, and only the user can choose it."""
+_NO_IMAGES = re.compile(
+    r"image.{0,60}(not (enabled|supported|allowed|available)|n't support|unsupported|only supported by)"
+    r"|(not|n't) (currently |yet )?(support|accept|take|have|allow).{0,40}(image|vision|multimodal)"
+    r"|no endpoints.{0,40}support image|not a (multimodal|vision) model|unknown variant `?image_url"
+    r"|(only|expected).{0,20}`?text`?.{0,60}image|mmproj|content must be a string",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Words of OpenAI, DeepSeek, Mistral, Gemini, OpenRouter, Groq, vLLM and llama.cpp."""
 _ORDINARY = re.compile(r"[a-z]+")
 
 
@@ -64,6 +72,11 @@ def refused_parameter(error: ErrorBody, parameters: Sequence[Parameter]) -> str 
         if (turned_down or parameter.unasked) and _speaks_of(error, parameter):
             return parameter.name
     return None
+
+
+def refuses_images(words: str) -> bool:
+    """True when an error says that the model takes no images; to be asked of a request that had some."""
+    return _NO_IMAGES.search(words[:WORDS_READ]) is not None
 
 
 def _speaks_of(error: ErrorBody, parameter: Parameter) -> bool:

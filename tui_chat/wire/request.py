@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tui_chat.domain.ask import Message, Way
+from tui_chat.domain.ask import IMAGE, Message, Way
 from tui_chat.domain.endpoint import Secret
 from tui_chat.domain.failure import Broken, Kind, failure
+from tui_chat.domain.images import Image, parts
 from tui_chat.domain.words import say
 from tui_chat.wire.codec import Request
 from tui_chat.wire.errors import read_body
@@ -58,6 +59,27 @@ def turns(ask: Ask) -> list[Message]:
             message = Message(message.role, f"{merged.pop().text}\n\n{message.text}")
         merged.append(message)
     return merged
+
+
+def content(message: Message, images: Mapping[str, str]) -> list[str | Image]:
+    """What a message holds: texts that are not blank, and those of its images whose bytes are in `images`."""
+    if message.role != "user" or IMAGE not in message.text:
+        return [message.text]
+    out: list[str | Image] = []
+    for part in parts(message.text):
+        if isinstance(part, Image) and part.digest in images:
+            out.append(part)
+            continue
+        words = part if isinstance(part, str) else part.words
+        if out and isinstance(last := out[-1], str):
+            out[-1] = last + words
+        else:
+            out.append(words)
+    return [part for part in out if not isinstance(part, str) or part.strip()]
+
+
+def data_url(image: Image, images: Mapping[str, str]) -> str:
+    return f"data:{image.mime};base64,{images[image.digest]}"
 
 
 def json_body(body: Mapping[str, Any]) -> bytes:

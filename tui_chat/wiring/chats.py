@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.ask import Settings
     from tui_chat.domain.conversation import Conversation
     from tui_chat.domain.endpoint import Secret
+    from tui_chat.domain.images import Image
     from tui_chat.domain.pricing import Price
     from tui_chat.engine.ports import Engine
     from tui_chat.engine.session import Target
@@ -155,6 +156,23 @@ class Chats:
             return ()
         others = self.library.opened(uid, self.instance.uid)
         return (say("history.elsewhere"),) if any(map(self.instance.alive, others)) else ()
+
+    def keep_image(self, image: Image, data: bytes, *, kept: bool) -> None:
+        """Keep the bytes of an image, on the disk where its chat is `kept` there; may block.
+
+        Raises StoreError when the disk takes none.
+        """
+        self.library.images.keep(image, data, on_disk=self.saving and kept)
+
+    async def base64(self, digest: str) -> str | None:
+        """The bytes of an image, for the engine."""
+        return await self.library.images.base64(digest)
+
+    def tidy(self) -> None:
+        """Remove images that no message refers to any more; may block."""
+        if self.saving and self._open:
+            with suppress(StoreError):
+                self.library.drop_images()
 
     def questions(self, holding: str = "", limit: int = 100) -> list[str]:
         """What was asked before, newest first, each once; may block. Raises StoreError."""

@@ -159,7 +159,8 @@ class House:
         limits, ledger = self.config.budget, Ledger(self.chats.database, keep=save)
         budget = Budget(limits.per_reply, limits.per_conversation, limits.per_day)
         recorded = RecordingClock(clock, self._tape)
-        self.engine = Engine(recording, DIALECTS.__getitem__, recorded, facts, new_id, budget, ledger)
+        codecs = DIALECTS.__getitem__
+        self.engine = Engine(recording, codecs, recorded, facts, new_id, budget, ledger, self.chats, self.sees)
         self._demo: DemoServer | None = None
         self._demo_socket: socket.socket | None = None
         self._found: dict[str, Endpoint] = {}
@@ -390,6 +391,13 @@ class House:
         if price is not None and price.context:
             return price.context
         return next((info.context for info in self.listed.get(endpoint, ()) if info.id == model), None)
+
+    def sees(self, endpoint: Endpoint, model: str) -> bool | None:
+        """Whether a model takes images, as its price or its endpoint's list says; None where neither does."""
+        price = find_price(self.config.prices, endpoint.name, model)
+        if price is not None and price.vision is not None:
+            return price.vision
+        return next((info.vision for info in self.listed.get(endpoint.name, ()) if info.id == model), None)
 
     async def check_key(self, endpoint: Endpoint) -> Failure | None:
         """What would keep a first message from being answered; asks each endpoint once, and never this computer's own.

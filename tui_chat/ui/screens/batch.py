@@ -117,8 +117,8 @@ class BatchScreen(Screen[None]):
         self.batching = batch
         self.items = BatchList(batch)
         self._head = Static(classes="screen-title", markup=False)
-        self._progress = Static(classes="sheet-line", markup=False)
-        self._figures = Static(classes="sheet-line", markup=False)
+        self._progress = Static(classes="sheet-line -inset", markup=False)
+        self._figures = Static(classes="sheet-line -inset", markup=False)
         self._heading = Static(classes="sheet-line", markup=False)
         self._status = Static(classes="screen-status", markup=False)
         self._said: dict[Static, str] = {}
@@ -228,14 +228,14 @@ class BatchScreen(Screen[None]):
     # what is drawn
 
     def _headline(self) -> str:
-        batch, counts = self.batching, self.batching.board
-        shown = "  ".join(
-            f"[{say(f'batch.filter.{each}')} {counts.count(each):,}]"
-            if each is self.items.filter
-            else f"{say(f'batch.filter.{each}')} {counts.count(each):,}"
-            for each in Show
-        )
-        return f"{shown} · {self._state()} · {visible_line(batch.output.name, 60)}"
+        filters = [(each, f"{say(f'batch.filter.{each}')} {self._count(each)}") for each in Show]
+        shown = "  ".join(f"[{text}]" if each is self.items.filter else text for each, text in filters)
+        return f"{shown} · {self._state()} · {visible_line(self.batching.output.name, 60)}"
+
+    def _count(self, kind: Show) -> str:
+        """How many items a filter lets through; what another program has under way stands in no file."""
+        unknown = kind is Show.RUNNING and self.batching.running and not self.batching.can_act
+        return show.NONE if unknown else f"{self.batching.board.count(kind):,}"
 
     def _state(self) -> str:
         batch = self.batching
@@ -247,26 +247,21 @@ class BatchScreen(Screen[None]):
             return say("batch.screen.finishing", count=len(batch.board.works))
         return say("batch.screen.opening") if batch.limit is None else say("batch.screen.running", limit=batch.limit)
 
-    def _ended(self) -> int:
-        board = self.batching.board
-        return board.count(Show.DONE) + board.count(Show.FAILED)
-
     def _gauge(self) -> str:
-        ended, expected = self._ended(), self.batching.expected
+        ended, expected = self.batching.ended, self.batching.expected
         if expected is None:
-            return say("batch.screen.items", ended=f"{ended:,}", of=show.NONE)
+            return self.batching.progress
         share = ended / expected if expected else 1.0
-        items = say("batch.screen.items", ended=f"{ended:,}", of=f"{expected:,}")
-        return f"{show.gauge(share, min(GAUGE, self.size.width // 4))} {items}"
+        return f"{show.gauge(share, min(GAUGE, self.size.width // 4))} {self.batching.progress}"
 
     def _times(self) -> list[str]:
         batch = self.batching
         if isinstance(batch, WatchedBatch):
             return []
         parts = [show.seconds(batch.elapsed)]
-        here = self._ended() - (batch.before if isinstance(batch, LiveBatch) else 0)
+        here = self.batching.ended - (batch.before if isinstance(batch, LiveBatch) else 0)
         if batch.running and batch.expected is not None and here > 0:
-            left = batch.elapsed / here * max(0, batch.expected - self._ended())
+            left = batch.elapsed / here * max(0, batch.expected - self.batching.ended)
             parts.append(say("batch.left", time=show.seconds(left)))
         return parts
 

@@ -200,7 +200,7 @@ def stored_turn(line: BatchLineForm) -> Turn:
     phase = Phase(line.state) if line.state in set(Phase) else Phase.FAILED
     parts = [say(f"state.{phase}"), show.seconds(line.timing.total_s)]
     if line.usage.output:
-        parts.append(f"{show.tokens(line.usage.output, exact=line.usage.exact)} tokens")
+        parts.append(show.in_tokens(line.usage.output, exact=line.usage.exact))
     below = failure_notes(line.error.failure()) if line.error is not None and phase is Phase.FAILED else []
     head = Head(visible_line(line.model, 60), " · ".join(parts), PHASE_STYLES.get(phase, "dim"))
     return Turn(ANSWER, "assistant", head, line.text, line.reasoning or "", tuple(below))

@@ -62,7 +62,9 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
         """What Enter begins, once it was told."""
         self._begun = bool(input)
         self.input = Line(input)
-        self.output = Line(output or default_output(input))
+        self._default = default_output(input)
+        """The output that goes with the input where none is named."""
+        self.output = Line(output or self._default)
         self.concurrency = Line("5")
         self.cap = Line()
         self._told = Static(markup=False, id="batch-told")
@@ -88,8 +90,11 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
-        if event.input is self.input and self.input.has_focus:
-            self.output.value = default_output(self.input.value)
+        if event.input is self.input:
+            # An output that the user has named stays.
+            if self.output.value == self._default:
+                self.output.value = default_output(self.input.value)
+            self._default = default_output(self.input.value)
         self._ready = None
 
     @on(Input.Submitted)
@@ -124,6 +129,8 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
             raise UsageError(say("batch.start.no_input"))
         if not await asyncio.to_thread(path.exists):
             raise UsageError(say("batch.start.missing", path=path))
+        if await asyncio.to_thread(path.is_dir):
+            raise UsageError(say("batch.start.folder", path=path))
         if await asyncio.to_thread(is_output, path):
             return Watched(path), [say("batch.start.watch", path=path)]
         wish = self._wish(path)
@@ -155,7 +162,7 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
             found = await forecast(self._house, reading)
         finally:
             source.close()
-        return [*_lines(found, reading.counts, again=self._failed), *faults]
+        return _lines(found, reading.counts, faults, again=self._failed)
 
     def _tell(self, lines: list[str], style: str = "") -> None:
         self._told.update(Text("\n".join(visible_line(line, 400) for line in lines)))
@@ -163,7 +170,8 @@ class BatchStart(ModalScreen[BatchWish | Watched | None]):
         self._told.scroll_visible(animate=False)
 
 
-def _lines(found: Forecast, counts: Counts, *, again: bool) -> list[str]:
+def _lines(found: Forecast, counts: Counts, faults: list[str], *, again: bool) -> list[str]:
+    """What stands and what is wrong; what Enter does comes last."""
     before = counts.done + counts.failed_before
     out: list[str] = []
     if before:
@@ -175,7 +183,7 @@ def _lines(found: Forecast, counts: Counts, *, again: bool) -> list[str]:
     if counts.changed:
         out.append(say("batch.changed", count=f"{counts.changed:,}"))
     if counts.faults:
-        out.append(say("batch.faulty", count=f"{counts.faults:,}"))
+        out += [say("batch.faulty", count=f"{counts.faults:,}"), *faults]
     if not found.items:
         return [*out, say("batch.start.nothing")]
     money = "price?" if found.usd is None else show.spent(found.usd, estimated=True)

@@ -14,6 +14,7 @@ from textual.widgets import Static, TextArea
 
 from tui_chat.domain import events, figures
 from tui_chat.domain.actions import ACTIONS, SLASHES, footer
+from tui_chat.domain.ask import in_words
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import key_in_the_open
 from tui_chat.domain.failure import Broken, StoreError, TuiChatError
@@ -68,6 +69,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         self.transcript = Transcript(id="transcript")
         self.completion = Completion(id="completion")
         self.composer = Composer(self.completion, id="composer")
+        self.composer.renew_offers = self._offer_completions
         self._figures = Figures(id="figures")
         self._title = Static(id="title", markup=False)
         self._queue = Static(id="queue", markup=False)
@@ -78,6 +80,8 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         self._problems = problems
         self._notice = ""
         self._notice_passing = False
+        self._unread = False
+        """Text came below what is being read."""
         self._notice_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -188,8 +192,10 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
 
     def hear(self, event: events.SessionEvent) -> None:
         if events.lane_of(event):
-            if isinstance(event, events.Finished) and self.is_current:
-                self._show_turns()
+            if isinstance(event, events.Finished):
+                self.look_up_today()
+                if self.is_current:
+                    self._show_turns()
             return
         match event:
             case events.Submitted(question, reply):
@@ -270,7 +276,8 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         if (word := self.composer.word) is not None:
             self.offer_files(word[1])
             return
-        self.completion.show(offers_for(self.composer, "chat", self.app.house.config.keys, self._arguments))
+        found = offers_for(self.composer, "chat", self.app.house.config.keys, self._arguments)
+        self.completion.show(found, self.composer.text)
 
     def _arguments(self, action: Action) -> list[Argument]:
         """The values that a command is known to take."""
@@ -529,6 +536,12 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
     def _grow(self, node: str, text: str, thinking: str) -> None:
         self.transcript.grow(node, text, thinking)
         if not self.transcript.following:
+            self._unread = True
+            self._show_status()
+
+    @on(Transcript.Scrolled)
+    def _scrolled(self) -> None:
+        if self._unread:
             self._show_status()
 
     def _tick(self) -> None:
@@ -569,7 +582,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         self.transcript.number_code(replies[-1] if replies and not self.session.running else "")
 
     def _show_queue(self, texts: tuple[str, ...]) -> None:
-        lines = [say("queue.line", place=i, text=visible_line(t, 200)) for i, t in enumerate(texts, 1)]
+        lines = [say("queue.line", place=i, text=visible_line(in_words(t), 200)) for i, t in enumerate(texts, 1)]
         if lines:
             asked = "queue.asked" if self.session.asked is not None else "queue.held"
             hint = say("queue.hint" if self.session.busy else asked)
@@ -586,7 +599,8 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         leading = self._notice or self.search_state or self.find_state
         parts = [leading] if leading else self._summary()
         transcript = self.transcript
-        if not transcript.following and transcript.scroll_offset.y < transcript.max_scroll_y:
+        self._unread &= not transcript.following and transcript.scroll_offset.y < transcript.max_scroll_y
+        if self._unread:
             parts = [say("status.below"), *parts]
         text = Text(" · ".join(parts), no_wrap=not self._notice, overflow="ellipsis")
         # Figures that wrapped would move the conversation whenever the estimate comes or goes.
@@ -595,16 +609,16 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
 
     def _summary(self) -> list[str]:
         """State, tok/s, cost and elapsed in one line, as the narrow layout needs it."""
-        reply = self.session.reply
+        reply, running = self.session.reply, self.session.running
         if reply is None:
             return [say("state.idle")]
-        stats, cost = reply.stats(), reply.cost()
         if reply.draft.phase is Phase.WAITING:
             return [live_state(reply)]
-        running = self.session.running
-        if self.has_class("-wide"):
+        shown = of_reply(reply, None) if running else self._shown()
+        if shown is None or self.has_class("-wide"):
             return [live_state(reply) if running else say("state.idle")]
-        ended = f"{say(f'state.{reply.draft.phase}')} · {figures.seconds(stats.elapsed_s)}"
+        stats, cost = shown.stats, shown.cost
+        ended = f"{say(f'state.{shown.phase}')} · {figures.seconds(stats.elapsed_s)}"
         speed = stats.now_per_s if running else stats.tok_per_s
         return [
             live_state(reply) if running else ended,
@@ -616,13 +630,14 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
 
     def _show_keys(self) -> None:
         text, keymap = Text(no_wrap=True, overflow="ellipsis"), self.app.house.config.keys
+        asked = self.session.conversation.newest is not None
         for action in footer(
             running=self.session.running,
             resumable=self.session.resumable is not None,
             interrupted=self.session.undecided is not None,
         ):
-            if key := keymap.shown(action.name):
-                text.append(f"{key} ", "bold").append(f"{action.label}   ")
+            if (key := keymap.shown(action.name)) and (asked or action.name != "retry"):
+                text.append("   " if text else "").append(f"{key} ", "bold").append(action.label)
         self._say(self._keys, text)
 
     def _say(self, line: Static, text: Text, *, layout: bool = False) -> None:

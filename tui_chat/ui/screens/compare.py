@@ -14,9 +14,11 @@ from textual import on, work
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
+from textual.widgets.input import Selection
 
 from tui_chat.domain import events, figures
 from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.keymap import show_key
 from tui_chat.domain.words import say
 from tui_chat.ui.compare_keys import SLASHES, footer, screen_bindings
 from tui_chat.ui.compositing import SparseCompositor
@@ -205,7 +207,7 @@ class CompareScreen(Judging, Setting, CompareWriting):
 
     def _path(self, lane: LaneState) -> list[Turn]:
         currency = self.app.house.config.currency
-        return turns(self.comparison.session.conversation, lane.replies, currency, lane.head)
+        return turns(self.comparison.session.conversation, lane.replies, currency, lane.head, decides=False)
 
     def _dressed(self, shown: Head, lane: LaneState, role: Role = "assistant", *, live: bool = False) -> Head:
         """The line above a turn, without its place among those of all lanes; in a blind round the letter alone.
@@ -455,13 +457,13 @@ class CompareScreen(Judging, Setting, CompareWriting):
 
     # a line that is written
 
-    def write_line(self, what: str, label: str, text: str) -> None:
+    def write_line(self, what: str, label: str, text: str, *, whole: bool = False) -> None:
         if not self._what:
             self._left = self.focused
         self._what = what
         self._label.update(Text(label))
         self._line.value = text
-        self._line.cursor_position = len(text)
+        self._line.selection = Selection(0 if whole else len(text), len(text))
         self._asking.set_class(True, "-open")
         self._line.focus()
         self._tick()
@@ -512,7 +514,10 @@ class CompareScreen(Judging, Setting, CompareWriting):
         self._show_tabs()
         self._show_title()
         self._show_status()
-        self._keys.say(footer(self._offered(), self.app.house.config.keys))
+        keys = footer(self._offered(), self.app.house.config.keys)
+        # Else the gap after the last would be taken for something that is cut.
+        keys.rstrip()
+        self._keys.say(keys)
 
     def _show_tabs(self) -> None:
         if not self._tabs.display:
@@ -521,6 +526,8 @@ class CompareScreen(Judging, Setting, CompareWriting):
         for lane in self._in_order():
             words = tab(lane, self.letter(lane), conversation, hidden=self.hidden)
             text.append(f" {words} ", "reverse" if lane.id == self.current else "").append("│")
+        if keys := [show_key(key) for key in self.app.house.config.keys.of("compare_lane")[: len(self._views)]]:
+            text.append(f"  {say('lanes.tabs', first=keys[0], last=keys[-1].rpartition('+')[2])}", "dim")
         self._tabs.say(text)
 
     def _show_title(self) -> None:
@@ -556,9 +563,12 @@ class CompareScreen(Judging, Setting, CompareWriting):
         if self._what:
             return ("cancel", "help")
         if self.comparison.running:
-            return ("cancel", "help", "maximise", "results", "lock")
-        if len(self.comparison.lanes) < 2:
-            return ("model", "add", "sweep", "help", "sets", "again", "leave")
+            # The results would tell who answers.
+            return ("cancel", "help", "maximise", *(() if self.hidden else ("results",)), "lock")
+        asked = any(lane.replies for lane in self.comparison.lanes.values())
+        if len(self.comparison.lanes) < 2 or not (asked or self.hidden or self.lane_has_focus):
+            again = ("again",) if self.comparison.session.conversation.newest is not None else ()
+            return ("model", "add", "sweep", "help", "sets", *again, "leave", "options")
         if self.hidden:
             return ("vote", "tie", "blind", "help", "maximise")
         if self.lane_has_focus:

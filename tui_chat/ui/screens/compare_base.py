@@ -64,6 +64,6 @@ class CompareBase(Screen[None]):
         """Show the lanes as they stand by now, soon."""
         raise NotImplementedError
 
-    def write_line(self, what: str, label: str, text: str) -> None:
-        """Have the user write a line; `line_written` gets it with `what`."""
+    def write_line(self, what: str, label: str, text: str, *, whole: bool = False) -> None:
+        """Have the user write a line; `line_written` gets it with `what`. Typing replaces a `whole` text."""
         raise NotImplementedError

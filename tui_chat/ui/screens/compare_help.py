@@ -35,7 +35,7 @@ class CompareHelp(ModalScreen[None]):
         self._keymap = keymap
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog wide"):
             yield Static(say("lanes.help_title"), classes="dialog-title", markup=False)
             with VerticalScroll():
                 yield Static(help_page(self._keymap))

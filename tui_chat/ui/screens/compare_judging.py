@@ -114,14 +114,21 @@ class Judging(CompareBase):
         comparison = self.comparison
         if comparison.running:
             self.notice(say("lanes.vote_later"))
-        elif sum(any(reply.draft.received for reply in lane.replies) for lane in comparison.lanes.values()) < 2:
+        elif len(comparison.judged) < 2:
             self.notice(say("lanes.no_two"))
+        elif apart := next((lane for lane in winners if lane not in comparison.judged), None):
+            self.notice(say("lanes.no_part", name=self.letter(apart)))
         else:
             comparison.vote([lane.id for lane in winners])
-            names = ", ".join(f"{self.letter(lane)} = {name_of(lane.target)}" for lane in winners)
+            names = ", ".join(self._revealed(lane) for lane in winners)
             self.letters = {}
             self.renew()
             self.notice(say("lanes.voted", names=names) if len(winners) == 1 else say("lanes.tied"))
+
+    def _revealed(self, lane: LaneState) -> str:
+        """A lane by its own label, and in a blind round by the letter that it had there."""
+        name = f"{lane.label}, {name_of(lane.target)}"
+        return say("lanes.was", letter=self.letter(lane), name=name) if self.hidden else name
 
     @work(exclusive=True, group="tally", exit_on_error=False)
     async def action_tally(self) -> None:

@@ -31,10 +31,18 @@ class Setting(CompareBase):
 
     # lanes that come
 
-    async def action_add(self, argument: str = "") -> None:
+    def action_add(self, argument: str = "") -> None:
         """Add a lane from its text, or have one written."""
-        if not argument or not await self._add_text(argument):
-            self.write_line("add", say("lanes.line.add"), argument or self._text_of_current())
+        if argument:
+            self._add_or_write(argument)
+        else:
+            # At once: what is typed next belongs in that line.
+            self.write_line("add", say("lanes.line.add"), self._text_of_current(), whole=True)
+
+    @work(exclusive=True, group="lanes", exit_on_error=False)
+    async def _add_or_write(self, text: str) -> None:
+        if not await self._add_text(text):
+            self.write_line("add", say("lanes.line.add"), text)
 
     def action_model(self) -> None:
         """Add a lane for a model that is picked, with the settings of the current lane."""

@@ -9,6 +9,8 @@ from textual import on, work
 from textual.widgets import TextArea
 
 from tui_chat.domain.failure import StoreError
+from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.words import say
 from tui_chat.ui.compare_keys import SCREEN
 from tui_chat.ui.completing import Argument, file_name, file_offers, models, offers_for
 from tui_chat.ui.frames import frames_of
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tui_chat.domain.actions import Action
+    from tui_chat.domain.images import Image
     from tui_chat.ui.widgets.completion import Completion
 
 FORMATS = ("md", "csv", "json")
@@ -43,8 +46,9 @@ class CompareWriting(CompareBase):
         """Show what could complete a path behind `@`, or a command, once the user types at its end."""
         if (word := self.composer.word) is not None:
             self._offer_files(word[1])
-        else:
-            self.completion.show(offers_for(self.composer, SCREEN, self.app.house.config.keys, self._arguments))
+            return
+        found = offers_for(self.composer, SCREEN, self.app.house.config.keys, self._arguments)
+        self.completion.show(found, self.composer.text)
 
     def _arguments(self, action: Action) -> Iterable[Argument]:
         """The values that a command is known to take."""
@@ -87,12 +91,28 @@ class CompareWriting(CompareBase):
             self.notice(str(error))
             self.composer.refuse()
             return
-        if file is None:
-            self.composer.leave()
-            return
-        target = self.comparison.session.target
-        ratios = self.app.house.engine.knowledge.ratios(target.endpoint.name, target.model)
-        self.composer.attach(file, await counted(file.block, ratios))
+        match file:
+            case None:
+                self.composer.leave()
+            case (image, data):
+                await self._keep_image(image, data)
+                self.composer.attach(image, image.tokens)
+            case _:
+                target = self.comparison.session.target
+                ratios = self.app.house.engine.knowledge.ratios(target.endpoint.name, target.model)
+                self.composer.attach(file, await counted(file.block, ratios))
+
+    async def _keep_image(self, image: Image, data: bytes) -> None:
+        """Keep its bytes, and tell which lane's model will not take it."""
+        house = self.app.house
+        try:
+            await asyncio.to_thread(house.chats.keep_image, image, data, kept=self.chat.journal is not None)
+        except StoreError as error:
+            self.notice(str(error))
+        targets = [lane.target for lane in self.comparison.synced]
+        blind = {target.model for target in targets if house.sees(target.endpoint, target.model) is False}
+        if blind and not self.hidden:
+            self.notice(say("attach.blind", model=visible_line(", ".join(sorted(blind)), 60)))
 
     # what every screen with a composer does
 

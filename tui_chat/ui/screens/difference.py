@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tui_chat.ui.app import TuiChat
 
 KEYS = (
-    Key("left", "second(-1)", "difference.key.other"),
+    Key("left", "second(-1)"),
     Key("right", "second(1)", "difference.key.next"),
     Key("shift+left", "first(-1)"),
     Key("shift+right", "first(1)", "difference.key.first"),

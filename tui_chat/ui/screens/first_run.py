@@ -60,6 +60,7 @@ class FirstRun(ModalScreen[SetUp | None]):
         self._intro = Static(id="intro", markup=False)
         self._key = Line(password=True, placeholder=say("first.placeholder"), id="key")
         self._answer = Static(id="answer", markup=False)
+        self._hint = Static(classes="dialog-hint", markup=False)
         self._ways = OptionList(markup=False, id="ways")
 
     def compose(self) -> ComposeResult:
@@ -70,7 +71,7 @@ class FirstRun(ModalScreen[SetUp | None]):
             yield self._key
             yield self._answer
             yield self._ways
-            yield Static(say("first.keys"), classes="dialog-hint", markup=False)
+            yield self._hint
 
     def on_mount(self) -> None:
         self._ways.can_focus = False
@@ -107,9 +108,11 @@ class FirstRun(ModalScreen[SetUp | None]):
             self._offer(say("first.intro"), [*ways, ("elsewhere:", say("first.elsewhere"))])
             self._tell("")
         self._at_start = True
+        self._hint.update(say("first.keys_start" if self._first else "first.keys"))
 
     def _offer(self, intro: str, ways: list[tuple[str, str]]) -> None:
         self._at_start = False
+        self._hint.update(say("first.keys"))
         self._intro.update(visible_line(intro))
         self._ways.clear_options()
         self._ways.add_options([Option(Text(visible_line(text, 300)), id=id) for id, text in ways])
@@ -117,7 +120,7 @@ class FirstRun(ModalScreen[SetUp | None]):
         self._ways.display = bool(ways)
 
     def _tell(self, text: str) -> None:
-        self._answer.update(Text("\n".join(visible_line(line, 400) for line in text.split("\n"))))
+        self._answer.update(Text("\n".join(_indented(line) for line in text.split("\n"))))
         self._answer.display = bool(text)
 
     # what is chosen
@@ -237,3 +240,8 @@ class FirstRun(ModalScreen[SetUp | None]):
             self.dismiss(SetUp(self._house.endpoint(name)))
         except TuiChatError as error:
             self._tell(str(error))
+
+
+def _indented(line: str) -> str:
+    """Made visible; what is to be copied keeps its indentation."""
+    return " " * (len(line) - len(line.lstrip(" "))) + visible_line(line, 400)

@@ -31,7 +31,7 @@ class HelpScreen(ModalScreen[None]):
         self._keymap = keymap
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog wide"):
             yield Static(say("help.title"), classes="dialog-title", markup=False)
             with VerticalScroll():
                 yield Static(help_page(self._keymap))
@@ -49,5 +49,6 @@ def help_page(keymap: Keymap) -> Group:
     table.add_column()
     for action in (*ACTIONS, *ELSEWHERE):
         keys = " ".join(show_key(key) for key in keymap.of(action.name)[:2])
-        table.add_row(keys, f"/{action.slash}" if action.slash else "", action.help)
+        # Text, as brackets in a string are markup to rich.
+        table.add_row(keys, f"/{action.slash}" if action.slash else "", Text(action.help))
     return Group(table, Text(f"\n{say('help.figures')}\n", style="bold"), Text(say("help.figures.text")))

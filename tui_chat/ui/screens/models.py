@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tui_chat.wire.codec import ModelInfo
     from tui_chat.wiring import House
 
-PRICE, CONTEXT = 17, 10
+PRICE, CONTEXT = 17, 11
 """Columns of `$0.15 / $0.60` and of `1,048,576`."""
 NARROW = 50
 """Columns of the list below which the context is left out."""
@@ -119,10 +119,10 @@ class ModelPicker(ModalScreen[Picked | None]):
         which = (self._endpoint.name, model.id)
         notes = {(state.endpoint, state.model): say("models.last"), self._in_use: say("models.in_use")}
         parts = [visible_line(model.id, 80)]
-        if model.name and model.name != model.id:
-            parts.append(visible_line(model.name, 60))
         if which in notes:
             parts.append(notes[which])
+        if model.name and model.name != model.id:
+            parts.append(visible_line(model.name, 60))
         size = model.context or (price.context if price else None)
         return Row(
             does=f"model:{model.id}",
@@ -161,12 +161,15 @@ class ModelPicker(ModalScreen[Picked | None]):
             return
         before = options.highlighted_option
         options.clear_options()
-        options.add_options(self._options([*found, *others, Row("setup:", say("models.setup"), 6)]))
+        typed = self.query_one(Input).value.strip()
+        none = bool(words) and not found and not others
+        as_typed = [Row("typed:", say("models.typed", name=visible_line(typed, 60)), 2)] if none else []
+        options.add_options(self._options([*found, *others, *as_typed, Row("setup:", say("models.setup"), 6)]))
         model = before.id if before is not None and before.id and before.id.startswith("model:") else ""
         at = "" if words else model
         options.highlighted = next((place for place, o in enumerate(options.options) if o.id == at), 0)
         options.call_after_refresh(options.scroll_to_highlight)
-        said = self._message or (say("models.none") if words and not found and not others else self._about(len(found)))
+        said = self._message or (say("models.none") if none else self._about(len(found)))
         self.query_one("#answer", Static).update(Text(visible_line(said, 400)))
 
     def _about(self, count: int) -> str:
@@ -203,14 +206,9 @@ class ModelPicker(ModalScreen[Picked | None]):
         self._fill()
 
     @on(Input.Submitted, "#filter")
-    def _enter(self, event: Input.Submitted) -> None:
+    def _enter(self) -> None:
         option = self.query_one(OptionList).highlighted_option
-        does = (option.id if option is not None else None) or ""
-        typed = event.value.strip()
-        if typed and does == "setup:":
-            self.dismiss(Picked(self._endpoint, typed))
-        else:
-            self._choose(does)
+        self._choose((option.id if option is not None else None) or "")
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
@@ -221,6 +219,8 @@ class ModelPicker(ModalScreen[Picked | None]):
         match kind:
             case "model":
                 self.dismiss(Picked(self._endpoint, name, offered=True))
+            case "typed":
+                self.dismiss(Picked(self._endpoint, self.query_one(Input).value.strip()))
             case "endpoint":
                 self._switch(name)
             case _:

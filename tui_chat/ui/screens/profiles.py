@@ -15,6 +15,7 @@ from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.store.profiles import table_of
+from tui_chat.ui.cells import columns, padded
 from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.naming import Naming
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from tui_chat.ui.app import TuiChat
     from tui_chat.wiring import House
+
+MOST_NAME = 60
 
 KEYS = (
     Key("enter", "choose", "profiles.key.take"),
@@ -69,13 +72,14 @@ class ProfilesScreen(ModalScreen[str | None]):
     def _fill(self, name: str) -> None:
         names = self._profiles.names()
         self._list.clear_options()
-        self._list.add_options([Option(self._row(each), id=f"profile:{each}") for each in names])
+        width = max((columns(visible_line(each, MOST_NAME)) for each in names), default=0)
+        self._list.add_options([Option(self._row(each, width), id=f"profile:{each}") for each in names])
         if names:
             self._list.highlighted = names.index(name) if name in names else 0
         self._say("" if names else say("profiles.none"))
 
-    def _row(self, name: str) -> Text:
-        row = Text(visible_line(name, 60), style="bold")
+    def _row(self, name: str, width: int) -> Text:
+        row = Text(padded(visible_line(name, MOST_NAME), width), style="bold")
         return row.append(f"  {self._about(name)}", "not bold")
 
     def _about(self, name: str) -> str:

@@ -64,7 +64,7 @@ class SheetScreen(Screen[None]):
         self.sheet = Sheet(id="sheet")
         self._tabs, self._turns = tabs, turns
         self._head = Static(classes="screen-title", markup=False)
-        self._lead = Static(classes="sheet-line", markup=False)
+        self._lead = Static(classes="sheet-lead", markup=False)
         self._heading = Static(classes="sheet-line", markup=False)
         self._total = Static(classes="sheet-line -total", markup=False)
         self._status = Static(classes="screen-status", markup=False)
@@ -137,7 +137,7 @@ class SheetScreen(Screen[None]):
         self._head.update(text)
 
     def _show_lines(self) -> None:
-        self._lead.update(Text(self.page.lead, no_wrap=True, overflow="ellipsis"))
+        self._lead.update(Text(self.page.lead))
         self._lead.display = bool(self.page.lead)
         self._heading.update(Text(self.sheet.heading, no_wrap=True))
         self._total.update(Text(self.sheet.total, no_wrap=True))

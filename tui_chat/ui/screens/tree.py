@@ -112,7 +112,7 @@ class TreeView(CursorList):
         name = padded(self._speaker(node), next(room for least, room in SPEAKER if width >= least))
         side, style = self._beside(node)
         room = width - columns(guides) - 2 - columns(name) - 1 - columns(side) - 3
-        words = visible_line(node.text[:FIRST_WORDS], FIRST_WORDS) or (
+        words = visible_line(node.words[:FIRST_WORDS], FIRST_WORDS) or (
             "" if self._under_way(node) else say("tree.empty")
         )
         return [
@@ -170,7 +170,7 @@ class TreeScreen(Screen[TreeChoice | None]):
     @on(TreeView.Moved)
     def _moved(self, event: TreeView.Moved) -> None:
         """Versions often begin alike: show more of this one."""
-        text = visible_line(self._tree.nodes[event.node].text[:FIRST_WORDS], FIRST_WORDS)
+        text = visible_line(self._tree.nodes[event.node].words[:FIRST_WORDS], FIRST_WORDS)
         self._whole.update(Text(text), layout=False)
         self._tell("")
 

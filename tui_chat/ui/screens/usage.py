@@ -38,7 +38,7 @@ class UsageScreen(SheetScreen):
         since = None if days is None else date.today() - timedelta(days=days - 1)
         found = report(chats.database, Asked(list(By)[tab], since))
         if not found.lines:
-            return Page(said=say("usage.none" if since is None else "usage.none_then"))
+            return Page(said=say("usage.nothing" if since is None else "usage.none_then"))
         currency = self._house.config.currency
         lines = [shown.cells(line, currency) for line in found.lines]
         table = Table(shown.headings(found), lines, found.shares(), shown.cells(found.total, currency))

@@ -52,7 +52,7 @@ class WhatIfScreen(SheetScreen):
         asked = (Asked(turn=self._turn or ""), Asked(conversation=self._chat or ""), Asked(since=since))[tab]
         found = self._elsewhere(asked, self._runs[tab] if tab < len(self._runs) else None)
         if not found.total.requests:
-            return Page(said=say("usage.none" if TABS[tab] == "history" and since is None else "usage.none_then"))
+            return Page(said=say("usage.nothing" if TABS[tab] == "history" and since is None else "usage.none_then"))
         return self._page(found, TABS[tab] == "history")
 
     def _elsewhere(self, asked: Asked, runs: Sequence[RunRecord] | None) -> Measured:
@@ -84,7 +84,7 @@ class WhatIfScreen(SheetScreen):
         tokens = {name: figures.tokens(getattr(total, name), exact=total.exact) for name in ("input", "output")}
         return Page(
             Table(headings if projected else headings[:-1], lines, shares, line(say("whatif.as_it_was"), None)),
-            lead=f" {say('whatif.traffic', requests=f'{total.requests:,}', **tokens)} · {self._about(found)}",
+            lead=f"{say('whatif.traffic', requests=f'{total.requests:,}', **tokens)} · {self._about(found)}",
             notes=[_note(row) for row in found.rows],
         )
 
@@ -100,7 +100,8 @@ def _money(row: Row, currency: figures.Currency) -> str:
 
 
 def _ratio(row: Row) -> str:
-    return figures.NONE if row.ratio is None else f"{row.ratio:.3g}"
+    """Three digits, the zeros among them, so that ratios can be read down their column."""
+    return figures.NONE if row.ratio is None else f"{float(row.ratio):#.3g}".removesuffix(".")
 
 
 def _saving(row: Row) -> str:
@@ -113,4 +114,4 @@ def _note(row: Row) -> str:
     if price is None:
         return say("whatif.no_price", model=visible_line(row.model, MOST_NAME))
     parts = [price.provider, price.checked and say("details.checked", day=price.checked), price.source, price.note]
-    return visible_line(" · ".join(part for part in parts if part))
+    return say("whatif.price", about=visible_line(" · ".join(part for part in parts if part)))

@@ -10,6 +10,7 @@ from textual import on, work
 from textual.widgets import Static, TextArea
 
 from tui_chat.domain import figures
+from tui_chat.domain.ask import in_words
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.tokens import TokenCounter, count
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from tui_chat.domain.attachments import Attachment
+    from tui_chat.domain.images import Image
     from tui_chat.domain.tokens import Ratios
+    from tui_chat.store.attachments import Picture
     from tui_chat.ui.widgets.completion import Completion
 
 PROMPTS = 50
@@ -94,10 +97,24 @@ class Writing(Keeping):
             self.notice(str(error))
             self.composer.refuse()
             return
-        if file is None:
-            self.composer.leave()
-        else:
-            self.composer.attach(file, await self._tokens_behind(file.block, self._ratios()))
+        match file:
+            case None:
+                self.composer.leave()
+            case (image, data):
+                await self._keep_image(image, data)
+                self.composer.attach(image, image.tokens)
+            case _:
+                self.composer.attach(file, await self._tokens_behind(file.block, self._ratios()))
+
+    async def _keep_image(self, image: Image, data: bytes) -> None:
+        """Keep its bytes, and tell where the model will not take it."""
+        house, target = self.app.house, self.session.target
+        try:
+            await asyncio.to_thread(house.chats.keep_image, image, data, kept=self.chat.journal is not None)
+        except StoreError as error:
+            self.notice(str(error))
+        if house.sees(target.endpoint, target.model) is False:
+            self.notice(say("attach.blind", model=visible_line(target.model, 60)))
 
     # earlier questions
 
@@ -153,7 +170,7 @@ class Writing(Keeping):
             self.notice(str(error))
             return
         if self.composer.searching and self.composer.text == query:
-            self.completion.show([Offer(text, visible_line(text, 300)) for text in found])
+            self.completion.show([Offer(text, visible_line(in_words(text), 300)) for text in found])
             self._found_none = not found
             self.show_state()
 
@@ -273,15 +290,23 @@ class Writing(Keeping):
 
 async def counted(text: str, ratios: Ratios) -> float:
     """The tokens of a text; a thread of its own would hold up the keys for longer than the moments taken here."""
-    counter = TokenCounter(ratios)
-    for start in range(0, len(text), SLICE):
-        counter.feed(text[start : start + SLICE])
-        if len(text) > SLICE:
-            await asyncio.sleep(PAUSE_S)
-    return counter.tokens
+    from tui_chat.domain.images import Image, parts
+
+    tokens = 0.0
+    for part in parts(text):
+        if isinstance(part, Image):
+            tokens += part.tokens
+            continue
+        counter = TokenCounter(ratios)
+        for start in range(0, len(part), SLICE):
+            counter.feed(part[start : start + SLICE])
+            if len(part) > SLICE:
+                await asyncio.sleep(PAUSE_S)
+        tokens += counter.tokens
+    return tokens
 
 
-def read_file(path: str, *, sure: bool) -> Attachment | None:
+def read_file(path: str, *, sure: bool) -> Attachment | Picture | None:
     """A file; None where it is not `sure` to be one, and is none. Raises StoreError."""
     from tui_chat.store.attachments import is_file, read
 

@@ -33,6 +33,8 @@ STATE_STYLES = {
     Phase.WAITING: "warning",
     QUEUED: "warning",
 }
+SHORT = frozenset({QUEUED, Phase.PROCESSING, Phase.LOADING, Phase.WAITING})
+"""States whose usual words are too long for a column."""
 
 
 class Column(Struct, frozen=True):
@@ -158,7 +160,7 @@ class BatchList(CursorList):
 
     def _cells(self, item: Row, width: int) -> list[str]:
         state = self._state(item)
-        word = say("batch.state.queued") if state == QUEUED else say(f"state.{state}")
+        word = state_word(state)
         work = self.batching.board.works.get(item.id) if item.state == RUNNING else None
         bit = f"{item.why} · {item.bit}" if item.why else item.bit
         head = [visible_line(item.id, 80), word, visible_line(item.model, 80)]
@@ -170,6 +172,11 @@ class BatchList(CursorList):
         tokens = show.tokens(item.tokens, exact=item.exact)
         money = show.spent(item.cost, estimated=item.estimated)
         return _fitted([*head, tokens, money, _rate(item.rate), show.seconds(item.seconds), bit], width)
+
+
+def state_word(state: str) -> str:
+    """What an item does, in a word that fits its column."""
+    return say(f"batch.state.{state}" if state in SHORT else f"state.{state}")
 
 
 def _rate(value: float | None) -> str:
@@ -185,4 +192,6 @@ def _fitted(cells: list[str], width: int) -> list[str]:
 
 def _cell(text: str, column: Column, rest: int) -> str:
     width = column.width or max(0, rest - 1)
+    # Words beside numbers would run into them.
+    text = text if column.width else f" {text}"
     return f"{clipped(text, width):>{width}}" if column.right else padded(text, width)

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from tui_chat.domain.hostile import visible_line
-from tui_chat.ui.cells import clipped, columns
+from tui_chat.ui.cells import BAR, clipped, columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,8 @@ class Completion(Static):
         self._chosen = 0
         self._moved = False
         """The user has chosen with Up or Down."""
+        self.of = ""
+        """The command that was completed last."""
 
     @property
     def is_open(self) -> bool:
@@ -51,8 +53,9 @@ class Completion(Static):
     def chosen(self) -> Offer:
         return self._offers[self._chosen]
 
-    def show(self, offers: Sequence[Offer]) -> None:
-        """Offer these from now on; nothing closes the list."""
+    def show(self, offers: Sequence[Offer], of: str | None = None) -> None:
+        """Offer these from now on, for the command `of`; nothing closes the list."""
+        self.of = self.of if of is None else of
         if offers == self._offers:
             return
         self._offers, self._chosen, self._moved = offers, 0, False
@@ -113,6 +116,9 @@ class Completion(Static):
                 self.get_component_rich_style(f"completion--{style}", partial=True),
             )
         row.truncate(width, pad=True)
+        row = Text.assemble(
+            (BAR if chosen else " ", self.get_component_rich_style("completion--key", partial=True)), row
+        )
         if chosen:
             row.stylize(self.get_component_rich_style("completion--chosen", partial=True))
         return row

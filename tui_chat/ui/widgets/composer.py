@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.widgets.text_area import Selection
 
+from tui_chat.domain.ask import IMAGE
 from tui_chat.domain.hostile import visible
 from tui_chat.domain.keymap import forms
 from tui_chat.domain.words import say
-from tui_chat.ui.completing import at_word
+from tui_chat.ui.completing import at_word, written
 from tui_chat.ui.widgets.editing import act_at_once
 from tui_chat.ui.widgets.readline import ReadlineArea
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual import events
     from textual.document._document import Location
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from textual.widgets.text_area import EditResult
 
     from tui_chat.domain.attachments import Attachment
+    from tui_chat.domain.images import Image
     from tui_chat.ui.app import TuiChat
     from tui_chat.ui.completing import Offer
     from tui_chat.ui.widgets.completion import Completion
@@ -84,6 +86,8 @@ class Composer(ReadlineArea):
         """Files that are being read, which a message waits for."""
         self._sends = False
         """The message is to be sent once they have been."""
+        self.renew_offers: Callable[[], object] = lambda: None
+        """Shows what could complete the command that is written."""
 
     @property
     def text(self) -> str:
@@ -105,6 +109,7 @@ class Composer(ReadlineArea):
         return self._whole(super().selected_text)
 
     async def _on_key(self, event: events.Key) -> None:
+        self._catch_up(event.key)
         if self._completion is not None and self._completion.is_open and self._complete(self._completion, event.key):
             event.stop()
             event.prevent_default()
@@ -157,6 +162,8 @@ class Composer(ReadlineArea):
     def put(self, text: str) -> None:
         """Replace what is written, the cursor behind it."""
         self._filling = None
+        if IMAGE in text:
+            text = self._with_image_marks(text)
         for mark, behind in self._behind.items():
             text = text.replace(behind, mark)
         self.load_text(self._fitted(visible(text), 0))
@@ -210,7 +217,7 @@ class Composer(ReadlineArea):
 
     # files
 
-    def attach(self, file: Attachment, tokens: float) -> None:
+    def attach(self, file: Attachment | Image, tokens: float) -> None:
         """Put the mark of a file where its word stands; what it says is sent is what was read."""
         mark = self._named(file.mark(tokens), file.block)
         name = re.escape(file.name)
@@ -229,6 +236,25 @@ class Composer(ReadlineArea):
     def leave(self) -> None:
         """A word was no file."""
         self._read()
+
+    def _with_image_marks(self, text: str) -> str:
+        """The text with the marks of its images in their places."""
+        from tui_chat.domain.images import images_in
+
+        for image in images_in(text):
+            text = text.replace(image.block, self._named(image.mark(image.tokens), image.block))
+        return text
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """A terminal pastes the path of an image that is dropped on it: it is attached."""
+        from tui_chat.ui.dropping import dropped_images
+
+        if not self.searching and (paths := dropped_images(event.text)):
+            event.stop()
+            event.prevent_default()
+            for path in paths:
+                self.insert(f"{written(path)} ")
+                self._await_file(path)
 
     def _await_file(self, path: str, *, sure: bool = True) -> None:
         self._reading += 1
@@ -276,6 +302,13 @@ class Composer(ReadlineArea):
 
     def _means(self, action: str, key: str) -> bool:
         return any(key in forms(own) for own in self.app.house.config.keys.of(action))
+
+    def _catch_up(self, key: str) -> None:
+        """Have a key that takes a completion find those of what is written: they follow the text, if only by a key."""
+        if self._completion is None or self.searching or not (key == "tab" or self._means("send", key)):
+            return
+        if self.text.startswith("/") and self._completion.of != self.text and not self.is_put:
+            self.renew_offers()
 
     def _complete(self, completion: Completion, key: str) -> bool:
         """What a key means to the completions; False when nothing."""

@@ -175,8 +175,10 @@ class Figures(Widget):
             number = f"{row.number:>{room}} {row.unit:<{UNIT - 1}}"
             return [Text.assemble(row.label, (number, self._style("figure")))]
         name = "heading" if isinstance(row, Heading) else "chart" if isinstance(row, Chart) else ""
-        text = Text(row, self._style(name) if name else "")
-        return [text] if name else [Text(), *text.wrap(_console, max(1, self.size.width))]
+        if name:
+            # As a span: rich leaves out the style of a whole text.
+            return [Text.assemble((row, self._style(name)))]
+        return [Text(), *Text(row).wrap(_console, max(1, self.size.width))]
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"figures--{name}", partial=True)
@@ -250,6 +252,7 @@ def rows(shown: Shown, spending: Spending) -> Iterator[Row]:
     yield _time("stats.silence", stats.silence_s if flows else None)
     if shown.skipped:
         yield Figure(say("stats.skipped"), str(shown.skipped))
+    yield from _remarks(shown)
 
 
 def _tokens(shown: Shown) -> Iterator[Row]:
@@ -285,9 +288,13 @@ def _costs(shown: Shown, spending: Spending) -> Iterator[Row]:
         yield from _money(say(label), show.money(amount), show.foreign(amount.usd, currency))
     if (left := spending.left) is not None:
         yield from _money(say(f"stats.left.{left.limit}"), show.usd(left.usd), show.foreign(left.usd, currency))
-    if cost.note:
-        yield visible_line(cost.note, 200)
-    if cost.usd is None:
+
+
+def _remarks(shown: Shown) -> Iterator[Row]:
+    """What is to be said of the price; below all figures, of which a low window shows the first lines."""
+    if shown.cost.note:
+        yield visible_line(shown.cost.note, 200)
+    if shown.cost.usd is None:
         yield f'{say("stats.price_help")}\n[prices."{visible_line(shown.model, 60)}"]\ninput = …\noutput = …'
 
 

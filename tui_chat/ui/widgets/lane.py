@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from tui_chat.ui.compare_keys import lane_bindings
+from tui_chat.ui.lane_lines import MOST, fitted
 from tui_chat.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class LaneView(Vertical, can_focus=True):
         self.transcript = Transcript()
         self.transcript.bar_s = BAR_S
         self._typed = typed
+        self._heading = ("", "", "")
         self._head = Line(classes="lane-head")
         self._figures = Line(classes="lane-figures")
 
@@ -50,10 +52,19 @@ class LaneView(Vertical, can_focus=True):
         event.stop()
         self._typed(event.text)
 
-    def say(self, head: str, figures: tuple[str, str]) -> None:
+    def on_resize(self) -> None:
+        self._show_head()
+
+    def say(self, heading: tuple[str, str, str], figures: tuple[str, str]) -> None:
         """Show these lines; what stands there already is not drawn again."""
-        self._head.say(Text(head, no_wrap=True, overflow="ellipsis"))
+        self._heading = heading
+        self._show_head()
         self._figures.say(Text("\n".join(figures), no_wrap=True, overflow="ellipsis"))
+
+    def _show_head(self) -> None:
+        # What is not laid out yet has no width; it is told as soon as it has one.
+        shown = fitted(self._heading, self._head.content_size.width or MOST)
+        self._head.say(Text(shown, no_wrap=True, overflow="ellipsis"))
 
 
 class Line(Static):
