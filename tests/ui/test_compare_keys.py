@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
+from tests.kit.pictures import PNG
 from tests.ui.test_compare import SETS, Lanes, comparing
 from tests.ui.test_compare import env as env
 from tests.ui.test_compare import server as server
+from tui_chat.demo.server import DemoServer
 from tui_chat.domain.keymap import PRESETS
 from tui_chat.ui.screens.compare import CompareScreen
 from tui_chat.ui.screens.compare_help import CompareHelp, help_page
@@ -218,3 +220,17 @@ async def test_a_file_that_cannot_be_read_is_told(env: dict[str, str]) -> None:
         await it.type('@"/no/such file" ')
         it.screen.composer.post_message(it.screen.composer.Attach("/no/such file"))
         await it.until(lambda: "/no/such file" in it.status)
+
+
+async def test_an_image_goes_along_to_every_lane(
+    env: dict[str, str], server: DemoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shot.png").write_bytes(PNG)
+    monkeypatch.chdir(tmp_path)
+    async with comparing(env, "temps") as it:
+        await it.type("@shot.png ")
+        await it.until(lambda: it.screen.composer.document.text.startswith("[image shot.png"))
+        await it.type("what is it")
+        await it.press("enter")
+        await it.until(lambda: it.comparison.round and not it.comparison.running)
+        assert all(answer.startswith("I see an image: PNG") for answer in it.answers)

@@ -205,10 +205,11 @@ async def test_a_batch_has_keys_to_choose(env: dict[str, str], tmp_path: Path) -
             assert start._failed is failed
         await chat.press("escape")
         await chat.until(lambda: chat.app.screen is chat.screen)
-        chat.app.push_screen(BatchScreen(WatchedBatch(output)))
+        chat.app.push_screen(BatchScreen(WatchedBatch(output), chat.app.house.config.keys))
         await chat.until(lambda: isinstance(chat.app.screen, BatchScreen))
         screen = chat.app.screen
         assert isinstance(screen, BatchScreen)
+        assert "X filter" in told(chat)
         before = screen.items.filter
         await chat.press("f")
         assert screen.items.filter is before

@@ -58,7 +58,7 @@ class DetailsScreen(Screen[None]):
         with VerticalScroll(id="details"):
             yield self._text
         yield self._status
-        yield Static(footer(KEYS, self.app.house.config.keys), classes="screen-keys", markup=False)
+        yield Static(footer(KEYS, self._house.config.keys), classes="screen-keys", markup=False)
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
