@@ -8,6 +8,7 @@ import pytest
 from rich.table import Table
 
 from tests.kit.pictures import PNG
+from tests.kit.screen import opened
 from tests.ui.test_compare import SETS, Lanes, comparing
 from tests.ui.test_compare import env as env
 from tests.ui.test_compare import server as server
@@ -91,6 +92,13 @@ async def test_what_opens_a_screen_of_the_comparison_closes_it(env: dict[str, st
             assert it.chat.app.screen is it.screen
 
 
+async def test_a_clash_within_the_comparison_is_told_and_the_keys_stay(env: dict[str, str]) -> None:
+    configure(env, 'compare_sweep = "alt+a"')
+    async with opened(env, "demo-fast") as chat:
+        assert "keys.compare_sweep cannot have Alt+A, which compare_again has" in chat.status
+        assert chat.app.house.config.keys.of("compare_sweep") == ("f4",)
+
+
 @pytest.mark.parametrize("preset", ["no-f-keys", "multiplexer"])
 async def test_a_preset_reaches_the_comparison(env: dict[str, str], preset: str) -> None:
     configure(env, f'preset = "{preset}"')
@@ -113,7 +121,7 @@ async def test_an_entry_for_the_chat_goes_before_a_key_of_the_table(env: dict[st
         await it.press("alt+a")
         await it.until(lambda: not it.comparison.running)
         assert it.comparison.round == before
-        assert all(len(lane.replies) == 2 or lane.replies for lane in it.lanes)
+        assert it.chat.app.house.config.keys.of("compare_again") == ()
 
 
 async def test_the_palette_opens_here_with_the_commands_of_the_comparison(env: dict[str, str]) -> None:
