@@ -22,12 +22,20 @@ from tests.kit.screen import Chat, opened
 from tui_chat import __version__
 from tui_chat.cli.exits import ExitCode
 from tui_chat.cli.main import tui_chat
-from tui_chat.domain.actions import BY_NAME
+from tui_chat.domain.actions import ACTIONS as CHAT
+from tui_chat.domain.actions import COMPARING, ELSEWHERE, IN_LANE, Action
 from tui_chat.domain.keymap import PRESETS, preset, show_key
 
 DOCS = Path(__file__).resolve().parent
 KEYS, MAN, PICTURES = DOCS / "keys.md", DOCS / "tui-chat.1", DOCS / "pictures"
 ACTIONS = "## The actions\n"
+HEAD = "| name | keys | no-f-keys | multiplexer | command | |\n|---|---|---|---|---|---|\n"
+TABLES = {
+    "": CHAT,
+    "\n### In a comparison\n": COMPARING,
+    "\n### In a lane that has the focus\n": IN_LANE,
+    "\n### On other screens\n": ELSEWHERE,
+}
 COMMON = {"endpoint", "model", "profile", "demo", "record", "no_save"}
 EXITS = {
     ExitCode.DONE: "Done; also when the answer was cut at the token limit.",
@@ -62,12 +70,13 @@ VARIABLES = {
 def keys_page() -> str:
     """docs/keys.md with its table as the program has it now."""
     kept = KEYS.read_text("utf-8").partition(ACTIONS)[0]
-    head = "| name | keys | no-f-keys | multiplexer | command | |\n|---|---|---|---|---|---|\n"
-    return kept + ACTIONS + "\n" + head + "".join(map(_row, BY_NAME))
+    return (
+        kept + ACTIONS + "".join(f"{heading}\n{HEAD}{''.join(map(_row, table))}" for heading, table in TABLES.items())
+    )
 
 
-def _row(name: str) -> str:
-    action = BY_NAME[name]
+def _row(action: Action) -> str:
+    name = action.name
     shown = ", ".join(map(show_key, action.default))
     if action.numbered:
         shown = f"{show_key(action.default[0])} … {show_key(action.default[-1])}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.keys import _character_to_key as textual_name
 
-from tui_chat.domain.actions import BY_NAME, EVERYWHERE
+from tui_chat.domain.actions import BY_NAME, EVERYWHERE, Action
 from tui_chat.domain.keymap import PRESETS, PUNCTUATION, is_sacred, parse_key, preset, resolve, show_key
 
 DEFAULT = preset("default")
@@ -19,14 +19,18 @@ def function_keys(keys: tuple[str, ...]) -> bool:
     return any(key.rpartition("+")[2] in {f"f{n}" for n in range(1, 25)} for key in keys)
 
 
+def meet(one: Action, other: Action) -> bool:
+    return EVERYWHERE in (one.screens, other.screens) or bool(set(one.screens) & set(other.screens))
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_no_preset_takes_a_key_twice_or_from_the_composer(name: str) -> None:
     keymap = preset(name)
     for action in BY_NAME.values():
         for other in BY_NAME.values():
-            if action is not other and (action.screen == other.screen or EVERYWHERE in (action.screen, other.screen)):
+            if action is not other and meet(action, other):
                 assert not set(keymap.of(action.name)) & set(keymap.of(other.name)), (action.name, other.name)
-        assert not [key for key in keymap.of(action.name) if is_sacred(key, action.screen)], action.name
+        assert not [key for key in keymap.of(action.name) if is_sacred(key, action.screens)], action.name
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -127,6 +131,46 @@ def test_plain_letters_are_for_screens_where_nobody_writes() -> None:
     assert resolve({"tree_fork": "x"}, DEFAULT)[1] == []
     assert resolve({"history_pin": "x"}, DEFAULT)[1]
     assert resolve({"quit": "x"}, DEFAULT)[1]
+
+
+def test_a_clash_within_a_comparison_is_told() -> None:
+    keymap, faults = resolve({"compare_sweep": "alt+a"}, DEFAULT)
+    assert [name for name, _ in faults] == ["compare_sweep"]
+    assert "compare_again" in faults[0][1]
+    assert (keymap.of("compare_sweep"), keymap.of("compare_again")) == (("f4",), ("alt+a",))
+    assert resolve({"compare_sweep": "f12", "compare_note": "f12"}, DEFAULT)[1]
+    assert resolve({"lane_top": "alt+a"}, DEFAULT)[1]
+    assert resolve({"lane_top": "left"}, DEFAULT)[1]
+
+
+@pytest.mark.parametrize("key", ["ctrl+q", "f1", "esc", "ctrl+j"])
+def test_a_comparison_leaves_the_keys_that_count_there_too(key: str) -> None:
+    keymap, faults = resolve({"compare_add": key}, DEFAULT)
+    assert [name for name, _ in faults] == ["compare_add"]
+    assert keymap.of("compare_add") == ("alt+l",)
+
+
+def test_a_key_of_the_chat_may_mean_something_else_in_a_comparison() -> None:
+    assert resolve({"compare_add": "alt+m", "mark": "alt+k"}, DEFAULT)[1] == []
+
+
+@pytest.mark.parametrize("name", ["quit", "retry", "palette", "redraw"])
+def test_what_is_written_for_the_chat_goes_before_keys_of_the_table_elsewhere(name: str) -> None:
+    keymap, faults = resolve({name: "alt+a"}, DEFAULT)
+    assert not faults
+    assert (keymap.of(name), keymap.of("compare_again")) == (("alt+a",), ())
+    assert resolve({name: "alt+a", "compare_again": "alt+a"}, DEFAULT)[1]
+    assert resolve({name: "alt+n"}, DEFAULT)[1]
+    assert resolve({"quit": "alt+p"}, DEFAULT)[1]
+
+
+def test_the_composer_keeps_its_keys_in_a_comparison() -> None:
+    assert len(resolve({"compare_add": "ctrl+w", "compare_note": "alt+b", "compare_tie": "x"}, DEFAULT)[1]) == 3
+
+
+def test_batch_settings_and_lists_have_keys_to_choose() -> None:
+    keymap, _ = resolve({"settings_models": "f12", "profiles_delete": "x, delete"}, DEFAULT)
+    assert (keymap.of("profiles_delete"), keymap.of("settings_models")) == (("x", "delete"), ("f12",))
 
 
 def test_what_is_written_goes_over_a_preset() -> None:

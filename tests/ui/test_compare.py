@@ -713,15 +713,16 @@ async def test_a_sweep_that_makes_no_sense_is_said(env: dict[str, str]) -> None:
 
 
 async def test_every_command_has_a_method_and_its_words(env: dict[str, str]) -> None:
+    from tui_chat.domain.actions import IN_LANE
     from tui_chat.ui.compare_keys import COMMANDS, SLASHES
 
-    for command in COMMANDS:
-        assert callable(getattr(CompareScreen, f"action_{command.name}"))
-        assert command.label
-        assert command.help
-    assert all(len(key) > 1 for command in COMMANDS for key in command.lane.split(",") if key)
-    keys = [key for command in COMMANDS for key in command.keys.split(",") if key]
-    plain = [key for command in COMMANDS for key in command.lane.split(",") if key]
+    for command in (*COMMANDS, *IN_LANE):
+        assert callable(getattr(CompareScreen, f"action_{command.method}"))
+        assert command.label_on("compare")
+        assert command.help_on("compare")
+    assert all(len(key) > 1 for action in IN_LANE for key in action.default)
+    keys = [key for command in COMMANDS for key in command.default]
+    plain = [key for action in IN_LANE for key in action.default]
     assert len(keys) == len(set(keys))
     assert len(plain) == len(set(plain))
     assert len(SLASHES) == sum(bool(command.slash) for command in COMMANDS)

@@ -5,21 +5,52 @@ from __future__ import annotations
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from rich.console import Console
+from textual import events
+from textual._xterm_parser import XTermParser
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
 from tests.kit.screen import Chat, opened
-from tui_chat.domain.actions import ACTIONS
+from tui_chat.domain.actions import ACTIONS, BY_NAME
+from tui_chat.domain.keymap import PRESETS, PUNCTUATION, preset
 from tui_chat.domain.words import say
+from tui_chat.ui.batching import WatchedBatch
+from tui_chat.ui.screens.batch import BatchScreen
+from tui_chat.ui.screens.batch_start import BatchStart
 from tui_chat.ui.screens.help import HelpScreen
 from tui_chat.ui.screens.history import HistoryScreen
+from tui_chat.ui.screens.profiles import ProfilesScreen
+from tui_chat.ui.screens.settings import SettingsScreen
 from tui_chat.ui.screens.tree import TreeScreen
+from tui_chat.ui.terminal import PasteGuard
 
 
 def configure(env: dict[str, str], *lines: str) -> None:
     Path(env["TUI_CHAT_CONFIG"]).write_text("\n".join(["[keys]", *lines]))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_terminal_without_the_kitty_protocol_can_send_every_alt_key_of_a_preset(name: str) -> None:
+    signs = {name: sign for sign, name in PUNCTUATION.items()}
+    wanted = {key for action in BY_NAME for key in preset(name).of(action) if key.count("+") == 1 and "alt+" in key}
+    typed = {key: signs.get(last := key.removeprefix("alt+"), last) for key in wanted}
+    sent = {key: f"\x1b{sign}" for key, sign in typed.items() if len(sign) == 1}
+    assert len(sent) > 20
+    assert {key: [event.key for event in read(text)] for key, text in sent.items()} == {key: [key] for key in sent}
+
+
+def read(text: str) -> list[events.Key]:
+    """What Textual makes of what a terminal sends."""
+    found = XTermParser().feed(PasteGuard().feed(text))
+    return [event for event in found if isinstance(event, events.Key)]
+
+
+def told(chat: Chat) -> str:
+    """All lines of the screen that are said as a whole."""
+    return "\n".join(str(line.content) for line in chat.app.screen.query(Static).results(Static))
 
 
 async def leave_with(chat: Chat, key: str) -> bool:
@@ -143,6 +174,47 @@ async def test_the_palette_opens_by_its_key_and_runs_what_is_chosen(env: dict[st
         assert chat.app.screen is chat.screen
         await chat.press("alt+x")
         assert chat.app.screen is not chat.screen
+
+
+async def test_the_settings_have_keys_to_choose(env: dict[str, str]) -> None:
+    configure(env, 'settings_profiles = "f12"', 'profiles_rename = "x"')
+    async with opened(env, "demo-fast") as chat:
+        await chat.press("alt+s")
+        settings = chat.app.screen
+        assert isinstance(settings, SettingsScreen)
+        assert "F12 profiles" in told(chat)
+        await chat.press("alt+l")
+        assert chat.app.screen is settings
+        await chat.press("f12")
+        assert isinstance(chat.app.screen, ProfilesScreen)
+        assert "X rename" in told(chat)
+
+
+async def test_a_batch_has_keys_to_choose(env: dict[str, str], tmp_path: Path) -> None:
+    configure(env, 'batch_filter = "x"', 'batch_failed = "f12"')
+    output = tmp_path / "out.jsonl"
+    output.touch()
+    async with opened(env, "demo-fast") as chat:
+        await chat.send("/batch")
+        await chat.until(lambda: isinstance(chat.app.screen, BatchStart))
+        assert "F12: failed ones again" in told(chat)
+        start = chat.app.screen
+        assert isinstance(start, BatchStart)
+        for key, failed in (("alt+f", False), ("f12", True)):
+            await chat.press(key)
+            assert start._failed is failed
+        await chat.press("escape")
+        await chat.until(lambda: chat.app.screen is chat.screen)
+        chat.app.push_screen(BatchScreen(WatchedBatch(output), chat.app.house.config.keys))
+        await chat.until(lambda: isinstance(chat.app.screen, BatchScreen))
+        screen = chat.app.screen
+        assert isinstance(screen, BatchScreen)
+        assert "X filter" in told(chat)
+        before = screen.items.filter
+        await chat.press("f")
+        assert screen.items.filter is before
+        await chat.press("x")
+        assert screen.items.filter is not before
 
 
 async def test_the_palette_and_the_help_lose_nothing_in_brackets(env: dict[str, str]) -> None:

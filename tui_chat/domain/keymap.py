@@ -29,6 +29,13 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "discard": "alt+x",
         "next_hit": "alt+full_stop",
         "previous_hit": "alt+comma",
+        "compare_model": "alt+m",
+        "compare_sets": "alt+p",
+        "compare_sweep": "alt+w",
+        "compare_diff": "alt+i",
+        "compare_blind": "alt+h",
+        "compare_results": "alt+u",
+        "settings_models": "alt+m",
     },
     "multiplexer": {
         "quit": "alt+q",
@@ -42,6 +49,18 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "previous_version": "alt+comma",
         "next_version": "alt+full_stop",
         "history_pin": "alt+t",
+        "compare_add": "alt+w",
+        "compare_keep": "alt+g",
+        "compare_remove": "alt+0",
+        "compare_note": "alt+m",
+        "compare_options": "alt+u",
+        "compare_rejoin": "ctrl+r",
+        "compare_previous_run": "alt+comma",
+        "compare_next_run": "alt+full_stop",
+        "batch_failed": "alt+r",
+        "settings_use": "alt+s",
+        "settings_keep": "alt+w",
+        "settings_profiles": "alt+r",
     },
 }
 """By name, what other keys actions get: for terminals without F-keys, and beside tmux, screen and zellij."""
@@ -87,10 +106,22 @@ WRITING = frozenset(
 """Sacred where one writes: they move and edit, as in a shell."""
 SACRED: Mapping[str, frozenset[str]] = {
     "chat": WRITING,
+    "compare": WRITING,
+    # What is typed in a lane goes to the composer.
+    "lane": frozenset({"tab", "shift+tab"}),
     # Alt+D and Del delete a conversation there, as Home and End go through the list.
     "history": (WRITING - {"alt+d", "delete"}) | MOVING,
-    "tree": MOVING | {"q"},
+    "settings": (WRITING - {"alt+d"}) | MOVING,
+    "batch_start": (WRITING - {"alt+f"}) | MOVING,
+    "profiles": MOVING,
+    **dict.fromkeys(("tree", "results", "details"), MOVING | {"q"}),
+    **dict.fromkeys(("batch", "batch_item", "sheet"), MOVING | {"q", "tab", "shift+tab", "space"}),
+    "difference": MOVING | {"q", "shift+left", "shift+right"},
 }
+LETTERED = frozenset({"tree", "results", "details", "batch", "batch_item", "sheet", "difference", "profiles"})
+"""Where nobody writes, so that a letter can be a key."""
+FIRM = frozenset({"chat", "history", "tree"})
+"""What is written for one of these is refused where another action has the key; elsewhere that one gives way."""
 
 
 class Keymap(Struct, frozen=True):
@@ -146,7 +177,9 @@ def resolve(written: Mapping[str, str], base: Keymap) -> tuple[Keymap, list[tupl
     for name, own in wanted.items():
         keys[name] = tuple(key for key in own if _is_free(reading, name, key, keys, wanted))
         if not keys[name] and written[name].strip():
-            keys[name] = tuple(key for key in base.of(name) if _holder(name, key, keys) is None)
+            keys[name] = tuple(key for key in base.of(name) if _holder(name, key, keys, wanted) is None)
+    for name in keys.keys() - wanted.keys():
+        keys[name] = tuple(key for key in keys[name] if not _given(name, key, keys, wanted))
     return Keymap(MappingProxyType({name: keys[name] for name in BY_NAME})), reading.faults
 
 
@@ -160,7 +193,7 @@ def _read(reading: _Reading, name: str, text: str) -> tuple[str, ...]:
         key = parse_key(part)
         if key is None:
             reading.fault(name, say("keys.unknown", key=f", “{part}”" if len(part) <= MOST_SHOWN else ""))
-        elif is_sacred(key, BY_NAME[name].screen):
+        elif is_sacred(key, BY_NAME[name].screens):
             reading.fault(name, say("keys.sacred", key=show_key(key)))
         else:
             found.append(key)
@@ -170,28 +203,39 @@ def _read(reading: _Reading, name: str, text: str) -> tuple[str, ...]:
 def _is_free(
     reading: _Reading, name: str, key: str, keys: Mapping[str, tuple[str, ...]], wanted: Mapping[str, object]
 ) -> bool:
-    holder = _holder(name, key, keys)
+    holder = _holder(name, key, keys, wanted)
     if holder is not None:
         sentence = "keys.taken" if holder in wanted else "keys.taken_default"
         reading.fault(name, say(sentence, key=show_key(key), other=holder))
     return holder is None
 
 
-def _holder(name: str, key: str, keys: Mapping[str, tuple[str, ...]]) -> str | None:
-    """The other action that has the key on the same screen."""
+def _holder(name: str, key: str, keys: Mapping[str, tuple[str, ...]], wanted: Mapping[str, object]) -> str | None:
+    """The other action that has the key on a screen of this one, and does not give way."""
     others = (other for other, own in keys.items() if other != name and key in own)
-    return next((other for other in others if _meet(BY_NAME[other].screen, BY_NAME[name].screen)), None)
+    stays = (other for other in others if other in wanted or not _gives_way(other, name))
+    return next((other for other in stays if _meet(BY_NAME[other].screens, BY_NAME[name].screens)), None)
 
 
-def _meet(one: str, other: str) -> bool:
-    return one == other or EVERYWHERE in (one, other)
+def _given(name: str, key: str, keys: Mapping[str, tuple[str, ...]], wanted: Mapping[str, object]) -> bool:
+    """True for a key of the table that an entry has taken from the action."""
+    takers = (other for other in wanted if key in keys[other] and _gives_way(name, other))
+    return any(_meet(BY_NAME[other].screens, BY_NAME[name].screens) for other in takers)
 
 
-def is_sacred(key: str, screen: str) -> bool:
-    """True for a key that has another meaning on a screen: a character or a move where one writes."""
-    if screen == EVERYWHERE:
-        return any(is_sacred(key, one) for one in SACRED)
-    return key in SACRED[screen] or (screen != "tree" and _is_character(key))
+def _gives_way(one: str, other: str) -> bool:
+    """True when `one` leaves its key to an entry for `other`, which counts on more important screens."""
+    screens, wider = BY_NAME[one].screens, BY_NAME[other].screens
+    return screens != EVERYWHERE and FIRM.isdisjoint(screens) and (wider == EVERYWHERE or not FIRM.isdisjoint(wider))
+
+
+def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return EVERYWHERE in (one, other) or not set(one).isdisjoint(other)
+
+
+def is_sacred(key: str, screens: tuple[str, ...]) -> bool:
+    """True for a key that has another meaning on one of the screens: a character or a move where one writes."""
+    return any(key in SACRED[one] or (one not in LETTERED and _is_character(key)) for one in screens or SACRED)
 
 
 def _is_character(key: str) -> bool:

@@ -218,16 +218,21 @@ class TuiChat(App[None], inherit_bindings=False):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the table of actions has; nothing of it is foreign text."""
         if isinstance(screen, CompareBase):
-            from tui_chat.ui.compare_keys import COMMANDS
+            from tui_chat.ui.compare_keys import COMMANDS, SCREEN
 
             for command in COMMANDS:
-                yield SystemCommand(command.label, literal(command.help), getattr(screen, f"action_{command.name}"))
+                if command.name != "palette" and not command.numbered:
+                    title, does = self._titled(command.label_on(SCREEN), command.name), command.help_on(SCREEN)
+                    yield SystemCommand(title, literal(does), getattr(screen, f"action_{command.method}"))
         if isinstance(screen, ChatScreen):
             for action in ACTIONS:
                 if action.name != "palette":
-                    key = self.house.config.keys.shown(action.name)
-                    title = f"{action.label} · {key}" if key else action.label
+                    title = self._titled(action.label, action.name)
                     yield SystemCommand(title, literal(action.help), getattr(screen, f"action_{action.name}"))
+
+    def _titled(self, label: str, name: str) -> str:
+        key = self.house.config.keys.shown(name)
+        return f"{label} · {key}" if key else label
 
     def get_default_screen(self) -> Screen[None]:
         """The chat: a blank screen before it would have to be styled and painted too."""

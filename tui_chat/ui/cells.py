@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from rich.cells import cell_len, set_cell_size
 
+BAR = "▌"
+"""What stands before the line that is chosen."""
+
 
 def columns(text: str) -> int:
     """The width with which the screen lays `text` out."""

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
-from tui_chat.domain.actions import ACTIONS, SLASHES
+from tui_chat.domain.actions import commands
 from tui_chat.domain.attachments import file_size
+from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tui_chat.domain.actions import Action
     from tui_chat.domain.keymap import Keymap
     from tui_chat.store.attachments import Entry
+    from tui_chat.ui.widgets.composer import Composer
+    from tui_chat.wire.codec import ModelInfo
 
 T = TypeVar("T")
 
@@ -50,14 +53,27 @@ class Argument(Struct, frozen=True):
     """The command takes no other values than those offered."""
 
 
-def offers(text: str, keymap: Keymap, arguments: Callable[[Action], Iterable[Argument]]) -> list[Offer]:
+def offers_for(
+    composer: Composer, screen: str, keymap: Keymap, arguments: Callable[[Action], Iterable[Argument]]
+) -> list[Offer]:
+    """What could complete the command in the composer of a screen, once the user types at its end."""
+    command = composer.document.get_line(0).startswith("/")
+    if not command or composer.cursor_location != composer.document.end:
+        return []
+    text = composer.text
+    found = offers(text, screen, keymap, arguments)
+    return [offer for offer in found if offer.text != text or len(found) > 1]
+
+
+def offers(text: str, screen: str, keymap: Keymap, arguments: Callable[[Action], Iterable[Argument]]) -> list[Offer]:
     """What could complete `text`, the likeliest first; empty when it is no command or says all there is to say."""
     if not text.startswith("/") or "\n" in text:
         return []
     name, space, argument = text[1:].partition(" ")
+    known = commands(screen)
     if not space:
-        return _commands(name, keymap)
-    action = SLASHES.get(name)
+        return list(_commands(name, screen, keymap, known))
+    action = known.get(name)
     if action is None or not action.takes:
         return []
     found = _matching(argument.lstrip(), list(arguments(action)), lambda one: one.value)
@@ -90,9 +106,18 @@ def file_name(title: str) -> str:
     return "-".join(re.findall(r"\w+", title))[:MOST_NAME].strip("-_") or "chat"
 
 
-def _commands(typed: str, keymap: Keymap) -> list[Offer]:
-    found = _matching(typed, [action for action in ACTIONS if action.slash], lambda action: action.slash)
-    return [Offer(f"/{a.slash}{' ' if a.takes else ''}", f"/{a.slash}", a.help, keymap.shown(a.name)) for a in found]
+def models(listed: Mapping[str, Sequence[ModelInfo]], own: str = "") -> Iterator[Argument]:
+    """The models that were listed since the start, by endpoint; those of `own` come first and go without its name."""
+    for name in sorted(listed, key=lambda name: name != own):
+        for model in listed[name]:
+            value = model.id if name == own else f"{name}/{model.id}"
+            yield Argument(visible_line(value, 100), visible_line(model.name or "", 60), known=False)
+
+
+def _commands(typed: str, screen: str, keymap: Keymap, known: Mapping[str, Action]) -> Iterator[Offer]:
+    for action in _matching(typed, list(known.values()), lambda action: action.slash):
+        slash = f"/{action.slash}"
+        yield Offer(slash + " " * action.takes, slash, action.help_on(screen), keymap.shown(action.name))
 
 
 def _matching(typed: str, items: Sequence[T], word: Callable[[T], str]) -> list[T]:

@@ -38,9 +38,10 @@ class Key(Struct, frozen=True):
     """What `[keys]` calls it, where it can be given other keys."""
 
 
-def named(name: str, action: str, label: str) -> Key:
-    """A key that `[keys]` can change."""
-    return Key(actions.BY_NAME[name].keys, action, label, name=name)
+def named(name: str, action: str, label: str | None = None, *, first: bool = False) -> Key:
+    """A key that `[keys]` can change; without a label of its own the footer calls it as the table does."""
+    own = f"action.{name}" if label is None else label
+    return Key(actions.BY_NAME[name].keys, action, own, first, name)
 
 
 def bindings(table: Iterable[Key]) -> list[BindingType]:
@@ -60,12 +61,12 @@ def footer(table: Iterable[Key], keymap: Keymap = DEFAULT) -> Text:
     return text
 
 
-def chat_bindings() -> list[BindingType]:
-    """Bindings of the chat screen; they come before the composer's own."""
+def action_bindings(table: Iterable[Action]) -> list[BindingType]:
+    """Bindings of a screen with a composer, before whose own they come."""
     return [
         Binding(keys or UNBOUND, call, show=False, priority=True, id=name)
-        for action in actions.ACTIONS
-        if not action.in_composer and action.screen != actions.EVERYWHERE
+        for action in table
+        if not action.in_composer and action.screens != actions.EVERYWHERE
         for keys, call, name in _calls(action, action.default)
     ]
 
@@ -78,10 +79,10 @@ def changes(keymap: Keymap) -> dict[str, str]:
 def _calls(action: Action, own: tuple[str, ...]) -> list[tuple[str, str, str]]:
     """(keys, what they call, a name of their own)."""
     if not action.numbered:
-        return [(_all_forms(own), action.name, action.name)]
+        return [(_all_forms(own), action.method, action.name)]
     count = len(action.default)
     keys = [*own, *[""] * count][:count]
-    return [(_all_forms([key]), f"{action.name}({n})", f"{action.name}_{n}") for n, key in enumerate(keys, 1)]
+    return [(_all_forms([key]), f"{action.method}({n})", f"{action.name}_{n}") for n, key in enumerate(keys, 1)]
 
 
 def _all_forms(keys: Iterable[str]) -> str:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Slash(Protocol):
-    """What a command does is the method `action_<name>` of the screen."""
+    """What a command does is the method `action_<method>` of the screen."""
 
     @property
-    def name(self) -> str: ...
+    def method(self) -> str: ...
 
     @property
     def takes(self) -> bool:
@@ -47,7 +47,7 @@ def obeyed(screen: Obeying, text: str, commands: Mapping[str, Slash]) -> bool:
     elif argument and not command.takes:
         _refuse(screen, text, say("status.no_argument", command=f"/{name}"))
     else:
-        getattr(screen, f"action_{command.name}")(*([argument] if command.takes else []))
+        getattr(screen, f"action_{command.method}")(*([argument] if command.takes else []))
     return True
 
 

@@ -44,7 +44,7 @@ STOP_LIMIT_S = 1.0
 """How long a terminal may take to accept what restores it."""
 ANSWERS_LIMIT_S = 0.8
 """How long its last answers are waited for at the end."""
-_ALT = re.compile("\x1b([a-z0-9,./;'=-])")
+_ALT = re.compile("""\x1b([a-z0-9!"#$%&'()*+,./:;<=>?@`{|}~-])""")
 """Alt and a key. Textual's parser takes it for two keys that are typed when an answer or the mouse comes right after
 it, which a streaming screen has all the time, and loses the Alt of a sign; the kitty protocol's form it takes for what
 it is."""

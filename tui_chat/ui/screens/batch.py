@@ -14,11 +14,12 @@ from textual.widgets import Static
 from tui_chat.domain import figures as show
 from tui_chat.domain.ask import Settings
 from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.keymap import DEFAULT
 from tui_chat.domain.words import say
 from tui_chat.ui.batching import Batching, BatchWish, LiveBatch, WatchedBatch
 from tui_chat.ui.board import Show
 from tui_chat.ui.compositing import SparseCompositor
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.screens.batch_start import BatchStart
 from tui_chat.ui.widgets.batch_list import BatchList
 from tui_chat.wiring import Choice
@@ -26,6 +27,7 @@ from tui_chat.wiring import Choice
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+    from tui_chat.domain.keymap import Keymap
     from tui_chat.engine.session import Target
     from tui_chat.ui.app import TuiChat
     from tui_chat.ui.board import Row
@@ -38,12 +40,13 @@ MOST_KINDS = 4
 
 KEYS = (
     Key("enter", "open", "batch.key.open"),
-    Key("f,tab", "filter(1)", "batch.key.filter"),
+    named("batch_filter", "filter(1)"),
+    Key("tab", "filter(1)"),
     Key("shift+tab", "filter(-1)"),
-    Key("c", "cancel", "batch.key.cancel"),
-    Key("r", "retry", "batch.key.retry"),
-    Key("a", "retry_all", "batch.key.retry_all"),
-    Key("s", "stop", "batch.key.stop"),
+    named("batch_cancel", "cancel"),
+    named("batch_retry", "retry"),
+    named("batch_retry_all", "retry_all"),
+    named("batch_stop", "stop"),
     Key("escape,q", "back", "batch.key.back"),
 )
 READ_ONLY = frozenset({"cancel", "retry", "retry_all", "stop"})
@@ -53,7 +56,7 @@ def open_batch(app: TuiChat, argument: str, target: Target) -> None:
     """Show the batch that is there, or ask for one; items that say nothing else go to `target`."""
     batch = app.batching
     if batch is not None and not argument:
-        app.push_screen(BatchScreen(batch))
+        app.push_screen(BatchScreen(batch, app.house.config.keys))
         return
     if batch is not None and batch.running and batch.can_act:
         app.tell(say("batch.screen.busy"))
@@ -79,7 +82,7 @@ async def _replaced(app: TuiChat, batch: Batching) -> None:
     app.batching = batch
     batch.news = app.tell
     batch.start()
-    app.push_screen(BatchScreen(batch))
+    app.push_screen(BatchScreen(batch, app.house.config.keys))
 
 
 def _begin(app: TuiChat, wish: BatchWish | Watched) -> None:
@@ -110,8 +113,9 @@ class BatchScreen(Screen[None]):
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
 
-    def __init__(self, batch: Batching) -> None:
+    def __init__(self, batch: Batching, keymap: Keymap = DEFAULT) -> None:
         super().__init__()
+        self._keymap = keymap
         self._compositor = SparseCompositor()
         self.batching = batch
         self.items = BatchList(batch)
@@ -133,7 +137,7 @@ class BatchScreen(Screen[None]):
         yield self.items
         yield self._status
         keys = KEYS if self.batching.can_act else [key for key in KEYS if key.action not in READ_ONLY]
-        yield Static(footer(keys), classes="screen-keys", markup=False)
+        yield Static(footer(keys, self._keymap), classes="screen-keys", markup=False)
 
     def on_mount(self) -> None:
         self.items.focus()
@@ -169,7 +173,7 @@ class BatchScreen(Screen[None]):
 
         row = self.batching.board.row(event.id)
         if row is not None:
-            self.app.push_screen(BatchItem(self.batching, row))
+            self.app.push_screen(BatchItem(self.batching, row, self._keymap))
 
     def action_filter(self, step: int) -> None:
         every = list(Show)

@@ -15,6 +15,7 @@ from tui_chat.domain.conversation import Result
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.keymap import DEFAULT
 from tui_chat.domain.words import say
 from tui_chat.engine.batch import Began, Finished, Heard
 from tui_chat.store.batch_output import line_of
@@ -22,7 +23,7 @@ from tui_chat.ui.batching import LiveBatch
 from tui_chat.ui.board import shown_line
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.rows import Head, Turn
 from tui_chat.ui.turns import PHASE_STYLES, ended_state, failure_notes, notes
 from tui_chat.ui.widgets.transcript import Transcript
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from tui_chat.domain.ask import Message
+    from tui_chat.domain.keymap import Keymap
     from tui_chat.engine.batch import BatchEvent, Work
     from tui_chat.ui.app import TuiChat
     from tui_chat.ui.batching import Batching
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
 ANSWER = "answer"
 KEYS = (
     Key("escape,q", "dismiss(None)", "batch.key.back"),
-    Key("c", "cancel", "batch.key.cancel"),
-    Key("r", "retry", "batch.key.retry"),
+    named("batch_cancel", "cancel"),
+    named("batch_retry", "retry"),
     Key("up", "scroll(-1)"),
     Key("down", "scroll(1)"),
     Key("pageup", "page(-1)"),
@@ -57,8 +59,9 @@ class BatchItem(Screen[None]):
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
 
-    def __init__(self, batch: Batching, row: Row) -> None:
+    def __init__(self, batch: Batching, row: Row, keymap: Keymap = DEFAULT) -> None:
         super().__init__()
+        self._keymap = keymap
         self._compositor = SparseCompositor()
         self.batching = batch
         self.id_of = row.id
@@ -70,7 +73,7 @@ class BatchItem(Screen[None]):
         yield self.transcript
         yield self._status
         keys = [key for key in KEYS if self.batching.can_act or key.action not in ("cancel", "retry")]
-        yield Static(footer(keys), classes="screen-keys", markup=False)
+        yield Static(footer(keys, self._keymap), classes="screen-keys", markup=False)
 
     def on_mount(self) -> None:
         self._feed = Feed(self, self.app.fps, self.transcript.grow, self._tick)

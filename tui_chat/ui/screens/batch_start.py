@@ -21,7 +21,7 @@ from tui_chat.domain.words import say
 from tui_chat.store.batch_input import Source
 from tui_chat.store.batch_output import Watch, is_output
 from tui_chat.ui.batching import BatchWish
-from tui_chat.ui.keys import Key, bindings
+from tui_chat.ui.keys import Key, bindings, named
 from tui_chat.ui.screens.history import Line
 from tui_chat.wiring.batch import Plan, Reading, forecast, standings_of
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FORMATS = {".csv": "csv", ".txt": "text"}
 KEYS = (
     Key("escape", "dismiss(None)"),
-    Key("alt+f", "failed", first=True),
+    named("batch_failed", "failed", first=True),
     Key("down", "app.focus_next", first=True),
     Key("up", "app.focus_previous", first=True),
 )

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static, TextArea
 
 from tui_chat.domain import events, figures
-from tui_chat.domain.actions import SLASHES, footer
+from tui_chat.domain.actions import ACTIONS, SLASHES, footer
 from tui_chat.domain.ask import in_words
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import key_in_the_open
@@ -21,11 +21,11 @@ from tui_chat.domain.failure import Broken, StoreError, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
-from tui_chat.ui.completing import Argument, file_name, offers
+from tui_chat.ui.completing import Argument, file_name, models, offers_for
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.frames import frames_of
-from tui_chat.ui.keys import chat_bindings
+from tui_chat.ui.keys import action_bindings
 from tui_chat.ui.screens.comparing import Comparing
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.measuring import Measuring
@@ -40,8 +40,6 @@ from tui_chat.ui.widgets.figures import Figures, Shown, of_reply, of_result
 from tui_chat.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from textual.app import ComposeResult
     from textual.timer import Timer
 
@@ -61,7 +59,7 @@ NOTICE_S = 6.0
 
 
 class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
-    BINDINGS: ClassVar = chat_bindings()
+    BINDINGS: ClassVar = action_bindings(ACTIONS)
 
     def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -278,12 +276,8 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         if (word := self.composer.word) is not None:
             self.offer_files(word[1])
             return
-        composer = self.composer
-        command = composer.document.get_line(0).startswith("/")
-        at_end = command and composer.cursor_location == composer.document.end
-        found = offers(composer.text, self.app.house.config.keys, self._arguments) if at_end else []
-        shown = [offer for offer in found if offer.text != composer.text or len(found) > 1]
-        self.completion.show(shown, composer.text)
+        found = offers_for(self.composer, "chat", self.app.house.config.keys, self._arguments)
+        self.completion.show(found, self.composer.text)
 
     def _arguments(self, action: Action) -> list[Argument]:
         """The values that a command is known to take."""
@@ -293,7 +287,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
             case "theme":
                 return [Argument(name, described(name)) for name in self.app.theme_names]
             case "model":
-                return list(self._models())
+                return list(models(self.app.house.listed, self.session.target.endpoint.name))
             case "export":
                 return [
                     Argument(f"{file_name(self.chat.title)}.{ending}", known=False) for ending in ("md", "html", "json")
@@ -304,14 +298,6 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
                 return [Argument("all", say("complete.all"))]
             case _:
                 return []
-
-    def _models(self) -> Iterator[Argument]:
-        """The models that were listed since the start, those of the endpoint in use first."""
-        own, offered = self.session.target.endpoint.name, self.app.house.listed
-        for name in sorted(offered, key=lambda name: name != own):
-            for model in offered[name]:
-                value = model.id if name == own else f"{name}/{model.id}"
-                yield Argument(visible_line(value, 100), visible_line(model.name or "", 60), known=False)
 
     def _submit(self, text: str) -> None:
         target = self.session.target

@@ -18,6 +18,7 @@ from textual.widgets.input import Selection
 
 from tui_chat.domain import events, figures
 from tui_chat.domain.hostile import visible_line
+from tui_chat.domain.keymap import show_key
 from tui_chat.domain.words import say
 from tui_chat.ui.compare_keys import SLASHES, footer, screen_bindings
 from tui_chat.ui.compositing import SparseCompositor
@@ -27,9 +28,11 @@ from tui_chat.ui.rows import Head
 from tui_chat.ui.screens.compare_judging import Judging
 from tui_chat.ui.screens.compare_options import Options
 from tui_chat.ui.screens.compare_setting import Setting
+from tui_chat.ui.screens.compare_writing import CompareWriting
 from tui_chat.ui.screens.history import Line as Written
 from tui_chat.ui.slashes import obeyed
 from tui_chat.ui.turns import head, notes, turns
+from tui_chat.ui.widgets.completion import Completion
 from tui_chat.ui.widgets.composer import Composer
 from tui_chat.ui.widgets.lane import LaneView, Line
 from tui_chat.ui.widgets.transcript import Transcript
@@ -55,7 +58,7 @@ LEAVE_S = 3.0
 NO_LIMITS: frozenset[Limit] = frozenset()
 
 
-class CompareScreen(Judging, Setting):
+class CompareScreen(Judging, Setting, CompareWriting):
     CSS_PATH: ClassVar = "../style/lanes.tcss"
     BINDINGS: ClassVar = screen_bindings()
 
@@ -66,7 +69,8 @@ class CompareScreen(Judging, Setting):
         self.chat = chat
         self.comparison = comparison
         self.options = Options(comparison.pace)
-        self.composer = Composer(id="composer")
+        self.completion = Completion(id="completion")
+        self.composer = Composer(self.completion, id="composer")
         self.letters = {}
         self.current = next(iter(comparison.lanes), "")
         self._views: dict[str, LaneView] = {}
@@ -93,6 +97,7 @@ class CompareScreen(Judging, Setting):
         yield self._title
         yield self._tabs
         yield self._box
+        yield self.completion
         yield self._status
         yield self._asking
         yield self.composer
@@ -382,7 +387,7 @@ class CompareScreen(Judging, Setting):
         """End what is under way in the lane that has the focus, from the composer in all; then leave."""
         if self._what:
             self._close_line()
-        elif self._unmark():
+        elif self.completion.close() or self._unmark():
             return
         elif self.comparison.cancel(self._one_or_all()):
             self.notice("")
@@ -509,7 +514,7 @@ class CompareScreen(Judging, Setting):
         self._show_tabs()
         self._show_title()
         self._show_status()
-        keys = footer(self._offered())
+        keys = footer(self._offered(), self.app.house.config.keys)
         # Else the gap after the last would be taken for something that is cut.
         keys.rstrip()
         self._keys.say(keys)
@@ -521,7 +526,8 @@ class CompareScreen(Judging, Setting):
         for lane in self._in_order():
             words = tab(lane, self.letter(lane), conversation, hidden=self.hidden)
             text.append(f" {words} ", "reverse" if lane.id == self.current else "").append("│")
-        text.append(f"  {say('lanes.tabs', count=len(self._views))}", "dim")
+        if keys := [show_key(key) for key in self.app.house.config.keys.of("compare_lane")[: len(self._views)]]:
+            text.append(f"  {say('lanes.tabs', first=keys[0], last=keys[-1].rpartition('+')[2])}", "dim")
         self._tabs.say(text)
 
     def _show_title(self) -> None:

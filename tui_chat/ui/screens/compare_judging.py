@@ -203,7 +203,7 @@ class Judging(CompareBase):
                 self.notice(say("lanes.exported", file=file))
 
     def action_help(self) -> None:
-        self.app.push_screen(CompareHelp())
+        self.app.push_screen(CompareHelp(self.app.house.config.keys))
 
 
 def _write(name: str, compared: Compared) -> Path:

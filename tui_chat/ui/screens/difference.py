@@ -19,7 +19,7 @@ from textual.widgets import Static
 from tui_chat.domain.diff import word_diff
 from tui_chat.domain.hostile import visible
 from tui_chat.domain.words import say
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.rows.runs import wrap
 
 if TYPE_CHECKING:
@@ -28,15 +28,18 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from tui_chat.domain.diff import Piece
+    from tui_chat.ui.app import TuiChat
 
 KEYS = (
     Key("left", "second(-1)"),
     Key("right", "second(1)", "difference.key.next"),
     Key("shift+left", "first(-1)"),
     Key("shift+right", "first(1)", "difference.key.first"),
-    Key("n,N", "change(1)", "difference.key.change"),
-    Key("p,P", "change(-1)"),
-    Key("escape,q,f7", "dismiss(None)", "difference.key.back"),
+    named("difference_next", "change(1)"),
+    named("difference_previous", "change(-1)", ""),
+    Key("escape,q", "dismiss(None)", "difference.key.back"),
+    # The key that opened it closes it.
+    named("compare_diff", "dismiss(None)", ""),
 )
 STYLES = {"left": Style(strike=True), "right": Style(underline=True), "both": Style()}
 """Told apart without colours, too."""
@@ -111,6 +114,8 @@ class DifferenceScreen(Screen[None]):
     CSS_PATH: ClassVar = ["../style/lists.tcss", "../style/judging.tcss"]
     BINDINGS: ClassVar = bindings(KEYS)
 
+    app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
+
     def __init__(self, sides: Sequence[Side], first: int, second: int) -> None:
         """There are at least two sides; the places are those to begin with."""
         super().__init__()
@@ -124,7 +129,7 @@ class DifferenceScreen(Screen[None]):
         yield self._title
         yield self._view
         yield self._status
-        yield Static(footer(KEYS), classes="screen-keys", markup=False)
+        yield Static(footer(KEYS, self.app.house.config.keys), classes="screen-keys", markup=False)
 
     def on_mount(self) -> None:
         self._view.focus()

@@ -16,7 +16,7 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.store.profiles import table_of
 from tui_chat.ui.cells import columns, padded
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.naming import Naming
 
@@ -32,9 +32,9 @@ MOST_NAME = 60
 
 KEYS = (
     Key("enter", "choose", "profiles.key.take"),
-    Key("r", "rename", "profiles.key.rename"),
-    Key("d,delete", "delete", "profiles.key.delete"),
-    Key("f", "forget", "profiles.key.forget"),
+    named("profiles_rename", "rename"),
+    named("profiles_delete", "delete"),
+    named("profiles_forget", "forget"),
     Key("escape", "dismiss(None)", "profiles.key.back"),
 )
 
@@ -61,7 +61,7 @@ class ProfilesScreen(ModalScreen[str | None]):
             yield Static(say("profiles.title"), classes="dialog-title", markup=False)
             yield self._list
             yield self._answer
-            keys = footer(KEYS)
+            keys = footer(KEYS, self.app.house.config.keys)
             keys.no_wrap = False
             yield Static(keys, classes="form-keys")
 

@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.result_rows import COLUMNS, GAP, drawn, heading, line, sorted_lanes
 from tui_chat.ui.widgets.cursor_list import CursorList
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.comparing import Compared
     from tui_chat.engine.comparison import Comparison
+    from tui_chat.ui.app import TuiChat
 
 LOOK_S = 0.5
 """How often the table is brought up to date while something is under way."""
@@ -28,8 +29,10 @@ ROWS = 2
 KEYS = (
     Key("left", "sort(-1)", "results.key.column"),
     Key("right", "sort(1)", "results.key.next"),
-    Key("r,R", "reverse", "results.key.reverse"),
-    Key("escape,q,f9", "dismiss(None)", "results.key.back"),
+    named("results_reverse", "reverse"),
+    Key("escape,q", "dismiss(None)", "results.key.back"),
+    # The key that opened it closes it.
+    named("compare_results", "dismiss(None)", ""),
 )
 
 
@@ -76,6 +79,8 @@ class ResultsScreen(Screen[None]):
     CSS_PATH: ClassVar = ["../style/lists.tcss", "../style/judging.tcss"]
     BINDINGS: ClassVar = bindings(KEYS)
 
+    app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
+
     def __init__(self, comparison: Comparison) -> None:
         super().__init__()
         self._comparison = comparison
@@ -91,7 +96,7 @@ class ResultsScreen(Screen[None]):
         yield self._head
         yield self._list
         yield self._status
-        yield Static(footer(KEYS), classes="screen-keys", markup=False)
+        yield Static(footer(KEYS, self.app.house.config.keys), classes="screen-keys", markup=False)
 
     def on_mount(self) -> None:
         self._list.focus()

@@ -17,7 +17,7 @@ from tui_chat.domain.failure import TuiChatError, UsageError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.store import written
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.screens.models import ModelPicker, Picked
 from tui_chat.ui.screens.naming import Naming
 from tui_chat.ui.screens.profiles import ProfilesScreen
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 SEVERAL_LINES = ("system", "extra_body")
 KEYS = (
-    Key("ctrl+s", "use", "settings.key.use", first=True),
-    Key("alt+p", "keep", "settings.key.keep", first=True),
-    Key("alt+d", "keep_default", "settings.key.default", first=True),
-    Key("alt+l", "profiles", "settings.key.profiles", first=True),
-    Key("f2", "models", "settings.key.models", first=True),
+    named("settings_use", "use", first=True),
+    named("settings_keep", "keep", first=True),
+    named("settings_default", "keep_default", first=True),
+    named("settings_profiles", "profiles", first=True),
+    named("settings_models", "models", first=True),
     Key("escape", "back", "settings.key.back"),
 )
 SHORT, AROUND, AROUND_SHORT = 18, 9, 5
@@ -92,7 +92,7 @@ class SettingsScreen(ModalScreen[Chosen | None]):
             with VerticalScroll(can_focus=False):
                 yield from self._fields
             yield self._answer
-            keys = footer(KEYS)
+            keys = footer(KEYS, self.app.house.config.keys)
             keys.no_wrap = False
             yield Static(keys, classes="form-keys")
 

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.ui.keys import Key, bindings, footer
+from tui_chat.ui.keys import Key, bindings, footer, named
 from tui_chat.ui.widgets.sheet import EMPTY, Sheet, Table
 
 if TYPE_CHECKING:
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from tui_chat.ui.app import TuiChat
+    from tui_chat.wiring import House
 
 KEYS = (
     Key("right,tab", "switch(1)", "sheet.key.switch"),
     Key("left,shift+tab", "switch(-1)"),
-    Key("p,P", "turn(1)", "sheet.key.turn"),
-    Key("c,C", "copy", "sheet.key.copy"),
+    named("sheet_turn", "turn(1)"),
+    named("sheet_copy", "copy"),
     Key("escape,q", "dismiss(None)", "sheet.key.back"),
 )
 
@@ -55,9 +56,10 @@ class SheetScreen(Screen[None]):
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
 
-    def __init__(self, tabs: Sequence[str], turns: Sequence[str]) -> None:
+    def __init__(self, house: House, tabs: Sequence[str], turns: Sequence[str]) -> None:
         """The words of the tabs, which stand in the first line, and of the turns, of which one is in force."""
         super().__init__()
+        self._house = house
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]
         self.tab = self.turn = 0
         self.page = Page()
@@ -76,7 +78,7 @@ class SheetScreen(Screen[None]):
         yield self.sheet
         yield self._total
         yield self._status
-        yield Static(footer(KEYS), classes="screen-keys", markup=False)
+        yield Static(footer(KEYS, self._house.config.keys), classes="screen-keys", markup=False)
 
     def read(self, tab: int, turn: int) -> Page:
         """The page of a tab; in a thread. Raises StoreError."""

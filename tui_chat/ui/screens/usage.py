@@ -28,8 +28,7 @@ class UsageScreen(SheetScreen):
     TITLE_KEY: ClassVar = "usage.title"
 
     def __init__(self, house: House) -> None:
-        super().__init__([say(f"usage.tab.{by}") for by in By], [say(span) for span, _ in SPANS])
-        self._house = house
+        super().__init__(house, [say(f"usage.tab.{by}") for by in By], [say(span) for span, _ in SPANS])
 
     def read(self, tab: int, turn: int) -> Page:
         chats, days = self._house.chats, SPANS[turn][1]

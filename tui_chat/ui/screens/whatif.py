@@ -38,8 +38,7 @@ class WhatIfScreen(SheetScreen):
         self, house: House, turn: str | None, chat: str | None, runs: Sequence[Sequence[RunRecord]] = ()
     ) -> None:
         """`turn` and `chat` name what is in the store; of a chat that is not, `runs` are the turn's, then all."""
-        super().__init__([say(f"whatif.tab.{tab}") for tab in TABS], [say(span) for span, _ in SPANS])
-        self._house = house
+        super().__init__(house, [say(f"whatif.tab.{tab}") for tab in TABS], [say(span) for span, _ in SPANS])
         self._turn, self._chat = turn, chat
         self._runs = runs
 

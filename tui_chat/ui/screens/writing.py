@@ -92,7 +92,7 @@ class Writing(Keeping):
     @work(group="attach", exit_on_error=False)
     async def _read_file(self, path: str, *, sure: bool) -> None:
         try:
-            file = await asyncio.to_thread(_read, path, sure=sure)
+            file = await asyncio.to_thread(read_file, path, sure=sure)
         except StoreError as error:
             self.notice(str(error))
             self.composer.refuse()
@@ -270,7 +270,7 @@ class Writing(Keeping):
         if self._before[0] != place:
             messages = () if parent is None else tree.messages(parent)
             texts = (target.settings.system or "", *(message.text for message in messages))
-            self._before = place, sum([await _counted(text, ratios) for text in texts])
+            self._before = place, sum([await counted(text, ratios) for text in texts])
         return self._before[1]
 
     async def _tokens_behind(self, part: str, ratios: Ratios) -> float:
@@ -279,7 +279,7 @@ class Writing(Keeping):
             self._behind = ratios, {}
         known = self._behind[1]
         if part not in known:
-            known[part] = await _counted(part, ratios)
+            known[part] = await counted(part, ratios)
         return known[part]
 
     def _show_estimate(self, words: str) -> None:
@@ -288,7 +288,7 @@ class Writing(Keeping):
             self.estimate.set_class(bool(words), "-shown")
 
 
-async def _counted(text: str, ratios: Ratios) -> float:
+async def counted(text: str, ratios: Ratios) -> float:
     """The tokens of a text; a thread of its own would hold up the keys for longer than the moments taken here."""
     from tui_chat.domain.images import Image, parts
 
@@ -306,7 +306,7 @@ async def _counted(text: str, ratios: Ratios) -> float:
     return tokens
 
 
-def _read(path: str, *, sure: bool) -> Attachment | Picture | None:
+def read_file(path: str, *, sure: bool) -> Attachment | Picture | None:
     """A file; None where it is not `sure` to be one, and is none. Raises StoreError."""
     from tui_chat.store.attachments import is_file, read
 

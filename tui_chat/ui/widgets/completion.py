@@ -8,8 +8,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from tui_chat.domain.hostile import visible_line
-from tui_chat.ui.cells import clipped, columns
-from tui_chat.ui.widgets.cursor_list import BAR
+from tui_chat.ui.cells import BAR, clipped, columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

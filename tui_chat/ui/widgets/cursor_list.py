@@ -9,6 +9,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui_chat.ui.cells import BAR
 from tui_chat.ui.keys import Key, bindings
 from tui_chat.ui.rows.runs import wrap
 
@@ -31,7 +32,6 @@ MOVES = (
     Key("end", "move_to(-1)"),
     Key("enter", "choose"),
 )
-BAR = "▌"
 
 
 class CursorList(ScrollView, can_focus=True):
