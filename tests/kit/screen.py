@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
@@ -77,6 +78,16 @@ class Chat(Watcher):
         for key in keys:
             self.app.post_message(events.Key(key, key if len(key) == 1 else " " if key == "space" else None))
             await self.settle()
+
+    async def burst(self, text: str, *keys: str) -> None:
+        """Keys as a slow line brings them: all at once, before anything that follows from the first."""
+        focused = self.app.focused
+        assert focused is not None
+        for char in text:
+            focused.post_message(events.Key(_character_to_key(char), char))
+        for key in keys:
+            focused.post_message(events.Key(key, None))
+        await self.settle()
 
     async def type(self, text: str) -> None:
         await self.press(*("enter" if char == "\n" else "space" if char == " " else char for char in text))

@@ -153,6 +153,14 @@ async def test_commands_are_listed_as_they_are_typed_and_tab_takes_one(env: dict
         assert it.screen.composer.text == "/blind"
 
 
+async def test_a_burst_is_not_taken_for_what_its_beginning_could_become(env: dict[str, str]) -> None:
+    async with comparing(env) as it:
+        await it.type("/note")
+        assert it.screen.completion.is_open
+        await it.chat.burst(" good one", "enter")
+        await it.until(lambda: it.screen.lane and it.screen.lane.note == "good one")
+
+
 async def test_enter_takes_what_alone_can_be_meant_and_then_runs_it(env: dict[str, str]) -> None:
     async with comparing(env) as it:
         await it.type("/bl")

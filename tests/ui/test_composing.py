@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from textual import events
 
 from tests.kit.screen import Chat, opened
 from tui_chat.ui.screens.theme_picker import ThemePicker
@@ -152,25 +151,16 @@ async def test_the_list_covers_neither_the_line_typed_nor_moves_the_conversation
             await chat.press("escape", "backspace")
 
 
-async def burst(chat: Chat, text: str, *keys: str) -> None:
-    """Keys as a slow line brings them: all at once, before anything that follows from the first."""
-    named = {"/": "slash", " ": "space", "-": "minus"}
-    for key in [*text, *keys]:
-        character = key if len(key) == 1 else None
-        chat.screen.composer.post_message(events.Key(named.get(key, key), character))
-    await chat.settle()
-
-
 async def test_what_is_typed_in_a_burst_is_not_taken_for_what_its_beginning_could_become(chat: Chat) -> None:
     await chat.type("/model")
     await chat.until(lambda: chat.screen.completion.is_open)
-    await burst(chat, " typed-name", "enter")
+    await chat.burst(" typed-name", "enter")
     await chat.until(lambda: chat.screen.session.target.model == "typed-name")
     assert chat.written == ""
 
 
 async def test_a_burst_with_tab_completes_what_was_typed(chat: Chat) -> None:
-    await burst(chat, "/prof", "tab")
+    await chat.burst("/prof", "tab")
     assert chat.written.startswith("/prof")
     assert chat.screen.focused is chat.screen.composer
     assert chat.written != "/prof"

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import on, work
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Static, TextArea
+from textual.widgets import Static
 
 from tui_chat.domain import events, figures
 from tui_chat.domain.actions import ACTIONS, SLASHES, footer
@@ -21,7 +21,7 @@ from tui_chat.domain.failure import Broken, StoreError, TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
-from tui_chat.ui.completing import Argument, file_name, models, offers_for
+from tui_chat.ui.completing import Argument, file_name, models
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.frames import frames_of
@@ -69,7 +69,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         self.transcript = Transcript(id="transcript")
         self.completion = Completion(id="completion")
         self.composer = Composer(self.completion, id="composer")
-        self.composer.renew_offers = self._offer_completions
+        self.composer.renew_offers = self.offer_completions
         self._figures = Figures(id="figures")
         self._title = Static(id="title", markup=False)
         self._queue = Static(id="queue", markup=False)
@@ -261,25 +261,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         if not self.keeps_snippet(message.text) and not obeyed(self, message.text, SLASHES):
             self._submit(message.text)
 
-    @on(TextArea.Changed, "#composer")
-    def _typed(self) -> None:
-        if self.composer.searching:
-            self.offer_prompts()
-        elif self.composer.is_put:
-            self.completion.close()
-        else:
-            self._offer_completions()
-
-    @on(Composer.Completed)
-    def _offer_completions(self) -> None:
-        """Show what could complete a path behind `@`, or a command, once the user types at its end."""
-        if (word := self.composer.word) is not None:
-            self.offer_files(word[1])
-            return
-        found = offers_for(self.composer, "chat", self.app.house.config.keys, self._arguments)
-        self.completion.show(found, self.composer.text)
-
-    def _arguments(self, action: Action) -> list[Argument]:
+    def arguments(self, action: Action) -> list[Argument]:
         """The values that a command is known to take."""
         match action.name:
             case "snippet":

@@ -71,6 +71,7 @@ class CompareScreen(Judging, Setting, CompareWriting):
         self.options = Options(comparison.pace)
         self.completion = Completion(id="completion")
         self.composer = Composer(self.completion, id="composer")
+        self.composer.renew_offers = self.offer_completions
         self.letters = {}
         self.current = next(iter(comparison.lanes), "")
         self._views: dict[str, LaneView] = {}

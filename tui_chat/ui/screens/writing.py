@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
+from textual.screen import Screen
 from textual.widgets import Static, TextArea
 
 from tui_chat.domain import figures
@@ -16,20 +17,24 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.tokens import TokenCounter, count
 from tui_chat.domain.words import say
 from tui_chat.engine.budget import sending_cost
-from tui_chat.ui.completing import Argument, Offer, file_offers
+from tui_chat.ui.completing import Argument, Offer, file_offers, offers_for
 from tui_chat.ui.screens.keeping import Keeping
 from tui_chat.ui.widgets.composer import Composer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from textual.timer import Timer
 
+    from tui_chat.domain.actions import Action
     from tui_chat.domain.attachments import Attachment
     from tui_chat.domain.images import Image
     from tui_chat.domain.tokens import Ratios
+    from tui_chat.engine.session import Target
     from tui_chat.store.attachments import Picture
+    from tui_chat.ui.app import TuiChat
     from tui_chat.ui.widgets.completion import Completion
+    from tui_chat.wiring import Chat
 
 PROMPTS = 50
 """Earlier questions that are listed."""
@@ -48,10 +53,101 @@ SAVE = re.compile(r"(?:(.*)\n)?[ \t]*/snippet +save(?: +([^\s][^\n]*?))?\s*", re
 """The command that keeps what stands above it."""
 
 
-class Writing(Keeping):
+class Attaching(Screen[None]):
+    """Base of a screen with a composer: completes what is typed there, and attaches files."""
+
+    app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
+    chat: Chat
+    composer: Composer
+    completion: Completion
+    PLACE: ClassVar[str]
+    """The screen's name in the table of actions."""
+
+    def notice(self, text: str) -> None:
+        """Show a line for a while."""
+        raise NotImplementedError
+
+    def arguments(self, action: Action) -> Iterable[Argument]:
+        """The values that a command is known to take."""
+        raise NotImplementedError
+
+    def receivers(self) -> Iterable[Target]:
+        """Whom the message goes to, as far as the user may know."""
+        raise NotImplementedError
+
+    async def weigh(self, text: str) -> float:
+        """About how many tokens a file's text is."""
+        raise NotImplementedError
+
+    def offer_prompts(self) -> object:
+        """Show the earlier questions that hold what is written, where the screen looks for them."""
+
+    @on(TextArea.Changed, "#composer")
+    def _follow(self) -> None:
+        if self.composer.searching:
+            self.offer_prompts()
+        elif self.composer.is_put:
+            self.completion.close()
+        else:
+            self.offer_completions()
+
+    @on(Composer.Completed)
+    def offer_completions(self) -> None:
+        """Show what could complete a path behind `@`, or a command, once the user types at its end."""
+        if (word := self.composer.word) is not None:
+            self._offer_files(word[1])
+            return
+        found = offers_for(self.composer, self.PLACE, self.app.house.config.keys, self.arguments)
+        self.completion.show(found, self.composer.text)
+
+    @work(exclusive=True, group="paths", exit_on_error=False)
+    async def _offer_files(self, typed: str) -> None:
+        """Show the files and folders that the path could become."""
+        from tui_chat.store.attachments import entries
+
+        found = file_offers(await asyncio.to_thread(entries, typed))
+        word = self.composer.word
+        if word is not None and word[1] == typed:
+            self.completion.show(found)
+
+    @on(Composer.Attach)
+    def _attach_file(self, message: Composer.Attach) -> None:
+        self._read_file(message.path, sure=message.sure)
+
+    @work(group="attach", exit_on_error=False)
+    async def _read_file(self, path: str, *, sure: bool) -> None:
+        try:
+            file = await asyncio.to_thread(_read, path, sure=sure)
+        except StoreError as error:
+            self.notice(str(error))
+            self.composer.refuse()
+            return
+        match file:
+            case None:
+                self.composer.leave()
+            case (image, data):
+                await self._keep_image(image, data)
+                self.composer.attach(image, image.tokens)
+            case _:
+                self.composer.attach(file, await self.weigh(file.block))
+
+    async def _keep_image(self, image: Image, data: bytes) -> None:
+        """Keep its bytes, and tell which model will not take it."""
+        house = self.app.house
+        try:
+            await asyncio.to_thread(house.chats.keep_image, image, data, kept=self.chat.journal is not None)
+        except StoreError as error:
+            self.notice(str(error))
+        blind = {to.model for to in self.receivers() if house.sees(to.endpoint, to.model) is False}
+        if blind:
+            self.notice(say("attach.blind", model=visible_line(", ".join(sorted(blind)), 60)))
+
+
+class Writing(Keeping, Attaching):
     """Base of the chat screen."""
 
-    completion: Completion
+    PLACE = "chat"
+
     estimate: Static
     """How much of what is written is sent, and what that costs."""
 
@@ -69,52 +165,15 @@ class Writing(Keeping):
         """Bring the status line up to date."""
         raise NotImplementedError
 
+    def receivers(self) -> Iterable[Target]:
+        return [self.session.target]
+
+    async def weigh(self, text: str) -> float:
+        return await self._tokens_behind(text, self._ratios())
+
     def _ratios(self) -> Ratios:
         target = self.session.target
         return self.app.house.engine.knowledge.ratios(target.endpoint.name, target.model)
-
-    # files
-
-    @work(exclusive=True, group="paths", exit_on_error=False)
-    async def offer_files(self, typed: str) -> None:
-        """Show the files and folders that the path could become."""
-        from tui_chat.store.attachments import entries
-
-        found = file_offers(await asyncio.to_thread(entries, typed))
-        word = self.composer.word
-        if word is not None and word[1] == typed:
-            self.completion.show(found)
-
-    @on(Composer.Attach)
-    def _attach_file(self, message: Composer.Attach) -> None:
-        self._read_file(message.path, sure=message.sure)
-
-    @work(group="attach", exit_on_error=False)
-    async def _read_file(self, path: str, *, sure: bool) -> None:
-        try:
-            file = await asyncio.to_thread(read_file, path, sure=sure)
-        except StoreError as error:
-            self.notice(str(error))
-            self.composer.refuse()
-            return
-        match file:
-            case None:
-                self.composer.leave()
-            case (image, data):
-                await self._keep_image(image, data)
-                self.composer.attach(image, image.tokens)
-            case _:
-                self.composer.attach(file, await self._tokens_behind(file.block, self._ratios()))
-
-    async def _keep_image(self, image: Image, data: bytes) -> None:
-        """Keep its bytes, and tell where the model will not take it."""
-        house, target = self.app.house, self.session.target
-        try:
-            await asyncio.to_thread(house.chats.keep_image, image, data, kept=self.chat.journal is not None)
-        except StoreError as error:
-            self.notice(str(error))
-        if house.sees(target.endpoint, target.model) is False:
-            self.notice(say("attach.blind", model=visible_line(target.model, 60)))
 
     # earlier questions
 
@@ -306,7 +365,7 @@ async def counted(text: str, ratios: Ratios) -> float:
     return tokens
 
 
-def read_file(path: str, *, sure: bool) -> Attachment | Picture | None:
+def _read(path: str, *, sure: bool) -> Attachment | Picture | None:
     """A file; None where it is not `sure` to be one, and is none. Raises StoreError."""
     from tui_chat.store.attachments import is_file, read
 
