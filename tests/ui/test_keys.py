@@ -18,6 +18,7 @@ from tui_chat.domain.actions import ACTIONS, BY_NAME
 from tui_chat.domain.keymap import PRESETS, PUNCTUATION, preset
 from tui_chat.domain.words import say
 from tui_chat.ui.batching import WatchedBatch
+from tui_chat.ui.keys import Key, KeyLine, footer, whole_keys
 from tui_chat.ui.screens.batch import BatchScreen
 from tui_chat.ui.screens.batch_start import BatchStart
 from tui_chat.ui.screens.help import HelpScreen
@@ -230,3 +231,38 @@ async def test_the_palette_and_the_help_lose_nothing_in_brackets(env: dict[str, 
         Console(file=shown, width=200).print(page.content)
         for action in ACTIONS:
             assert action.help in shown.getvalue()
+
+
+def test_only_keys_that_fit_whole_are_shown() -> None:
+    line = footer(
+        [
+            Key("f1", "help", "results.key.column"),
+            Key("f2", "other", "results.key.next"),
+            Key("f3", "last", "results.key.back"),
+        ]
+    )
+    assert len(line.plain.split("   ")) == 3
+    one, two, _ = line.plain.split("   ")
+    for width in range(1, len(line.plain) + 3):
+        shown = whole_keys(line, width).plain
+        keys = shown.removesuffix(" …").split("   ")
+        assert keys == line.plain.split("   ")[: len(keys)]
+        assert shown.endswith(" …") == (len(keys) < 3)
+        assert len(shown) <= width or keys == [one]
+    assert whole_keys(line, len(f"{one}   {two} …")).plain == f"{one}   {two} …"
+
+
+async def test_no_key_is_cut_on_a_narrow_screen(env: dict[str, str]) -> None:
+    async with opened(env, "demo-fast", size=(80, 24)) as chat:
+        await chat.ask("echo one")
+        for keys in ((), ("f3",), ("f4",), ("alt+c",)):
+            await chat.press(*keys)
+            await chat.settle()
+            line = chat.app.screen.query_one(KeyLine)
+            drawn = line.render_line(0).text.rstrip()
+            assert drawn
+            whole = str(line.content).strip().split("   ")
+            shown = drawn.strip().removesuffix(" …").split("   ")
+            assert shown == whole[: len(shown)]
+            if keys in (("f3",), ("f4",)):
+                await chat.press("escape")

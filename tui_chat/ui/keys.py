@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from rich.cells import cell_len
 from rich.text import Text
 from textual.binding import Binding
+from textual.widgets import Static
 
 from tui_chat.domain import actions
 from tui_chat.domain.keymap import DEFAULT, forms, show_key
@@ -15,11 +17,15 @@ from tui_chat.domain.words import say
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from textual.app import RenderResult
     from textual.binding import BindingType
 
     from tui_chat.domain.actions import Action
     from tui_chat.domain.keymap import Keymap
 
+GAP = "   "
+"""Between a key's line and the next key."""
+MORE = " …"
 UNBOUND = "unbound"
 """A key that no terminal sends: Textual's keymap cannot take a key away."""
 
@@ -57,8 +63,34 @@ def footer(table: Iterable[Key], keymap: Keymap = DEFAULT) -> Text:
     for key in table:
         shown = keymap.shown(key.name) if key.name else show_key(key.keys.partition(",")[0])
         if key.label and shown:
-            text.append("   " if text else "").append(shown, "bold").append(f" {say(key.label)}")
+            text.append(GAP if text else "").append(shown, "bold").append(f" {say(key.label)}")
     return text
+
+
+class KeyLine(Static):
+    """One line of keys, as `footer` makes it; what does not fit whole is left out, with a mark."""
+
+    def __init__(self, keys: Text | None = None, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(keys or "", markup=False, id=id, classes=classes)
+
+    def say(self, keys: Text) -> None:
+        if keys != self.content:
+            self.update(keys, layout=False)
+
+    def render(self) -> RenderResult:
+        keys = self.content
+        return whole_keys(keys, self.content_size.width) if isinstance(keys, Text) else super().render()
+
+
+def whole_keys(keys: Text, width: int) -> Text:
+    """The keys that fit whole into `width` cells, the first in any case, and a mark where there are more."""
+    keys = keys.copy()
+    keys.rstrip()
+    ends = [place for place in range(len(keys)) if keys.plain.startswith(GAP, place)]
+    if keys.cell_len <= width or not ends:
+        return keys
+    room = width - len(MORE)
+    return keys[: max((end for end in ends if cell_len(keys.plain[:end]) <= room), default=ends[0])].append(MORE)
 
 
 def action_bindings(table: Iterable[Action]) -> list[BindingType]:

@@ -19,7 +19,7 @@ from tui_chat.domain.words import say
 from tui_chat.ui.batching import Batching, BatchWish, LiveBatch, WatchedBatch
 from tui_chat.ui.board import Show
 from tui_chat.ui.compositing import SparseCompositor
-from tui_chat.ui.keys import Key, bindings, footer, named
+from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
 from tui_chat.ui.screens.batch_start import BatchStart
 from tui_chat.ui.widgets.batch_list import BatchList
 from tui_chat.wiring import Choice
@@ -137,7 +137,7 @@ class BatchScreen(Screen[None]):
         yield self.items
         yield self._status
         keys = KEYS if self.batching.can_act else [key for key in KEYS if key.action not in READ_ONLY]
-        yield Static(footer(keys, self._keymap), classes="screen-keys", markup=False)
+        yield KeyLine(footer(keys, self._keymap), classes="screen-keys")
 
     def on_mount(self) -> None:
         self.items.focus()

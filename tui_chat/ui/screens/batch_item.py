@@ -23,7 +23,7 @@ from tui_chat.ui.batching import LiveBatch
 from tui_chat.ui.board import shown_line
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
-from tui_chat.ui.keys import Key, bindings, footer, named
+from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
 from tui_chat.ui.rows import Head, Turn
 from tui_chat.ui.turns import PHASE_STYLES, ended_state, failure_notes, notes
 from tui_chat.ui.widgets.transcript import Transcript
@@ -73,7 +73,7 @@ class BatchItem(Screen[None]):
         yield self.transcript
         yield self._status
         keys = [key for key in KEYS if self.batching.can_act or key.action not in ("cancel", "retry")]
-        yield Static(footer(keys, self._keymap), classes="screen-keys", markup=False)
+        yield KeyLine(footer(keys, self._keymap), classes="screen-keys")
 
     def on_mount(self) -> None:
         self._feed = Feed(self, self.app.fps, self.transcript.grow, self._tick)

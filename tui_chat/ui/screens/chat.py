@@ -25,7 +25,7 @@ from tui_chat.ui.completing import Argument, file_name, models
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.frames import frames_of
-from tui_chat.ui.keys import action_bindings
+from tui_chat.ui.keys import KeyLine, action_bindings
 from tui_chat.ui.screens.comparing import Comparing
 from tui_chat.ui.screens.copying import Copying
 from tui_chat.ui.screens.measuring import Measuring
@@ -75,7 +75,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         self._queue = Static(id="queue", markup=False)
         self._status = Static(id="status", markup=False)
         self.estimate = Static(id="estimate", markup=False)
-        self._keys = Static(id="keys", markup=False)
+        self._keys = KeyLine(id="keys")
         self._said: dict[Static, Text] = {}
         self._problems = problems
         self._notice = ""

@@ -23,6 +23,7 @@ from tui_chat.domain.words import say
 from tui_chat.ui.compare_keys import SLASHES, footer, screen_bindings
 from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
+from tui_chat.ui.keys import KeyLine
 from tui_chat.ui.lane_lines import header, shown_reply, strip, tab
 from tui_chat.ui.rows import Head
 from tui_chat.ui.screens.compare_judging import Judging
@@ -82,7 +83,7 @@ class CompareScreen(Judging, Setting, CompareWriting):
         self._label = Static(id="label", markup=False)
         self._line = Written(id="line", limit=4000)
         self._asking = Horizontal(self._label, self._line, id="asking")
-        self._keys = Line(id="keys")
+        self._keys = KeyLine(id="keys")
         self._what = ""
         """What the line that is being written is for; empty while there is none."""
         self._left: Widget | None = None
@@ -515,10 +516,7 @@ class CompareScreen(Judging, Setting, CompareWriting):
         self._show_tabs()
         self._show_title()
         self._show_status()
-        keys = footer(self._offered(), self.app.house.config.keys)
-        # Else the gap after the last would be taken for something that is cut.
-        keys.rstrip()
-        self._keys.say(keys)
+        self._keys.say(footer(self._offered(), self.app.house.config.keys))
 
     def _show_tabs(self) -> None:
         if not self._tabs.display:

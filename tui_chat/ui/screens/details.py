@@ -19,7 +19,7 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import find_price
 from tui_chat.domain.words import say
 from tui_chat.store.usage import tries
-from tui_chat.ui.keys import Key, bindings, footer, named
+from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -58,7 +58,7 @@ class DetailsScreen(Screen[None]):
         with VerticalScroll(id="details"):
             yield self._text
         yield self._status
-        yield Static(footer(KEYS, self._house.config.keys), classes="screen-keys", markup=False)
+        yield KeyLine(footer(KEYS, self._house.config.keys), classes="screen-keys")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()

@@ -19,7 +19,7 @@ from textual.widgets import Static
 from tui_chat.domain.diff import word_diff
 from tui_chat.domain.hostile import visible
 from tui_chat.domain.words import say
-from tui_chat.ui.keys import Key, bindings, footer, named
+from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
 from tui_chat.ui.rows.runs import wrap
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class DifferenceScreen(Screen[None]):
         yield self._title
         yield self._view
         yield self._status
-        yield Static(footer(KEYS, self.app.house.config.keys), classes="screen-keys", markup=False)
+        yield KeyLine(footer(KEYS, self.app.house.config.keys), classes="screen-keys")
 
     def on_mount(self) -> None:
         self._view.focus()

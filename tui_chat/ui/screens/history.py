@@ -22,7 +22,7 @@ from tui_chat.domain.words import say
 from tui_chat.store.library import Summary
 from tui_chat.ui.cells import clipped, columns
 from tui_chat.ui.history_rows import title_of
-from tui_chat.ui.keys import Key, bindings, footer, named
+from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
 from tui_chat.ui.widgets.editing import ShownInput, act_at_once
 from tui_chat.ui.widgets.history_list import HistoryList
 
@@ -123,7 +123,7 @@ class HistoryScreen(Screen[Opened | None]):
         yield Static(say("history.filters"), classes="screen-hint", markup=False)
         yield self.conversations
         yield self._status
-        yield Static(footer(KEYS, self._keymap), classes="screen-keys", markup=False)
+        yield KeyLine(footer(KEYS, self._keymap), classes="screen-keys")
 
     def on_mount(self) -> None:
         self._search.focus()

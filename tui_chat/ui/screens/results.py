@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.ui.keys import Key, bindings, footer, named
+from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
 from tui_chat.ui.result_rows import COLUMNS, GAP, drawn, heading, line, sorted_lanes
 from tui_chat.ui.widgets.cursor_list import CursorList
 
@@ -96,7 +96,7 @@ class ResultsScreen(Screen[None]):
         yield self._head
         yield self._list
         yield self._status
-        yield Static(footer(KEYS, self.app.house.config.keys), classes="screen-keys", markup=False)
+        yield KeyLine(footer(KEYS, self.app.house.config.keys), classes="screen-keys")
 
     def on_mount(self) -> None:
         self._list.focus()

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
-from tui_chat.ui.keys import Key, bindings, footer, named
+from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
 from tui_chat.ui.widgets.sheet import EMPTY, Sheet, Table
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class SheetScreen(Screen[None]):
         yield self.sheet
         yield self._total
         yield self._status
-        yield Static(footer(KEYS, self._house.config.keys), classes="screen-keys", markup=False)
+        yield KeyLine(footer(KEYS, self._house.config.keys), classes="screen-keys")
 
     def read(self, tab: int, turn: int) -> Page:
         """The page of a tab; in a thread. Raises StoreError."""

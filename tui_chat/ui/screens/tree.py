@@ -19,7 +19,7 @@ from tui_chat.domain.keymap import DEFAULT
 from tui_chat.domain.words import say
 from tui_chat.ui.cells import columns, padded
 from tui_chat.ui.history_rows import STATE_STYLES
-from tui_chat.ui.keys import Key, bindings, footer, named
+from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
 from tui_chat.ui.outline import outline
 from tui_chat.ui.widgets.cursor_list import CursorList
 
@@ -161,7 +161,7 @@ class TreeScreen(Screen[TreeChoice | None]):
         yield self.view
         yield self._whole
         yield self._status
-        yield Static(footer(KEYS, self._keymap), classes="screen-keys", markup=False)
+        yield KeyLine(footer(KEYS, self._keymap), classes="screen-keys")
 
     def on_mount(self) -> None:
         self.view.focus()
