@@ -96,7 +96,7 @@ async def test_a_question_from_the_queue_takes_an_answer_after_a_while(
 ) -> None:
     monkeypatch.setattr(budget, "PAUSE_S", 0.05)
     async with asked_by_the_queue(env) as chat:
-        await asyncio.sleep(0.5)
+        await chat.until(lambda: chat.app.screen.check_action("dismiss", ()))
         await chat.press("n")
         assert not asked(chat)
         assert (chat.written, chat.screen.session.queue) == ("echo two", [])

@@ -153,6 +153,19 @@ async def test_any_other_paste_stays_as_it_is(chat: Chat, pasted: str) -> None:
     assert chat.written == text
 
 
+async def test_a_name_that_would_act_on_the_terminal_is_attached_as_what_can_be_seen_of_it(chat: Chat) -> None:
+    rename("shot.png", "evil\x1b]0;x\x07.png")
+    await chat.type("see @ev")
+    await chat.until(lambda: chat.screen.completion.is_open)
+    await chat.press("tab")
+    await chat.until(lambda: shown(chat) == f"see {MARK.replace('shot', 'evil␛]0;x␇')} ")
+    assert "\x1b" not in chat.written
+
+
+def rename(old: str, new: str) -> None:
+    Path(old).rename(new)
+
+
 def kept(folder: Path) -> list[Path]:
     return list(folder.rglob(SHOT.digest))
 

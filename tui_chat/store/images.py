@@ -81,7 +81,8 @@ class Images:
 
     def drop(self, digests: Collection[str]) -> None:
         """Remove files that no message refers to."""
-        for digest in digests:
+        # Another program may have attached one of them meanwhile.
+        for digest in set(digests).intersection(self.old()):
             with suppress(OSError):
                 self._path(digest).unlink()
 

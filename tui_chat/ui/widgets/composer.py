@@ -220,7 +220,8 @@ class Composer(ReadlineArea):
     def attach(self, file: Attachment | Image, tokens: float) -> None:
         """Put the mark of a file where its word stands; what it says is sent is what was read."""
         mark = self._named(file.mark(tokens), file.block)
-        name = re.escape(file.name)
+        # What stands there is what can be seen of a name that holds control characters.
+        name = re.escape(visible(file.name))
         word = re.compile(rf'(?:^|(?<=[\s(]))@(?:"{name}"|{name})(?=[\s)]|$)')
         for row in range(self.document.line_count):
             if (found := word.search(self.document.get_line(row))) is not None:
