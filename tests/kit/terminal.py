@@ -184,6 +184,13 @@ class Terminal:
             pass
         return self.process.returncode
 
+    def wait_stopped(self) -> None:
+        """Go on when the program is stopped, and what it wrote before that has been read."""
+        state = Path(f"/proc/{self.process.pid}/stat")
+        self.wait(lambda: state.read_text().rpartition(") ")[2].startswith("T"))
+        while self._pump(0):
+            pass
+
     # the terminal
 
     def _set_size(self, columns: int, rows: int) -> None:

@@ -104,8 +104,7 @@ def test_it_can_be_suspended_from_within(tmp_path: Path) -> None:
     with screen(tmp_path, "--demo") as terminal:
         ready(terminal)
         ask(terminal, "/suspend")
-        status = Path(f"/proc/{terminal.process.pid}/stat")
-        terminal.wait(lambda: status.read_text().rpartition(") ")[2].startswith("T"))
+        terminal.wait_stopped()
         assert_left_clean(terminal)
         terminal.process.send_signal(18)
         ask(terminal, "echo back again")

@@ -349,8 +349,7 @@ def test_a_stop_leaves_the_terminal_in_order_and_a_continue_draws_it_anew(tmp_pa
     with streaming(tmp_path) as terminal:
         terminal.wait(" 300 ")
         terminal.process.send_signal(signal.SIGTSTP)
-        status = Path(f"/proc/{terminal.process.pid}/stat")
-        terminal.wait(lambda: status.read_text().rpartition(") ")[2].startswith("T"))
+        terminal.wait_stopped()
         assert_left_clean(terminal)
         before = len(terminal.raw)
         terminal.process.send_signal(signal.SIGCONT)
