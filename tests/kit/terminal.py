@@ -160,6 +160,11 @@ class Terminal:
         """The line discipline now, as `first_mode` was before the program began."""
         return termios.tcgetattr(self._master)
 
+    @property
+    def whole(self) -> bytes:
+        """The bytes that reached the terminal, but for a sequence at their end that is not finished."""
+        return bytes(self.raw[: len(self.raw) - len(self._unread)])
+
     def wait(self, condition: str | Callable[[], bool], seconds: float = DEADLINE_S) -> None:
         """Go on when this text is on the screen, or this holds; fails with the screen otherwise."""
         holds = condition if callable(condition) else lambda: condition in self.text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sys
@@ -186,7 +185,7 @@ def test_the_locale_says_whether_the_terminal_speaks_utf8(encoding: str, env: di
 
 
 def titles(terminal: Terminal) -> list[str]:
-    found = (re.fullmatch(rb"\x1b\]2;(.*)\x07", token[0]) for token in tokens(bytes(terminal.raw)))
+    found = (re.fullmatch(rb"\x1b\]2;(.*)\x07", token[0]) for token in tokens(terminal.whole))
     return [match[1].decode() for match in found if match]
 
 
@@ -243,10 +242,7 @@ def test_a_stopped_program_has_given_the_title_back(tmp_path: Path) -> None:
         terminal.wait("done ·")
         terminal.wait(lambda: titles(terminal)[-1] == "echo one · tui-chat")
         terminal.process.send_signal(signal.SIGTSTP)
-        terminal.wait(lambda: POP_TITLE.encode() in terminal.raw)
-        terminal.wait(
-            lambda: os.waitid(os.P_PID, terminal.process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
-        )
+        terminal.wait_stopped()
         assert_left_clean(terminal)
         assert_title_put_back(terminal)
         terminal.process.send_signal(signal.SIGCONT)
