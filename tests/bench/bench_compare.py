@@ -95,7 +95,7 @@ def shown(server: LaneServer, home: str, size: tuple[int, int], letters: str) ->
     """One chat, or with several letters a comparison of as many lanes."""
     command = [sys.executable, "-m", "tui_chat", "-m", model(letters[0])]
     with screen(command, environment(server, home), size, home) as terminal:
-        expect(terminal, b"Message ")
+        expect(terminal, b"essage ")
         terminal.rest(1.0)
         if len(letters) > 1:
             os.write(terminal.fd, b"/compare bench\r")

@@ -256,7 +256,7 @@ def measure(program: str, load: Load, server: Server, size: tuple[int, int], hom
     floor = [sys.executable, "-c", FLOOR, model]
     ours = [sys.executable, "-m", "tui_chat", "-m", model]
     with screen(floor if program == "floor" else ours, env, size, home) as shown:
-        if shown.until(b"Message ", 30) is None:
+        if shown.until(b"essage ", 30) is None:
             raise RuntimeError(f"{program} did not get ready")
         shown.rest(1.0)
         os.write(shown.fd, b"go")

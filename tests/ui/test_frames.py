@@ -205,6 +205,54 @@ def test_any_line_leads_to_any_other(erases: bool) -> None:
         old = new
 
 
+def all_sent(old: list[Row], new: list[Row], *, erases: bool = True) -> str:
+    brush = Brush(erases)
+    for y, (one, other) in enumerate(zip(old, new, strict=True)):
+        brush.row(y, one, other)
+    brush.rest()
+    return "".join(brush.parts)
+
+
+@pytest.mark.parametrize("erases", [True, False])
+def test_any_screen_leads_to_any_other(erases: bool) -> None:
+    choose = random.Random(4)
+    emulator, old = Emulator(40, 5), [Row(40) for _ in range(5)]
+    for _ in range(300):
+        new = choose.choices(LINES, k=5)
+        emulator.feed(all_sent(old, new, erases=erases))
+        fresh = Emulator(40, 5)
+        for y, line in enumerate(new):
+            fresh.feed(f"\x1b[{y + 1};1H" + sent(Row(40), line, erases=False).removeprefix("\x1b[1;1H"))
+        assert emulator.cells() == fresh.cells()
+        old = new
+
+
+def test_what_has_one_colour_is_written_in_one_go() -> None:
+    label, figure = Style.parse("#808080 on #101010"), Style.parse("#ffffff on #101010")
+    lines = [row((f"{name:<10}", label), (f"{name:>10}", figure)) for name in ("input", "output", "cost", "time")]
+    written = all_sent([Row(40) for _ in lines], lines)
+    assert written.count("38;2;128;128;128") == written.count("38;2;255;255;255") == 1
+    emulator = Emulator(40, 4)
+    emulator.feed(written)
+    assert emulator.display == [f"{name:<10}{name:>10}" for name in ("input", "output", "cost", "time")]
+
+
+def test_a_short_colour_is_changed_within_the_line() -> None:
+    strip = Strip([Segment("one", Style.parse("red")), Segment("two", Style.parse("blue"))])
+    lines = [Row(6) for _ in range(3)]
+    for line in lines:
+        line.put(0, strip, ColorSystem.TRUECOLOR)
+    written = all_sent([Row(6) for _ in lines], lines)
+    assert re.sub(r"\x1b\[[\d;]*m", "", written) == "".join(f"\x1b[{y};1Honetwo" for y in (1, 2, 3))
+
+
+def test_behind_a_doubtful_width_nothing_is_written_early() -> None:
+    lines = [row(("red", RED), ("🇻🇳 flags", DARK), ("red", RED)), row(("red", RED), ("dark", DARK))]
+    wide = Emulator(40, 2)
+    wide.feed(all_sent([Row(40), Row(40)], lines).replace("🇻🇳", "VIE"))
+    assert wide.display == ["redVIE flagred", "reddark"]
+
+
 # on a terminal
 
 

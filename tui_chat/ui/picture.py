@@ -22,6 +22,8 @@ GAP = 5
 """Equal cells between two changes that are written again, for a jump of the cursor is no shorter."""
 BLANKS = 10
 """Blank cells from which erasing them is shorter than writing them."""
+JUMP = 8
+"""About how many bytes take the cursor to another line."""
 OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "6": "25", "7": "27", "8": "28", "9": "29"} | {
     "21": "24",
     "51": "54",
@@ -169,6 +171,19 @@ def size_of(update: ChopsUpdate | LayoutUpdate) -> tuple[int, int]:
     return update.chop_ends[0][-1], len(update.chop_ends)
 
 
+class Piece(NamedTuple):
+    """Cells side by side that are drawn with one pen."""
+
+    line: int
+    column: int
+    pen: Pen
+    text: str
+    end: int
+    """The column the cursor is in afterwards."""
+    doubtful: bool
+    """It may be wider in the terminal than here: what follows it in the line has to be written later."""
+
+
 class Brush(Struct):
     """Writes cells; knows which pen the terminal holds."""
 
@@ -177,31 +192,58 @@ class Brush(Struct):
     pen: Pen = PLAIN
     parts: list[str] = field(default_factory=list)
     """What to send, in pieces of which each leaves the terminal in order."""
+    _pieces: list[Piece] = field(default_factory=list)
 
     def row(self, y: int, old: Row, new: Row) -> bool:
-        """Write what of a line is not shown yet; False when all of it is."""
+        """Have what of a line is not shown yet written; False when all of it is."""
         runs = list(_runs(old, new))
         for start, end in runs:
-            self.parts.append(f"\x1b[{y + 1};{start + 1}H" + "".join(self._run(y, new, start, end)))
+            self._pieces += self._cut(y, new, start, end)
         return bool(runs)
 
-    def _run(self, y: int, row: Row, start: int, end: int) -> Iterator[str]:
-        chars, pens = row.chars, row.pens
+    def rest(self) -> None:
+        """Write, and put the pen down."""
+        cursor = (-1, -1)
+        for piece in _in_order(self._pieces):
+            begin = piece.line, piece.column
+            jump = "" if begin == cursor else f"\x1b[{piece.line + 1};{piece.column + 1}H"
+            self.parts.append(jump + self._to(piece.pen) + piece.text)
+            cursor = piece.line, piece.end
+        self._pieces.clear()
+        if self.pen != PLAIN:
+            self.parts.append("\x1b]8;;\x1b\\\x1b[m" if self.pen.link else "\x1b[m")
+            self.pen = PLAIN
+
+    def _cut(self, y: int, row: Row, start: int, end: int) -> Iterator[Piece]:
+        """A stretch of cells in pieces; blanks go with their neighbours."""
+        chars, pens, doubtful = row.chars, row.pens, row.doubtful
+        text: list[str] = []
+        first, cursor, pen, blank = start, start, pens[start], True
         while start < end:
-            char, pen = chars[start], pens[start]
-            if pen is not self.pen and not _alike(char, pen, self.pen):
-                yield self._to(pen)
-            blank = self._blanks(row, start, end) if char == " " and self.erases else 0
-            if blank >= BLANKS:
-                start += blank
-                yield f"\x1b[{blank}X" if start == end else f"\x1b[{blank}X\x1b[{blank}C"
-            elif char is not None and len(char) > 1:
+            char, wanted = chars[start], pens[start]
+            if wanted is not pen and not _alike(char, wanted, pen):
+                if not (blank and _alike(" ", wanted, pen)):
+                    yield Piece(y, first, pen, "".join(text), cursor, doubtful)
+                    first, text, blank = start, [], True
+                pen = wanted
+            blank = blank and char == " "
+            erased = self._blanks(row, start, end) if char == " " and self.erases else 0
+            if erased >= BLANKS:
+                cursor, start = start, start + erased
+                text.append(f"\x1b[{erased}X")
+                if start < end:
+                    text.append(f"\x1b[{erased}C")
+                    cursor = start
+                continue
+            if char is not None and len(char) > 1:
                 after = next((x for x in range(start + 1, end) if chars[x] != ""), end)
-                yield self._doubtful(y, start, after, char)
+                text.append(self._doubtful(y, start, after, char))
                 start = after
             else:
                 start += 1
-                yield " " if char is None else char
+                text.append(" " if char is None else char)
+            cursor = start
+        yield Piece(y, first, pen, "".join(text), cursor, doubtful)
 
     def _doubtful(self, y: int, start: int, after: int, text: str) -> str:
         """Text of which the terminal may hold another width: nothing else stands where it may not reach to, and what
@@ -238,11 +280,16 @@ class Brush(Struct):
         link = "" if was.link == pen.link else pen.link or "\x1b]8;;\x1b\\"
         return link + (f"\x1b[{';'.join(codes)}m" if codes else "")
 
-    def rest(self) -> None:
-        """Put the pen down."""
-        if self.pen != PLAIN:
-            self.parts.append("\x1b]8;;\x1b\\\x1b[m" if self.pen.link else "\x1b[m")
-            self.pen = PLAIN
+
+def _in_order(pieces: list[Piece]) -> list[Piece]:
+    """Pieces of one colour after another where that is shorter than to change colours within a line."""
+    if all(max(len(piece.pen.foreground), len(piece.pen.background)) < JUMP for piece in pieces):
+        return pieces
+    places: dict[tuple[str, str, str], int] = {}
+    for piece in pieces:
+        if not piece.doubtful:
+            places.setdefault(piece.pen[1:], len(places))
+    return sorted(pieces, key=lambda piece: -1 if piece.doubtful else places[piece.pen[1:]])
 
 
 def _runs(old: Row, new: Row) -> Iterator[tuple[int, int]]:
