@@ -6,6 +6,7 @@ import json
 import signal
 import sqlite3
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -118,6 +119,7 @@ def test_a_conversation_with_a_person(program: Program, demo: DemoServer) -> Non
         shown.wait("still here\n")
         shown.wait(lambda: shown.text.count("done ·") == 2)
         shown.send("half a line")
+        shown.wait("you> half a line")
         shown.press("ctrl+c")
         shown.wait("Ctrl+D or /quit leaves")
         shown.wait(lambda: shown.lines[shown._screen.cursor.y] == "you>")
@@ -133,6 +135,33 @@ def test_a_conversation_with_a_person(program: Program, demo: DemoServer) -> Non
         shown.wait("you> echo first")
         shown.press("enter")
         shown.wait("TTFT")
+        say(shown, "/quit")
+        assert shown.wait_exit() == 0
+
+
+LATE = """
+import os, signal, sys
+from tui_chat.cli import main
+from tui_chat.cli.plain import Exchange
+
+report = Exchange.report
+
+def late(self, **options):
+    os.kill(os.getpid(), signal.SIGINT)
+    return report(self, **options)
+
+Exchange.report = late
+sys.argv = ["tui-chat", "--plain", "-m", "demo-fast"]
+main.main()
+"""
+
+
+def test_a_ctrl_c_that_comes_just_behind_the_reply_leaves_nothing(program: Program, demo: DemoServer) -> None:
+    script = program.home / "late.py"
+    script.write_text(LATE)
+    with Terminal([sys.executable, str(script)], {**program.env, "TERM": "dumb"}, (100, 40), program.home) as shown:
+        say(shown, "echo one")
+        shown.wait("Ctrl+D or /quit leaves")
         say(shown, "/quit")
         assert shown.wait_exit() == 0
 

@@ -193,6 +193,11 @@ class Plain:
                 self._fail(str(error), ExitCode.USAGE)
             except Broken as broken:
                 self._fail(broken.failure.line, exit_of_kind(broken.failure.kind))
+            except KeyboardInterrupt:
+                # The reply has just ended that it was meant for.
+                if not self._prompt.person:
+                    raise
+                self._prompt.interrupted()
         return ExitCode.DONE if self._prompt.person else worst(self._codes)
 
     def _take(self, text: str) -> None:

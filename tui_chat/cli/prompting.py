@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
 from tui_chat.cli.output import complain
@@ -12,13 +13,17 @@ from tui_chat.domain.words import say
 from tui_chat.store.files import write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from io import TextIOWrapper
     from pathlib import Path
+    from types import FrameType
 
 FENCE = '"""'
 """Before and after a message of several lines."""
 REMEMBERED = 1000
 """Lines of the history."""
+NOTICED_S = 0.25
+"""How soon a Ctrl+C is noticed that comes just before the prompt waits for a key."""
 
 
 class Prompt:
@@ -59,11 +64,15 @@ class Prompt:
             except KeyboardInterrupt:
                 if not self.person:
                     raise
-                print(file=sys.stderr)
-                complain(say("plain.leave"))
+                self.interrupted()
                 continue
             if text is None or text.strip():
                 return text
+
+    def interrupted(self) -> None:
+        """Tell a person who pressed Ctrl+C while nothing came in how to leave."""
+        print(file=sys.stderr)
+        complain(say("plain.leave"))
 
     def agreed(self, question: str) -> bool:
         """A person's word; only `y` says yes."""
@@ -99,7 +108,8 @@ class Prompt:
     def _line(self, lead: str) -> str | None:
         if self._edits:
             try:
-                return input(f"{lead} ")
+                with _woken():
+                    return input(f"{lead} ")
             except EOFError:
                 # The shell's prompt begins on a line of its own.
                 print()
@@ -116,3 +126,19 @@ class Prompt:
             return self._history.read_text("utf-8", "replace").splitlines()
         except OSError:
             return []
+
+
+@contextmanager
+def _woken() -> Generator[None]:
+    """Wake a wait for a key now and then: Python sees a signal that came just before it only when the wait ends."""
+
+    def woken(_number: int, _frame: FrameType | None) -> None:
+        pass
+
+    before = signal.signal(signal.SIGALRM, woken)
+    signal.setitimer(signal.ITIMER_REAL, NOTICED_S, NOTICED_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
