@@ -27,7 +27,7 @@ class Checked:
 
     async def check(self, **changes: object) -> Kind | None:
         endpoint = replace(self.stage.endpoint, **changes)
-        found = await self.stage.clock.finish(self.house.check_key(endpoint))
+        found = await self.stage.clock.finish(self.house.endpoints.check_key(endpoint))
         return found and found.kind
 
 

@@ -47,7 +47,7 @@ def again(house: House) -> House:
 
 
 def test_a_profile_is_taken_with_what_it_leaves_open(home: House) -> None:
-    target = home.choose(Choice())
+    target = home.targets.choose(Choice())
     other = home.profiles.take("other", target)
     assert (other.endpoint.name, other.model, other.settings) == ("two", "own", Settings(system="Be brief."))
     back = home.profiles.take("usual", other)
@@ -57,7 +57,7 @@ def test_a_profile_is_taken_with_what_it_leaves_open(home: House) -> None:
 
 
 def test_a_profile_is_kept_renamed_and_dropped(home: House) -> None:
-    target = replace(home.choose(Choice()), settings=Settings(temperature=1.0))
+    target = replace(home.targets.choose(Choice()), settings=Settings(temperature=1.0))
     config = home.config_file.read_bytes()
     home.profiles.keep("mine", target)
     kept = again(home).choose(Choice(profile="mine"))
@@ -71,7 +71,7 @@ def test_a_profile_is_kept_renamed_and_dropped(home: House) -> None:
 
 
 def test_the_users_file_keeps_its_names(home: House) -> None:
-    target = home.choose(Choice())
+    target = home.targets.choose(Choice())
     for act in (
         lambda: home.profiles.keep("usual", target),
         lambda: home.profiles.rename("mine", "other"),
@@ -87,7 +87,7 @@ def test_the_users_file_keeps_its_names(home: House) -> None:
 
 
 def test_a_kept_default_takes_the_place_of_the_files_until_it_is_forgotten(home: House) -> None:
-    target = home.target(home.endpoint("two"), "m2", Settings(system="s"))
+    target = home.targets.of(home.endpoints.get("two"), "m2", Settings(system="s"))
     home.profiles.keep_default(target)
     chosen = again(home).choose(Choice())
     assert (chosen.endpoint.name, chosen.model, chosen.settings) == ("two", "m2", Settings(system="s"))
@@ -100,7 +100,7 @@ def test_a_kept_default_takes_the_place_of_the_files_until_it_is_forgotten(home:
 
 
 def test_a_kept_default_whose_endpoint_is_gone_gives_way(home: House) -> None:
-    home.profiles.keep_default(home.target(home.endpoint("two"), "m2", Settings(seed=9)))
+    home.profiles.keep_default(home.targets.of(home.endpoints.get("two"), "m2", Settings(seed=9)))
     home.config_file.write_text(FILE.replace("endpoints.two", "endpoints.three").replace('endpoint = "two"', ""))
     chosen = again(home).choose(Choice())
     assert (chosen.endpoint.name, chosen.model, chosen.settings.seed) == ("one", "m1", 9)
@@ -108,7 +108,7 @@ def test_a_kept_default_whose_endpoint_is_gone_gives_way(home: House) -> None:
 
 def test_where_each_value_comes_from(home: House) -> None:
     choice = Choice(settings=Settings(max_tokens=7))
-    target = home.choose(choice)
+    target = home.targets.choose(choice)
     target = replace(target, settings=replace(target.settings, seed=None, top_p=0.5))
     told = home.profiles.origins(target, choice, "")
     assert told["model"] == "config.toml"
@@ -126,29 +126,29 @@ def test_where_each_value_comes_from(home: House) -> None:
 
 
 async def test_reading_again_brings_what_is_new_and_keeps_what_runs(home: House) -> None:
-    target = home.choose(Choice())
-    demo = await home.start_demo()
+    target = home.targets.choose(Choice())
+    demo = await home.endpoints.start_demo()
     home.config_file.write_text(FILE.replace("input = 1", "input = 3").replace(":9/", ":99/") + "[ui]\nfps = 'x'\n")
     (problem,) = home.reload()
     assert "ui.fps" in problem
-    renewed = home.renewed(target)
+    renewed = home.targets.renewed(target)
     assert renewed.endpoint.base_url.endswith(":99/v1")
     assert renewed.price is not None
     assert renewed.price.input == 3
-    assert home.endpoint("demo") == demo
+    assert home.endpoints.get("demo") == demo
     home.config_file.write_text("= broken")
     (line,) = home.reload()
     assert "line 1" in line
-    assert home.renewed(target) == renewed
+    assert home.targets.renewed(target) == renewed
     home.config_file.write_text("")
     assert home.reload() == ()
     with pytest.raises(ConfigError):
-        home.renewed(target)
+        home.targets.renewed(target)
     await home.close()
 
 
 async def test_a_pasted_key_leaves_the_demo_known(home: House) -> None:
-    await home.start_demo()
-    home.keep_key("openai", "sk-test-3fA9dQ7Lx2")
-    assert home.endpoint("demo").default_model == "demo-fast"
+    await home.endpoints.start_demo()
+    home.endpoints.keep_key("openai", "sk-test-3fA9dQ7Lx2")
+    assert home.endpoints.get("demo").default_model == "demo-fast"
     await home.close()

@@ -39,7 +39,7 @@ async def main():
     async with house(dict(os.environ)) as built:
         built.open_store()
         built.transport.warm_up()
-        chat = built.new_chat(built.choose(Choice(model=sys.argv[1])))
+        chat = built.new_chat(built.targets.choose(Choice(model=sys.argv[1])))
         before = time.process_time()
         chat.session.submit("go")
         while chat.session.busy:

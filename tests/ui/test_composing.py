@@ -89,7 +89,7 @@ async def test_a_command_typed_in_full_is_run(chat: Chat) -> None:
 async def test_models_that_were_listed_are_offered(chat: Chat) -> None:
     await chat.type("/model demo-re")
     assert not offered(chat)
-    await chat.app.house.offers(chat.screen.session.target.endpoint)
+    await chat.app.house.endpoints.offers(chat.screen.session.target.endpoint)
     await chat.type("a")
     assert offered(chat) == ["demo-reasoning"]
     await chat.press("tab", "enter")
@@ -97,7 +97,7 @@ async def test_models_that_were_listed_are_offered(chat: Chat) -> None:
 
 
 async def test_enter_sends_a_model_that_is_not_in_the_list(chat: Chat) -> None:
-    await chat.app.house.offers(chat.screen.session.target.endpoint)
+    await chat.app.house.endpoints.offers(chat.screen.session.target.endpoint)
     await chat.type("/model demo-")
     assert offered(chat)
     await chat.press("enter")

@@ -100,7 +100,7 @@ async def test_local_servers_are_looked_for_only_when_asked_and_one_alone_is_tak
             async def find_local() -> list[Endpoint]:
                 return found
 
-            house.find_local = find_local
+            house.endpoints.find_local = find_local
             await chat.press("enter")
             await chat.until(lambda: "No server answers" in chat.said("#answer"))
             assert chat.app.screen.query_one(OptionList).highlighted == 1
@@ -119,7 +119,7 @@ async def test_of_several_local_servers_one_is_chosen(env: dict[str, str]) -> No
         async def find_local() -> list[Endpoint]:
             return found
 
-        house.find_local = find_local
+        house.endpoints.find_local = find_local
         for endpoint in found:
             house.config = house.config.with_endpoint(endpoint)
         await chat.press("enter")
@@ -214,7 +214,7 @@ async def test_a_key_is_not_kept_after_going_back(env: dict[str, str]) -> None:
             await gate.wait()
             return []
 
-        house.offers = slow
+        house.endpoints.offers = slow
         await paste(chat, GOOD)
         await chat.press("enter")
         await chat.until(lambda: "asking api.openai.com" in chat.said("#answer"))

@@ -83,7 +83,7 @@ def local_server(home: Path) -> Iterator[str]:
 
 
 def _started(server: DemoServer, loop: asyncio.AbstractEventLoop, house: House) -> str:
-    for name in house.local_names():
+    for name in house.endpoints.local():
         port = int(house.config.endpoints[name].base_url.split(":")[2].split("/")[0])
         try:
             asyncio.run_coroutine_threadsafe(server.start(port), loop).result(10)

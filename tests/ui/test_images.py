@@ -95,7 +95,7 @@ async def test_a_question_that_is_edited_has_its_image_as_a_mark(chat: Chat) -> 
 
 async def test_a_model_that_is_known_to_take_none_says_so_when_it_is_attached(chat: Chat, server: DemoServer) -> None:
     target = chat.screen.session.target
-    await chat.app.house.offers(target.endpoint)
+    await chat.app.house.endpoints.offers(target.endpoint)
     await chat.send("/model demo-slow")
     await chat.type("@shot.png ")
     await chat.until(lambda: "demo-slow takes no images" in chat.status)

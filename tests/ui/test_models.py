@@ -164,7 +164,7 @@ async def test_a_list_that_was_had_once_is_there_at_once(env: dict[str, str], se
         async def never(_: object) -> list[object]:
             raise AssertionError
 
-        chat.app.house.offers = never
+        chat.app.house.endpoints.offers = never
         await picker(chat)
         assert names(chat)[0] == "alpha"
 

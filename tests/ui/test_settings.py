@@ -100,7 +100,7 @@ async def test_all_that_can_be_set_is_used_in_this_chat_and_stays_with_it(chat: 
     uid, house = chat.screen.chat.id, House(env)
     house.open_store()
     assert house.reopen(uid, Choice()).session.target.settings == expected
-    assert house.choose(Choice()).settings == Settings(temperature=0.2)
+    assert house.targets.choose(Choice()).settings == Settings(temperature=0.2)
     await house.close()
 
 

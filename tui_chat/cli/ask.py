@@ -99,9 +99,9 @@ async def _ask(
             chat = await asyncio.to_thread(_chat, built, choice, what)
             for notice in chat.notices:
                 complain(notice)
-            if detour := built.detour(choice, chat.session.target.endpoint):
+            if detour := built.targets.detour(choice, chat.session.target.endpoint):
                 complain(detour)
-            target = chat.session.target = await built.completed(chat.session.target)
+            target = chat.session.target = await built.targets.completed(chat.session.target)
         except NoEndpoint as error:
             return _unsent(Failure(Kind.AUTH, str(error)), choice, as_json=as_json)
         except Broken as broken:
@@ -128,7 +128,7 @@ def _chat(built: House, choice: Choice, what: Asked | Resumed) -> Chat:
     if isinstance(what, Resumed):
         return _broken_off(built, choice, what.run)
     if what.continued is None:
-        return built.new_chat(built.choose(choice))
+        return built.new_chat(built.targets.choose(choice))
     return built.reopen(built.conversation(what.continued), choice, faithful=True)
 
 

@@ -179,7 +179,7 @@ def _specs(built: House, order: Order) -> tuple[LaneSpec, ...]:
 async def _target(built: House, spec: LaneSpec, under: Choice) -> Target | Failure:
     """Whom a lane asks, or why that cannot be known now. Raises UsageError, ConfigError."""
     try:
-        return await built.completed(await asyncio.to_thread(built.lane, spec, under))
+        return await built.targets.completed(await asyncio.to_thread(built.targets.lane, spec, under))
     except NoEndpoint as error:
         return Failure(Kind.AUTH, str(error))
     except Broken as broken:

@@ -47,7 +47,7 @@ async def _doctor(common: Common, name: str | None, *, as_json: bool) -> ExitCod
     async with opened(common) as built:
         choices = _asked(built, common, name)
         if not choices:
-            complain(say("config.none", variables=", ".join(built.variables()), file=built.config_file))
+            complain(say("config.none", variables=", ".join(built.endpoints.variables()), file=built.config_file))
             if as_json:
                 print_json([])
             return ExitCode.NO_KEY
@@ -64,7 +64,7 @@ def _asked(built: House, common: Common, name: str | None) -> list[Choice]:
     endpoint = name or common.endpoint
     if endpoint or common.model or common.profile or common.demo:
         return [Choice(endpoint, common.model, common.profile)]
-    return [Choice(usable) for usable in built.endpoint_names()]
+    return [Choice(usable) for usable in built.endpoints.names()]
 
 
 async def _examine(visits: list[Visit], *, quiet: bool) -> None:
@@ -89,9 +89,9 @@ class Visit:
 
     def __init__(self, built: House, choice: Choice, *, live: bool) -> None:
         self._live = live
-        self.doctor: Doctor = built.doctor(choice, self._hear)
+        self.doctor: Doctor = built.targets.doctor(choice, self._hear)
         endpoint = self.doctor.endpoint
-        if detour := built.detour(choice, endpoint):
+        if detour := built.targets.detour(choice, endpoint):
             complain(detour)
         self._page = Page(f"{endpoint.name}  {endpoint.base_url}", ENDPOINT_CHECKS)
 

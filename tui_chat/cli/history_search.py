@@ -75,7 +75,7 @@ def _wanted(built: House, common: Common, text: str, *, since: str | None, until
     """What the query and the flags ask for together. Raises UsageError."""
     asked = wanted(text)
     facets, faults = [*asked.facets], [*asked.faults]
-    endpoint, model = built.flagged(Choice(common.endpoint, common.model))
+    endpoint, model = built.targets.flagged(Choice(common.endpoint, common.model))
     facets += [facet("endpoint", endpoint)] if endpoint else []
     facets += [facet("model", model)] if model else []
     facets += [facet("error", "yes")] if error else []

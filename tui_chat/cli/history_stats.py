@@ -60,7 +60,7 @@ def command(common: Common, by: str, since: str | None, until: str | None, form:
 
 
 def _asked(built: House, common: Common, by: By, since: str | None, until: str | None) -> Asked:
-    endpoint, model = built.flagged(Choice(common.endpoint, common.model))
+    endpoint, model = built.targets.flagged(Choice(common.endpoint, common.model))
     first, last = span(since, until)
     return Asked(by, first, last, model, endpoint)
 

@@ -40,7 +40,7 @@ async def _models(common: Common, name: str | None, *, as_json: bool) -> ExitCod
     async with opened(common) as built:
         names = _asked(built, common, name)
         if not names:
-            complain(say("config.none", variables=", ".join(built.variables()), file=built.config_file))
+            complain(say("config.none", variables=", ".join(built.endpoints.variables()), file=built.config_file))
             if as_json:
                 print_json([])
             return ExitCode.NO_KEY
@@ -56,14 +56,14 @@ async def _models(common: Common, name: str | None, *, as_json: bool) -> ExitCod
 def _asked(built: House, common: Common, name: str | None) -> list[str]:
     if chosen := name or common.endpoint:
         return [chosen]
-    return [DEMO] if common.demo else built.endpoint_names()
+    return [DEMO] if common.demo else built.endpoints.names()
 
 
 async def _offered(built: House, name: str, *, alone: bool) -> tuple[list[dict[str, Any]], ExitCode]:
     """The rows of one endpoint; what is wrong with it spares the others. Raises ConfigError when it is the only one."""
     try:
-        endpoint = built.endpoint(name)
-        return [_row(built, endpoint, model) for model in await built.offers(endpoint)], ExitCode.DONE
+        endpoint = built.endpoints.get(name)
+        return [_row(built, endpoint, model) for model in await built.endpoints.offers(endpoint)], ExitCode.DONE
     except Broken as broken:
         complain(f"{name}: {broken.failure.line}")
         return [], exit_of_kind(broken.failure.kind)

@@ -175,10 +175,10 @@ class Plain:
         if uid is None and self._prompt.person:
             uid = next(iter(built.chats.interrupted), None)
         if uid is None:
-            self._chat = built.new_chat(built.choose(choice))
+            self._chat = built.new_chat(built.targets.choose(choice))
         else:
             self._reopen(uid)
-        if detour := built.detour(choice, self._chat.session.target.endpoint):
+        if detour := built.targets.detour(choice, self._chat.session.target.endpoint):
             complain(detour)
         self._complete()
         if self._prompt.person:
@@ -240,7 +240,7 @@ class Plain:
     def _complete(self) -> None:
         session = self._chat.session
         if not session.target.model:
-            session.target = self._loop.run(self._built.completed(session.target))
+            session.target = self._loop.run(self._built.targets.completed(session.target))
 
     def _whom(self) -> str:
         target = self._chat.session.target
@@ -299,11 +299,11 @@ class Plain:
         """Choose a model, or without an argument list those that the endpoint offers."""
         session, built = self._chat.session, self._built
         if not argument:
-            for model in self._loop.run(built.offers(session.target.endpoint)):
+            for model in self._loop.run(built.endpoints.offers(session.target.endpoint)):
                 print_line(model.id)
             return
-        endpoint, name = built.named(argument, session.target.endpoint)
-        session.target = built.target(endpoint, name, session.target.settings)
+        endpoint, name = built.targets.named(argument, session.target.endpoint)
+        session.target = built.targets.of(endpoint, name, session.target.settings)
         complain(say("status.model", endpoint=endpoint.name, model=visible_line(name, 60)))
 
     def system(self, argument: str) -> None:

@@ -24,7 +24,6 @@ from tui_chat.store.files import read_toml
 from tui_chat.store.keys import read_keys
 from tui_chat.store.lanes import read_sets
 from tui_chat.store.paths import config_file, keys_file, prices_file
-from tui_chat.store.price_import import imported_prices
 from tui_chat.store.prices import Prices, layered, own_prices
 from tui_chat.store.profiles import Profile, profile_of, read_profiles
 from tui_chat.store.schema import Budget, Currency, Default, ProfileTable, Ui
@@ -297,6 +296,10 @@ def _prices(money: Mapping[str, Any], env: Mapping[str, str], endpoints: Endpoin
 
 
 def _imported(env: Mapping[str, str], reader: Reader) -> dict[str, Price]:
+    if not prices_file(env).exists():
+        return {}
+    from tui_chat.store.price_import import imported_prices
+
     try:
         return imported_prices(env)
     except StoreError as error:

@@ -276,9 +276,9 @@ class TuiChat(App[None], inherit_bindings=False):
         if ready is None:
             return
         try:
-            target = self.house.choose(replace(self.choice, endpoint=ready.endpoint.name))
+            target = self.house.targets.choose(replace(self.choice, endpoint=ready.endpoint.name))
         except TuiChatError as error:
-            target = self.house.target(ready.endpoint, ready.endpoint.default_model or "", self.choice.settings)
+            target = self.house.targets.of(ready.endpoint, ready.endpoint.default_model or "", self.choice.settings)
             self._problems.append(str(error))
         chat = self.house.new_chat(target)
         chat.draft, chat.notices = say("first.question"), (ready.said or say("first.ready"),)
@@ -289,11 +289,11 @@ class TuiChat(App[None], inherit_bindings=False):
         if self._player is not None:
             return self._played(self._player)
         if self._demo:
-            self.house.listen_demo()
+            self.house.endpoints.listen_demo()
         chats = self.house.chats
         uid = self._uid or next(iter(chats.interrupted), None) or (chats.library.unsent() if chats.saving else None)
         if uid is None:
-            return self.house.new_chat(self.house.choose(self.choice))
+            return self.house.new_chat(self.house.targets.choose(self.choice))
         return self.house.reopen(uid, self.choice)
 
     def _screen_of(self, chat: Chat) -> ChatScreen:
@@ -335,7 +335,7 @@ class TuiChat(App[None], inherit_bindings=False):
         await asyncio.to_thread(warm_up)
         await asyncio.to_thread(len, self.house.config.prices)
         if self._demo and self._player is None:
-            await self.house.start_demo()
+            await self.house.endpoints.start_demo()
         if not gc.isenabled():
             # What stands now stays: no collection has to look at it again.
             gc.freeze()

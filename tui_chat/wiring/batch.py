@@ -23,8 +23,8 @@ from tui_chat.engine.budget import foreseen
 from tui_chat.store.batch_input import Source, parser
 from tui_chat.store.batch_output import BatchOutput, Standing, Standings, peek
 from tui_chat.wire.forms import SettingsForm
-from tui_chat.wiring.house import Choice, NoEndpoint
 from tui_chat.wiring.results import ask_object
+from tui_chat.wiring.targets import Choice, NoEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -170,8 +170,8 @@ class _Targets:
     async def _found(self, item: Item) -> Target | str:
         own = item.endpoint is not None or item.model is not None
         try:
-            target = await asyncio.to_thread(self._house.choose, self._choice(item))
-            target = await self._house.completed(target)
+            target = await asyncio.to_thread(self._house.targets.choose, self._choice(item))
+            target = await self._house.targets.completed(target)
             if self._plan.priced and target.price is None:
                 raise UsageError(say("usage.cap_without_price", model=target.model))
         except NoEndpoint:
@@ -190,7 +190,7 @@ class _Targets:
         choice = self._plan.choice
         if item.endpoint is None:
             return replace(choice, model=item.model or choice.model)
-        place, model = self._house.flagged(choice)
+        place, model = self._house.targets.flagged(choice)
         # A model that was named for another endpoint is not this one's.
         kept = model if place in (None, item.endpoint) else None
         return replace(choice, endpoint=item.endpoint, model=item.model or kept)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tui_chat.engine.session import Target
-    from tui_chat.wiring.house import Choice, House
+    from tui_chat.wiring.house import House
+    from tui_chat.wiring.targets import Choice
 
 UNSET = Settings()
 MOST_NAME = 60
@@ -51,9 +52,9 @@ class Profiles:
         profile = self._house.config.profile(name)
         endpoint, model = target.endpoint, profile.model or target.model
         if profile.endpoint and profile.endpoint != endpoint.name:
-            endpoint = self._house.endpoint(profile.endpoint)
+            endpoint = self._house.endpoints.get(profile.endpoint)
             model = profile.model or endpoint.default_model or ""
-        return self._house.target(endpoint, model, profile.settings, stream=target.stream)
+        return self._house.targets.of(endpoint, model, profile.settings, stream=target.stream)
 
     def keep(self, name: str, target: Target) -> None:
         """Keep a target under a name. Raises ConfigError for a name that the user's file has, StoreError."""
@@ -129,7 +130,7 @@ class Profiles:
             yield say("origin.profile", name=usual.name), usual.settings, usual
 
     def _model_origin(self, target: Target, choice: Choice, bases: list[tuple[str, Settings, Profile | None]]) -> str:
-        named = self._house.flagged(choice)[1]
+        named = self._house.targets.flagged(choice)[1]
         if target.model and target.model == named:
             return say("origin.flag")
         for words, _, profile in bases:

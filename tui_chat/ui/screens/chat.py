@@ -167,7 +167,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
     async def _check_endpoint(self) -> None:
         """Try the key of a far endpoint, so that a refused one shows before the first message is sent."""
         await self.app.warm.wait()
-        trouble = await self.app.house.check_key(self.session.target.endpoint)
+        trouble = await self.app.house.endpoints.check_key(self.session.target.endpoint)
         if trouble is not None:
             self.notice(trouble.line)
 
@@ -175,7 +175,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
     async def _find_model(self) -> None:
         """Nothing names a model: take the one that offers itself, else have the user choose."""
         try:
-            self.session.target = await self.app.house.completed(self.session.target)
+            self.session.target = await self.app.house.targets.completed(self.session.target)
             self.retarget()
         except (Broken, TuiChatError):
             self.action_model()
@@ -269,7 +269,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
             case "theme":
                 return [Argument(name, described(name)) for name in self.app.theme_names]
             case "model":
-                return list(models(self.app.house.listed, self.session.target.endpoint.name))
+                return list(models(self.app.house.endpoints.listed, self.session.target.endpoint.name))
             case "export":
                 return [
                     Argument(f"{file_name(self.chat.title)}.{ending}", known=False) for ending in ("md", "html", "json")
@@ -385,7 +385,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
 
         if argument:
             try:
-                endpoint, model = self.app.house.named(argument, self.session.target.endpoint)
+                endpoint, model = self.app.house.targets.named(argument, self.session.target.endpoint)
             except TuiChatError as error:
                 self.notice(str(error))
                 return
@@ -396,7 +396,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
 
     def _pick(self, picked: Picked | None) -> None:
         if picked is not None:
-            self.session.target = self.app.house.target(picked.endpoint, picked.model, self.session.target.settings)
+            self.session.target = self.app.house.targets.of(picked.endpoint, picked.model, self.session.target.settings)
             if picked.offered:
                 self.app.house.remember(picked.endpoint, picked.model)
             self.retarget()

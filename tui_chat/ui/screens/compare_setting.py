@@ -50,7 +50,7 @@ class Setting(CompareBase):
 
         def picked(found: Picked | None) -> None:
             if found is not None:
-                self.add_target(self.app.house.target(found.endpoint, found.model, base.settings))
+                self.add_target(self.app.house.targets.of(found.endpoint, found.model, base.settings))
 
         self.app.push_screen(ModelPicker(self.app.house, base.endpoint), picked)
 
@@ -130,7 +130,7 @@ class Setting(CompareBase):
         base = self.comparison.session.target if self.lane is None else self.lane.target
         under = Choice() if spec.profile else Choice(base.endpoint.name, base.model or None)
         house = self.app.house
-        return await house.completed(await asyncio.to_thread(house.lane, spec, under))
+        return await house.targets.completed(await asyncio.to_thread(house.targets.lane, spec, under))
 
     def _text_of_current(self) -> str:
         target = self.comparison.session.target if self.lane is None else self.lane.target

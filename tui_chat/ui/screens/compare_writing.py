@@ -38,7 +38,7 @@ class CompareWriting(CompareBase, Attaching):
             case "sets":
                 return [Argument(name) for name in self.app.house.config.compare]
             case "add":
-                return models(self.app.house.listed)
+                return models(self.app.house.endpoints.listed)
             case "diff" | "vote":
                 lanes = self.comparison.lanes.values()
                 return [

@@ -63,7 +63,7 @@ class Comparing(Keeping):
         """Add the lanes of an earlier comparison; one whose endpoint is gone is left out, with a line about it."""
         for record in records:
             try:
-                comparison.restore(record, await asyncio.to_thread(self.app.house.left_lane, record))
+                comparison.restore(record, await asyncio.to_thread(self.app.house.targets.left_lane, record))
             except ConfigError as error:
                 troubles.append(str(error))
 

@@ -103,7 +103,7 @@ class FirstRun(ModalScreen[SetUp | None]):
             self._offer(say("first.key_title", label=about.label), [])
             self._tell(say("first.key_where", url=about.key_url_hint) if about.key_url_hint else "")
         else:
-            names = ", ".join(self._house.local_names())
+            names = ", ".join(self._house.endpoints.local())
             ways = [("local:", say("first.local", names=names)), ("demo:", say("first.demo"))]
             self._offer(say("first.intro"), [*ways, ("elsewhere:", say("first.elsewhere"))])
             self._tell("")
@@ -164,12 +164,12 @@ class FirstRun(ModalScreen[SetUp | None]):
 
     @work(exclusive=True, exit_on_error=False)
     async def _demo(self) -> None:
-        self.dismiss(SetUp(await self._house.start_demo()))
+        self.dismiss(SetUp(await self._house.endpoints.start_demo()))
 
     @work(exclusive=True, exit_on_error=False)
     async def _look(self) -> None:
         self._tell(say("first.looking"))
-        found = await self._house.find_local()
+        found = await self._house.endpoints.find_local()
         if len(found) == 1:
             self._use(found[0].name)
         elif found:
@@ -191,7 +191,7 @@ class FirstRun(ModalScreen[SetUp | None]):
     async def _read_again(self) -> None:
         problems = await asyncio.to_thread(self._house.reload)
         try:
-            target = await asyncio.to_thread(self._house.choose, self.app.choice)
+            target = await asyncio.to_thread(self._house.targets.choose, self.app.choice)
         except TuiChatError as error:
             self._tell("\n".join((*problems, str(error))))
         else:
@@ -201,11 +201,11 @@ class FirstRun(ModalScreen[SetUp | None]):
 
     def _take_key(self, key: str) -> None:
         """Check a key where it belongs, as far as it tells; else ask whose it is."""
-        name = self._named or self._house.recognised(key)
+        name = self._named or self._house.endpoints.recognised(key)
         if name:
             self._check(name, key)
         else:
-            self._offer(say("first.whose"), [(f"key:{n}", label) for n, label in self._house.key_endpoints()])
+            self._offer(say("first.whose"), [(f"key:{n}", label) for n, label in self._house.endpoints.keyed()])
             self._tell("")
 
     @work(exclusive=True, exit_on_error=False)
@@ -213,9 +213,9 @@ class FirstRun(ModalScreen[SetUp | None]):
         """Keep a key once the server takes it, or when nothing could be asked; refuse one that it refuses."""
         said = ""
         try:
-            endpoint = self._house.with_key(name, key)
+            endpoint = self._house.endpoints.with_key(name, key)
             self._tell(say("first.checking", label=self._house.config.known[name].label, host=endpoint.host))
-            await self._house.offers(endpoint)
+            await self._house.endpoints.offers(endpoint)
         except Broken as broken:
             trouble = broken.failure
             if trouble.kind in (Kind.AUTH, Kind.PERMISSION):
@@ -226,7 +226,7 @@ class FirstRun(ModalScreen[SetUp | None]):
             self._refused(str(error))
             return
         try:
-            self.dismiss(SetUp(self._house.keep_key(name, key), said))
+            self.dismiss(SetUp(self._house.endpoints.keep_key(name, key), said))
         except TuiChatError as error:
             self._refused(str(error))
 
@@ -237,7 +237,7 @@ class FirstRun(ModalScreen[SetUp | None]):
 
     def _use(self, name: str) -> None:
         try:
-            self.dismiss(SetUp(self._house.endpoint(name)))
+            self.dismiss(SetUp(self._house.endpoints.get(name)))
         except TuiChatError as error:
             self._tell(str(error))
 

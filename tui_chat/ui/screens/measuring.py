@@ -35,7 +35,7 @@ class Measuring(Reading):
 
     def window(self, node: Node) -> int | None:
         """Tokens that the model of a turn can take in, where that is known."""
-        return self.app.house.window(node.endpoint, node.model)
+        return self.app.house.endpoints.window(node.endpoint, node.model)
 
     def in_question(self) -> Node | None:
         """The reply that is being read, or the one to the question that is; the newest where none is in view."""

@@ -101,11 +101,11 @@ class ModelPicker(ModalScreen[Picked | None]):
         """List what the endpoint offered last, then what it offers now."""
         endpoint = self._endpoint
         self.query_one("#whose", Static).update(say("models.title", endpoint=endpoint.name))
-        self._list(self._house.offered(endpoint), say("models.loading", endpoint=endpoint.name))
+        self._list(self._house.endpoints.offered(endpoint), say("models.loading", endpoint=endpoint.name))
         try:
-            self._list(await self._house.offers(endpoint), "")
+            self._list(await self._house.endpoints.offers(endpoint), "")
         except Broken as broken:
-            self._list(self._house.offered(endpoint), broken.failure.line)
+            self._list(self._house.endpoints.offered(endpoint), broken.failure.line)
 
     def _list(self, offered: Iterable[ModelInfo], message: str) -> None:
         rows = [self._row(model) for model in {model.id: model for model in offered}.values()]
@@ -136,7 +136,7 @@ class ModelPicker(ModalScreen[Picked | None]):
     def _elsewhere(self) -> Iterable[Row]:
         """The other endpoints: those that can be used, those that want a key, and servers of this computer."""
         config = self._house.config
-        usable, local = self._house.endpoint_names(), self._house.local_names()
+        usable, local = self._house.endpoints.names(), self._house.endpoints.local()
         for name in dict.fromkeys((*usable, *config.endpoints)):
             if name == self._endpoint.name:
                 continue
@@ -230,7 +230,7 @@ class ModelPicker(ModalScreen[Picked | None]):
     async def _switch(self, name: str) -> None:
         """List another endpoint's models; its key may come from a command that takes a while."""
         try:
-            endpoint = await asyncio.to_thread(self._house.endpoint, name)
+            endpoint = await asyncio.to_thread(self._house.endpoints.get, name)
         except TuiChatError as error:
             self._message = str(error)
             self._fill()

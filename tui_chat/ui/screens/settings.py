@@ -167,10 +167,10 @@ class SettingsScreen(ModalScreen[Chosen | None]):
 
     def _with_model(self, target: Target) -> Target:
         """The endpoint that the model's text names is looked for only here: its key may come from a command."""
-        endpoint, model = self._house.named(target.model, self._target.endpoint)
+        endpoint, model = self._house.targets.named(target.model, self._target.endpoint)
         if not model:
             raise UsageError(say("settings.no_model"))
-        return self._house.target(endpoint, model, target.settings, stream=target.stream)
+        return self._house.targets.of(endpoint, model, target.settings, stream=target.stream)
 
     def _say(self, text: str) -> None:
         self._answer.update(Text(visible_line(text)))

@@ -118,7 +118,7 @@ class Settling(Keeping):
         session = self.session
         problems = [*await asyncio.to_thread(self.app.house.reload), *self.app.follow_files()]
         try:
-            target = await asyncio.to_thread(self.app.house.renewed, session.target)
+            target = await asyncio.to_thread(self.app.house.targets.renewed, session.target)
         except ConfigError as error:
             problems.append(str(error))
         else:

@@ -138,7 +138,7 @@ class Attaching(Screen[None]):
             await asyncio.to_thread(house.chats.keep_image, image, data, kept=self.chat.journal is not None)
         except StoreError as error:
             self.notice(str(error))
-        blind = {to.model for to in self.receivers() if house.sees(to.endpoint, to.model) is False}
+        blind = {to.model for to in self.receivers() if house.endpoints.sees(to.endpoint, to.model) is False}
         if blind:
             self.notice(say("attach.blind", model=visible_line(", ".join(sorted(blind)), 60)))
 
