@@ -60,7 +60,7 @@ def test_a_profile_is_kept_renamed_and_dropped(home: House) -> None:
     target = replace(home.targets.choose(Choice()), settings=Settings(temperature=1.0))
     config = home.config_file.read_bytes()
     home.profiles.keep("mine", target)
-    kept = again(home).choose(Choice(profile="mine"))
+    kept = again(home).targets.choose(Choice(profile="mine"))
     assert (kept.endpoint.name, kept.model, kept.settings) == ("one", "m1", Settings(temperature=1.0))
     home.profiles.rename("mine", "ours")
     assert home.profiles.names() == ["usual", "other", "ours"]
@@ -89,20 +89,20 @@ def test_the_users_file_keeps_its_names(home: House) -> None:
 def test_a_kept_default_takes_the_place_of_the_files_until_it_is_forgotten(home: House) -> None:
     target = home.targets.of(home.endpoints.get("two"), "m2", Settings(system="s"))
     home.profiles.keep_default(target)
-    chosen = again(home).choose(Choice())
+    chosen = again(home).targets.choose(Choice())
     assert (chosen.endpoint.name, chosen.model, chosen.settings) == ("two", "m2", Settings(system="s"))
-    flagged = again(home).choose(Choice(model="one/m1", settings=Settings(seed=1)))
+    flagged = again(home).targets.choose(Choice(model="one/m1", settings=Settings(seed=1)))
     assert (flagged.endpoint.name, flagged.settings) == ("one", Settings(system="s", seed=1))
-    assert again(home).choose(Choice(profile="other")).settings == Settings(system="Be brief.")
+    assert again(home).targets.choose(Choice(profile="other")).settings == Settings(system="Be brief.")
     assert home.profiles.forget_default()
     assert not home.profiles.forget_default()
-    assert again(home).choose(Choice()).settings == Settings(temperature=0.2, seed=5)
+    assert again(home).targets.choose(Choice()).settings == Settings(temperature=0.2, seed=5)
 
 
 def test_a_kept_default_whose_endpoint_is_gone_gives_way(home: House) -> None:
     home.profiles.keep_default(home.targets.of(home.endpoints.get("two"), "m2", Settings(seed=9)))
     home.config_file.write_text(FILE.replace("endpoints.two", "endpoints.three").replace('endpoint = "two"', ""))
-    chosen = again(home).choose(Choice())
+    chosen = again(home).targets.choose(Choice())
     assert (chosen.endpoint.name, chosen.model, chosen.settings.seed) == ("one", "m1", 9)
 
 

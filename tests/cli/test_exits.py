@@ -330,11 +330,11 @@ def test_a_fault_of_our_own_is_one_line_and_a_log(program: Program) -> None:
     script.write_text(
         "import sys\n"
         "from tui_chat.cli import main, ask\n"
-        "from tui_chat.wiring import House\n"
+        "from tui_chat.wiring.targets import Targets\n"
         "def broken(self, choice):\n"
         f"    secret = '{KEY}'\n"
         "    raise KeyError('broken on purpose')\n"
-        "House.choose = broken\n"
+        "Targets.choose = broken\n"
         "sys.argv = ['tui-chat', '--demo', 'ask', 'hi']\n"
         "main.main()\n"
     )

@@ -169,7 +169,7 @@ async def test_a_key_is_recognised_checked_and_kept_in_a_private_file(env: dict[
     ],
 )
 def test_a_key_tells_whose_it_is_only_where_that_is_sure(env: dict[str, str], key: str, name: str | None) -> None:
-    assert House(env).recognised(key) == name
+    assert House(env).endpoints.recognised(key) == name
 
 
 async def test_a_key_that_does_not_tell_goes_to_the_one_that_is_chosen(env: dict[str, str]) -> None:

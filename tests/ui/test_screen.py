@@ -62,7 +62,7 @@ async def test_the_picker_filters_and_is_remembered(chat: Chat, env: dict[str, s
     await chat.press("enter")
     await chat.until(lambda: "openai/demo-slow" in chat.title)
     assert chat.written == ""
-    assert House(env).choose(Choice()).model == "demo-slow"
+    assert House(env).targets.choose(Choice()).model == "demo-slow"
 
 
 async def test_the_picker_walks_goes_back_and_takes_a_name_as_typed(chat: Chat) -> None:

@@ -202,7 +202,7 @@ async def test_settings_are_kept_as_a_profile_which_is_told_where_the_name_is_th
     await chat.press("enter")
     await chat.until(lambda: isinstance(chat.app.screen, ChatScreen))
     assert settings(chat).seed == 3
-    kept = House(env).choose(Choice(profile="mine"))
+    kept = House(env).targets.choose(Choice(profile="mine"))
     assert (kept.model, kept.settings) == ("demo-fast", Settings(temperature=0.2, seed=3))
     await form(chat)
     assert field(chat, "seed").origin == "profile mine"
@@ -214,11 +214,11 @@ async def test_settings_are_kept_as_default_and_it_is_forgotten(chat: Chat, env:
     field(chat, "seed").put("4")
     await chat.press("alt+d")
     await chat.until(lambda: isinstance(chat.app.screen, ChatScreen))
-    assert House(env).choose(Choice()).settings == Settings(temperature=0.2, seed=4)
+    assert House(env).targets.choose(Choice()).settings == Settings(temperature=0.2, seed=4)
     await chat.send("/profile")
     await chat.until(lambda: isinstance(chat.app.screen, ProfilesScreen))
     await chat.press("f")
-    assert House(env).choose(Choice()).settings == Settings(temperature=0.2)
+    assert House(env).targets.choose(Choice()).settings == Settings(temperature=0.2)
 
 
 async def test_profiles_are_listed_taken_renamed_and_deleted(chat: Chat, env: dict[str, str]) -> None:
