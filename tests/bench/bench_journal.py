@@ -21,7 +21,8 @@ from tests.kit.desk import Desk
 from tests.kit.stage import endpoint
 from tui_chat.domain.ask import Settings
 from tui_chat.engine.clock import SystemClock
-from tui_chat.engine.session import Session, Target
+from tui_chat.engine.reply import Target
+from tui_chat.engine.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -17,7 +17,7 @@ from tui_chat.domain.budget import Budget, Limit
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.pricing import Price
 from tui_chat.engine.batch import REFUSALS, Batch, Began, Ending, Finished, Job, PaceChanged, PutBack
-from tui_chat.engine.session import Target
+from tui_chat.engine.reply import Target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

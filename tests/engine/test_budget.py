@@ -21,7 +21,8 @@ from tui_chat.domain.failure import Kind
 from tui_chat.domain.pricing import Price, Tier
 from tui_chat.engine.budget import midnight, spent_today, unsent
 from tui_chat.engine.purse import LOOK_S, Purse
-from tui_chat.engine.session import Session, Target
+from tui_chat.engine.reply import Target
+from tui_chat.engine.session import Session
 
 D = Decimal
 PRICE = Price(input=D(1_000_000), output=D(1_000_000))

@@ -29,7 +29,8 @@ from tui_chat.domain.failure import Kind
 from tui_chat.domain.lane import MOST, Verdict
 from tui_chat.domain.pricing import Price
 from tui_chat.engine.comparison import Comparison, LaneState, Pace
-from tui_chat.engine.session import Session, Target
+from tui_chat.engine.reply import Target
+from tui_chat.engine.session import Session
 
 if TYPE_CHECKING:
     from tui_chat.domain.events import SessionEvent

@@ -40,7 +40,8 @@ from tui_chat.engine.clock import ScaledClock, SystemClock
 from tui_chat.engine.ports import Engine
 from tui_chat.engine.recorder import LastExchange, RecordingClock, RecordingTransport, Tape
 from tui_chat.engine.replay import Player, ReplayEngine, ReplayTransport, played_endpoint
-from tui_chat.engine.session import Session, Target
+from tui_chat.engine.reply import Target
+from tui_chat.engine.session import Session
 from tui_chat.net.transport import HttpTransport
 from tui_chat.wire.codec import Request
 from tui_chat.wire.dialects import DIALECTS

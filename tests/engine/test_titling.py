@@ -14,7 +14,7 @@ from tui_chat.domain.conversation import Conversation
 from tui_chat.domain.failure import Kind
 from tui_chat.domain.pricing import Price
 from tui_chat.engine.budget import spent_today
-from tui_chat.engine.session import Target
+from tui_chat.engine.reply import Target
 from tui_chat.engine.titling import SHOWN, Titled, title_of
 
 PRICE = Price(input=Decimal(1), output=Decimal(2))

@@ -17,7 +17,7 @@ from tui_chat.domain.events import Learned
 from tui_chat.ui.turns import live_state, notes, turns
 
 if TYPE_CHECKING:
-    from tui_chat.engine.session import Reply
+    from tui_chat.engine.reply import Reply
 
 OK = CHAT.answer()
 LIMITS = Timeouts(first_token=60, idle=20, total=0)

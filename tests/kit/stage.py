@@ -14,8 +14,9 @@ from tui_chat.domain.endpoint import Endpoint, RetryPolicy, Timeouts
 from tui_chat.domain.events import Ended, RunHeard, Text, Thinking
 from tui_chat.domain.tokens import Lesson, Ratios
 from tui_chat.engine.ports import Engine
+from tui_chat.engine.reply import Target
 from tui_chat.engine.run import Run
-from tui_chat.engine.session import Session, Target
+from tui_chat.engine.session import Session
 from tui_chat.wire.dialects import DIALECTS
 
 if TYPE_CHECKING:

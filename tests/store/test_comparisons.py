@@ -21,7 +21,8 @@ from tui_chat.domain.endpoint import Secret
 from tui_chat.domain.failure import Kind
 from tui_chat.domain.lane import Tally
 from tui_chat.engine.comparison import Comparison, Pace
-from tui_chat.engine.session import Session, Target
+from tui_chat.engine.reply import Target
+from tui_chat.engine.session import Session
 from tui_chat.store.ids import new_id
 from tui_chat.store.journal import Journal
 from tui_chat.wire.forms import ConversationForm

@@ -24,7 +24,8 @@ from tui_chat.domain.draft import Phase
 from tui_chat.domain.endpoint import Secret
 from tui_chat.domain.failure import Kind, failure
 from tui_chat.engine.clock import SystemClock
-from tui_chat.engine.session import Session, Target
+from tui_chat.engine.reply import Target
+from tui_chat.engine.session import Session
 from tui_chat.store import writer
 from tui_chat.store.ids import new_id
 from tui_chat.wiring.chats import Chats

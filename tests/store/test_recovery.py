@@ -15,7 +15,8 @@ from tui_chat.domain.ask import Settings
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.failure import Kind
 from tui_chat.domain.pricing import CostSource, Price
-from tui_chat.engine.session import Session, Target
+from tui_chat.engine.reply import Target
+from tui_chat.engine.session import Session
 from tui_chat.store.ids import new_id
 from tui_chat.store.ledger import Ledger
 

@@ -28,7 +28,7 @@ from tui_chat.domain.pricing import UNKNOWN
 from tui_chat.domain.words import say
 from tui_chat.engine import budget
 from tui_chat.engine.comparison import Comparison, Pace
-from tui_chat.engine.session import Target
+from tui_chat.engine.reply import Target
 from tui_chat.store.lanes import read_lane
 from tui_chat.wiring import Choice, NoEndpoint
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.pricing import Cost
     from tui_chat.engine.lanes import Lane
     from tui_chat.engine.ports import Engine
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
 
 THROTTLED = frozenset({Kind.RATE_LIMIT, Kind.OVERLOADED})
 """What says that the whole batch is too fast."""

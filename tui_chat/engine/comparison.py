@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from tui_chat.domain.failure import Failure
     from tui_chat.engine.clock import Timer
     from tui_chat.engine.ports import Engine
-    from tui_chat.engine.session import Reply, Session, Target
+    from tui_chat.engine.reply import Reply, Target
+    from tui_chat.engine.session import Session
 
 
 class Pace(Struct, frozen=True):

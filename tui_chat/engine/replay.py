@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tui_chat.domain.conversation import Node
     from tui_chat.domain.events import Learned, SessionEvent
     from tui_chat.engine.clock import Clock
-    from tui_chat.engine.session import Reply, Session, Target
+    from tui_chat.engine.reply import Reply, Target
+    from tui_chat.engine.session import Session
     from tui_chat.wire.codec import Refused, Request
     from tui_chat.wire.recording import AnswerLine, AskLine, Exchange, Question, Recording
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.pricing import Cost
     from tui_chat.engine.ports import Engine
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
 
 SHOWN = 2000
 """Characters of each turn that the model gets to read."""

@@ -16,7 +16,7 @@ from tui_chat.domain.conversation import Conversation
 from tui_chat.domain.failure import UsageError
 from tui_chat.domain.fold_version import FOLD_VERSION
 from tui_chat.domain.words import say
-from tui_chat.store import comparisons, nodes, whole
+from tui_chat.store import comparisons, nodes
 from tui_chat.store.ids import new_id
 from tui_chat.wire.forms import ConversationForm, settings_of
 from tui_chat.wire.surrogates import well_formed
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.lane import LaneRecord, Tally
     from tui_chat.store.database import Database
     from tui_chat.store.images import Images
+    from tui_chat.store.whole import Added
 
 IMAGES = "images"
 """Their folder, beside the database."""
@@ -217,6 +218,8 @@ class Library:
 
     def form(self, uid: str) -> ConversationForm:
         """A conversation with everything that is known of it. Raises UsageError where there is none."""
+        from tui_chat.store import whole
+
         self._catch_up()
         with self._database.reading() as c:
             form = whole.take(c, uid)
@@ -340,8 +343,10 @@ class Library:
         """
         return self.add_soon(form).result().anything
 
-    def add_soon(self, form: ConversationForm) -> Future[whole.Added]:
+    def add_soon(self, form: ConversationForm) -> Future[Added]:
         """`add`, without waiting for the disk. Raises ValueError as it does."""
+        from tui_chat.store import whole
+
         tree = form.conversation()
         if form.images:
             self.images.take(form.images)

@@ -15,7 +15,7 @@ from tui_chat.ui.turns import live_state, seconds_to_retry
 if TYPE_CHECKING:
     from tui_chat.domain.conversation import Conversation, Result
     from tui_chat.engine.comparison import LaneState
-    from tui_chat.engine.session import Reply, Target
+    from tui_chat.engine.reply import Reply, Target
 
 MOST = 200
 """Columns of foreign text in one line."""

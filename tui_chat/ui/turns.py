@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.figures import Currency
     from tui_chat.domain.meter import Stats
-    from tui_chat.engine.session import Reply
+    from tui_chat.engine.reply import Reply
 
 PHASE_STYLES = {
     Phase.COMPLETED: "dim",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.template import Template
     from tui_chat.engine.batch import BatchEvent, Work
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
     from tui_chat.wiring.house import House
 
 _json = msgspec.json.Encoder()

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.images import Image
     from tui_chat.domain.pricing import Price
     from tui_chat.engine.ports import Engine
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
 
 RECOVERY_S = 3.0
 """How long a start waits to hear of replies that were cut short."""

@@ -15,7 +15,8 @@ from tui_chat.domain.words import say, use_keys
 from tui_chat.engine.clock import ScaledClock, SystemClock
 from tui_chat.engine.ports import Engine
 from tui_chat.engine.recorder import LastExchange, RecordingClock, RecordingTransport, Tape
-from tui_chat.engine.session import Session, Target
+from tui_chat.engine.reply import Target
+from tui_chat.engine.session import Session
 from tui_chat.store import config as configuration
 from tui_chat.store.ids import new_id
 from tui_chat.store.learned import LearnedFacts, take_over

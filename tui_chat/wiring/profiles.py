@@ -14,7 +14,7 @@ from tui_chat.store.profiles import Profile, table_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
     from tui_chat.wiring.house import House
     from tui_chat.wiring.targets import Choice
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.draft import Draft
     from tui_chat.domain.meter import Stats
     from tui_chat.domain.pricing import Cost
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
 
 
 class Answered(Protocol):

@@ -12,7 +12,7 @@ from tui_chat.domain.failure import ConfigError, UsageError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.pricing import find_price
 from tui_chat.domain.words import say
-from tui_chat.engine.session import Target
+from tui_chat.engine.reply import Target
 from tui_chat.store.config import DEMO
 from tui_chat.store.profiles import Profile
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from tui_chat.domain.keymap import Keymap
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
     from tui_chat.ui.app import TuiChat
     from tui_chat.ui.board import Row
     from tui_chat.ui.screens.batch_start import Watched

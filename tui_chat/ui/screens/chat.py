@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.actions import Action
     from tui_chat.domain.conversation import Node
-    from tui_chat.engine.session import Reply, Target
+    from tui_chat.engine.reply import Reply, Target
     from tui_chat.ui.rows import Head
     from tui_chat.ui.screens.models import Picked
     from tui_chat.wiring import Chat

@@ -23,7 +23,7 @@ from tui_chat.wiring import Choice
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
 
 
 class Setting(CompareBase):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tui_chat.domain.actions import Action
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
 
 FORMATS = ("md", "csv", "json")
 

@@ -26,7 +26,7 @@ from tui_chat.ui.widgets.fields import Field
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
     from tui_chat.ui.app import TuiChat
     from tui_chat.wiring import Choice, House
 

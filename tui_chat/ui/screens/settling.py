@@ -16,7 +16,7 @@ from tui_chat.store.shipped import config_template
 from tui_chat.ui.screens.keeping import Keeping
 
 if TYPE_CHECKING:
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
     from tui_chat.ui.screens.settings import Chosen
 
 

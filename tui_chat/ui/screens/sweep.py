@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
     from tui_chat.ui.screens.compare_setting import Setting
     from tui_chat.wiring import House
 

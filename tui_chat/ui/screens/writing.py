@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.attachments import Attachment
     from tui_chat.domain.images import Image
     from tui_chat.domain.tokens import Ratios
-    from tui_chat.engine.session import Target
+    from tui_chat.engine.reply import Target
     from tui_chat.store.attachments import Picture
     from tui_chat.ui.app import TuiChat
     from tui_chat.ui.widgets.completion import Completion

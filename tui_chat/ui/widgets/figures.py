@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.figures import Currency
     from tui_chat.domain.meter import Stats
     from tui_chat.domain.pricing import Cost
-    from tui_chat.engine.session import Reply
+    from tui_chat.engine.reply import Reply
 
 WIDTH = 28
 UNIT = 6
