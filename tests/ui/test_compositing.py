@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from textual.geometry import Region
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
 from tests.kit.screen import opened
+from tui_chat.ui import compositing
 from tui_chat.ui.compositing import SparseCompositor, bands
+from tui_chat.ui.pacing import ECHO_S, Pacer
 
 CHANGED = {2: [(0, 10)], 3: [(0, 4), (20, 30)], 4: [(8, 9)], 7: [(0, 40)]}
 
@@ -71,3 +76,32 @@ async def test_the_screen_is_the_same_as_when_all_of_it_is_painted(tmp_path: Pat
         assert update is not None
         sparse = [Strip.join([strip for strip in line.values() if strip]) for line in update.chops]
         assert [strip.text for strip in sparse] == [strip.text for strip in compositor.render_strips()]
+
+
+@pytest.mark.parametrize("typed", [True, False])
+async def test_what_is_typed_waits_for_no_tick_of_the_screen(
+    typed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = {"TUI_CHAT_CONFIG": str(tmp_path / "config.toml"), "TUI_CHAT_DATA_DIR": str(tmp_path / "data")}
+    async with opened(env, demo=True) as chat:
+        await chat.settle()
+        frames = SimpleNamespace(pacer=Pacer(time.monotonic))
+        monkeypatch.setattr(compositing, "frames_of", lambda _: frames)
+        # From now on the screen's own timer does not draw.
+        monkeypatch.setattr(Timer, "resume", lambda _: None)
+        if typed:
+            frames.pacer.typed(key=True)
+        with rendered(monkeypatch) as asked:
+            await chat.pilot.press("a")
+        assert ("composer" in dict(asked)) is typed
+
+
+def test_a_mouse_that_moves_is_no_key() -> None:
+    now = [100.0]
+    pacer = Pacer(lambda: now[0])
+    pacer.typed()
+    assert not pacer.echoing
+    pacer.typed(key=True)
+    assert pacer.echoing
+    now[0] += 2 * ECHO_S
+    assert not pacer.echoing

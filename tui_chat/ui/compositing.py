@@ -1,4 +1,4 @@
-"""Drawing what has changed of a screen, and no more of the widgets that it stands in."""
+"""Drawing what has changed of a screen, and no more of the widgets that it stands in; what is typed at once."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
+from textual.screen import Screen
+
+from tui_chat.ui.frames import frames_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from textual.events import Idle
     from textual.strip import Strip
 
     Spans = dict[int, list[tuple[int, int]]]
@@ -53,6 +57,23 @@ class SparseCompositor(Compositor):
                 band = Region(shown.x, first, shown.width, end - first)
                 yield region, band, widget.render_lines(band.translate((-region.x, -region.y)))
                 cover(bare, band)
+
+
+class LiveScreen(Screen[None]):
+    """A screen on which much moves while the user types."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = SparseCompositor()
+
+    async def _on_idle(self, event: Idle) -> None:
+        """Draw what a key has changed: Textual lets it wait for up to a sixtieth of a second since the last frame.
+
+        Called before Textual's own of the same name, which then finds nothing to draw.
+        """
+        frames = frames_of(self)
+        if frames is not None and frames.pacer.echoing and (self._dirty_widgets or self._layout_required):
+            self._on_timer_update()
 
 
 def cover(bare: Spans, band: Region) -> None:

@@ -17,6 +17,8 @@ PATIENCE_S = 2.0
 """After this long without an answer none is waited for."""
 TYPED_S = 0.1
 """How long after a key frames are an answer to it."""
+ECHO_S = 0.05
+"""How long after a key what changes on the screen is drawn at once."""
 BYTES_PER_S = 20_000.0
 """What a terminal is thought to take that does not answer, at first."""
 SLOWEST, FASTEST = 1_000.0, 1_000_000.0
@@ -42,11 +44,18 @@ class Pacer:
         self._clear_at = 0.0
         """When a terminal that does not answer has probably taken what it was sent."""
         self._next_at = 0.0
-        self._typed_at = -TYPED_S
+        self._typed_at = self._key_at = -TYPED_S
 
-    def typed(self) -> None:
+    def typed(self, *, key: bool = False) -> None:
         """The user has pressed a key or moved the mouse."""
         self._typed_at = self._now()
+        if key:
+            self._key_at = self._typed_at
+
+    @property
+    def echoing(self) -> bool:
+        """A key was pressed just now: what changes is an answer to it."""
+        return self._now() - self._key_at < ECHO_S
 
     def wait_s(self) -> float:
         """How long the next frame has to wait, 0 for not at all; an answer may shorten it."""

@@ -202,7 +202,7 @@ class Driver(LinuxDriver):
         elif isinstance(message, TerminalSupportsSynchronizedOutput):
             self.frames.synchronised = True
         if isinstance(message, events.InputEvent | events.Paste):
-            self.frames.pacer.typed()
+            self.frames.pacer.typed(key=isinstance(message, events.Key | events.Paste))
             with self._typing:
                 if self._typed_early is not None:
                     self._typed_early.append(message)

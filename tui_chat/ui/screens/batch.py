@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.text import Text
 from textual import on
 from textual.containers import Vertical
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui_chat.domain import figures as show
@@ -18,7 +18,7 @@ from tui_chat.domain.keymap import DEFAULT
 from tui_chat.domain.words import say
 from tui_chat.ui.batching import Batching, BatchWish, LiveBatch, WatchedBatch
 from tui_chat.ui.board import Show
-from tui_chat.ui.compositing import SparseCompositor
+from tui_chat.ui.compositing import LiveScreen
 from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
 from tui_chat.ui.screens.batch_start import BatchStart
 from tui_chat.ui.widgets.batch_list import BatchList
@@ -107,7 +107,7 @@ class LeaveBatch(ModalScreen[str]):
             yield Static(say("batch.leave.keys"), classes="dialog-hint", markup=False)
 
 
-class BatchScreen(Screen[None]):
+class BatchScreen(LiveScreen):
     CSS_PATH: ClassVar = "../style/lists.tcss"
     BINDINGS: ClassVar = bindings(KEYS)
 
@@ -116,7 +116,6 @@ class BatchScreen(Screen[None]):
     def __init__(self, batch: Batching, keymap: Keymap = DEFAULT) -> None:
         super().__init__()
         self._keymap = keymap
-        self._compositor = SparseCompositor()
         self.batching = batch
         self.items = BatchList(batch)
         self._head = Static(classes="screen-title", markup=False)

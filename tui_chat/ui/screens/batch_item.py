@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import work
-from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_chat.domain import figures as show
@@ -21,7 +20,7 @@ from tui_chat.engine.batch import Began, Finished, Heard
 from tui_chat.store.batch_output import line_of
 from tui_chat.ui.batching import LiveBatch
 from tui_chat.ui.board import shown_line
-from tui_chat.ui.compositing import SparseCompositor
+from tui_chat.ui.compositing import LiveScreen
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
 from tui_chat.ui.rows import Head, Turn
@@ -53,7 +52,7 @@ KEYS = (
 )
 
 
-class BatchItem(Screen[None]):
+class BatchItem(LiveScreen):
     CSS_PATH: ClassVar = "../style/lists.tcss"
     BINDINGS: ClassVar = bindings(KEYS)
 
@@ -62,7 +61,6 @@ class BatchItem(Screen[None]):
     def __init__(self, batch: Batching, row: Row, keymap: Keymap = DEFAULT) -> None:
         super().__init__()
         self._keymap = keymap
-        self._compositor = SparseCompositor()
         self.batching = batch
         self.id_of = row.id
         self.transcript = Transcript(id="transcript")

@@ -22,7 +22,6 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
 from tui_chat.ui.completing import Argument, file_name, models
-from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.frames import frames_of
 from tui_chat.ui.keys import KeyLine, action_bindings
@@ -63,7 +62,6 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
 
     def __init__(self, chat: Chat, problems: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self._compositor = SparseCompositor()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.chat = chat
         self.transcript = Transcript(id="transcript")

@@ -21,7 +21,6 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.keymap import show_key
 from tui_chat.domain.words import say
 from tui_chat.ui.compare_keys import SLASHES, footer, screen_bindings
-from tui_chat.ui.compositing import SparseCompositor
 from tui_chat.ui.feed import Feed
 from tui_chat.ui.keys import KeyLine
 from tui_chat.ui.lane_lines import header, shown_reply, strip, tab
@@ -66,7 +65,6 @@ class CompareScreen(Judging, Setting, CompareWriting):
     def __init__(self, chat: Chat, comparison: Comparison, notice: str = "", lanes: str = "") -> None:
         """`notice` is what to say first; `lanes` names a set that is to be compared."""
         super().__init__()
-        self._compositor = SparseCompositor()
         self.chat = chat
         self.comparison = comparison
         self.options = Options(comparison.pace)

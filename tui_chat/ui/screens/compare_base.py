@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.screen import Screen
+from tui_chat.ui.compositing import LiveScreen
 
 if TYPE_CHECKING:
     from tui_chat.engine.comparison import Comparison, LaneState
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tui_chat.wiring import Chat
 
 
-class CompareBase(Screen[None]):
+class CompareBase(LiveScreen):
     """Base of the comparison's screen, which fills in what has no body here."""
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app

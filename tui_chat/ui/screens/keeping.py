@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import on, work
-from textual.screen import Screen
 from textual.widgets import TextArea
 
 from tui_chat.domain.budget import NOTHING
@@ -19,6 +18,7 @@ from tui_chat.domain.draft import Phase
 from tui_chat.domain.failure import TuiChatError
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
+from tui_chat.ui.compositing import LiveScreen
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -39,7 +39,7 @@ DRAFT_S = 0.4
 """After the last key: when what is written is put down."""
 
 
-class Keeping(Screen[None]):
+class Keeping(LiveScreen):
     """Base of the chat screen; `show_chat` and `notice` are its own."""
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app

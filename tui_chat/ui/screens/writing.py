@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
-from textual.screen import Screen
 from textual.widgets import Static, TextArea
 
 from tui_chat.domain import figures
@@ -18,6 +17,7 @@ from tui_chat.domain.tokens import TokenCounter, count
 from tui_chat.domain.words import say
 from tui_chat.engine.budget import sending_cost
 from tui_chat.ui.completing import Argument, Offer, file_offers, offers_for
+from tui_chat.ui.compositing import LiveScreen
 from tui_chat.ui.screens.keeping import Keeping
 from tui_chat.ui.widgets.composer import Composer
 
@@ -53,7 +53,7 @@ SAVE = re.compile(r"(?:(.*)\n)?[ \t]*/snippet +save(?: +([^\s][^\n]*?))?\s*", re
 """The command that keeps what stands above it."""
 
 
-class Attaching(Screen[None]):
+class Attaching(LiveScreen):
     """Base of a screen with a composer: completes what is typed there, and attaches files."""
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
