@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.kit.screen import Chat, opened
 from tests.ui.test_compare import Lanes, comparing
 from tests.ui.test_compare import env as env
@@ -217,3 +219,17 @@ async def test_what_is_written_is_there_when_the_program_starts_again(env: dict[
         await it.type("not sent yet")
     async with opened(env, "demo-fast", uid=uid) as chat:
         assert chat.written == "not sent yet"
+
+
+async def test_a_question_that_is_not_sent_pushes_nothing_out_that_was_written_meanwhile(env: dict[str, str]) -> None:
+    async with comparing(env, "temps") as it:
+        opened = asyncio.Event()
+        it.comparison.warm_up = opened.wait
+        await it.send("/options warm=true")
+        await it.send("echo one")
+        await it.type("and this")
+        for lane in it.lanes:
+            it.comparison.sync(lane.id, synced=False)
+        opened.set()
+        await it.until(lambda: "sync" in it.status)
+        assert written(it) == "echo one\nand this"

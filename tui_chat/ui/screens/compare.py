@@ -325,7 +325,7 @@ class CompareScreen(Judging, Setting, CompareWriting):
 
     def _ask(self, text: str) -> None:
         if trouble := self._trouble():
-            self.composer.put(text)
+            self.composer.put_before(text)
             self.notice(trouble)
         else:
             self._go(text, None)
@@ -360,7 +360,7 @@ class CompareScreen(Judging, Setting, CompareWriting):
         estimate = comparison.weigh(text) if question is None else comparison.weigh_again(question)
         if not await self._agreed(estimate):
             if question is None:
-                self.composer.put(text)
+                self.composer.put_before(text)
             self.notice(say("status.unsent"))
             return
         let_go = estimate.limits if estimate is not None else NO_LIMITS
@@ -369,7 +369,7 @@ class CompareScreen(Judging, Setting, CompareWriting):
         if not began:
             self.letters = {}
             if question is None:
-                self.composer.put(text)
+                self.composer.put_before(text)
         self.notice("" if began else self._trouble())
         for view in self._views.values():
             view.transcript.to_tail()
