@@ -233,3 +233,13 @@ async def test_a_question_that_is_not_sent_pushes_nothing_out_that_was_written_m
         opened.set()
         await it.until(lambda: "sync" in it.status)
         assert written(it) == "echo one\nand this"
+
+
+async def test_what_comes_back_during_a_search_stands_there_after_it(env: dict[str, str]) -> None:
+    async with comparing(env) as it:
+        await it.type("mine")
+        await it.press("ctrl+r")
+        it.screen.composer.put_before("echo one")
+        assert written(it) == "mine"
+        await it.press("escape")
+        assert written(it) == "echo one\nmine"

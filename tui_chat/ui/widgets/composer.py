@@ -194,9 +194,13 @@ class Composer(ReadlineArea):
         self._put = self.text
 
     def put_before(self, text: str) -> None:
-        """Put a text in front of what is written."""
-        written = self.text
-        self.put(f"{text}\n{written}" if written.strip() else text)
+        """Put a text in front of what is written, or was before an earlier prompt was looked for."""
+        written = self.draft
+        whole = f"{text}\n{written}" if written.strip() else text
+        if self.searching:
+            self._before_search = whole
+        else:
+            self.put(whole)
 
     def take_over(self, other: Composer) -> None:
         """Put what is to be sent in another composer in front of what is written, marks and all."""
