@@ -66,7 +66,7 @@ class Action(Struct, frozen=True):
         return tuple(key for key in self.keys.split(",") if key)
 
 
-AS_IN_CHAT = frozenset({"send", "newline", "palette", "redraw", "suspend"})
+AS_IN_CHAT = frozenset({"send", "newline", "search_prompts", "snippet", "palette", "redraw", "suspend"})
 """What does the same in a comparison, and is told in the same words."""
 
 ACTIONS = (
@@ -104,8 +104,8 @@ ACTIONS = (
     Action("copy", slash="copy", takes=True),
     Action("copy_code", ",".join(f"alt+{n}" for n in range(1, 10)), numbered=True),
     Action("save", slash="save", takes=True),
-    Action("search_prompts", "ctrl+r"),
-    Action("snippet", slash="snippet", takes=True),
+    Action("search_prompts", "ctrl+r", screens=BOTH),
+    Action("snippet", slash="snippet", takes=True, screens=BOTH),
     Action("mark", "alt+v", slash="mark"),
     Action("mouse", "alt+m", slash="mouse"),
     Action("record", slash="record", takes=True),

@@ -54,7 +54,7 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "compare_remove": "alt+0",
         "compare_note": "alt+m",
         "compare_options": "alt+u",
-        "compare_rejoin": "ctrl+r",
+        "compare_rejoin": "alt+9",
         "compare_previous_run": "alt+comma",
         "compare_next_run": "alt+full_stop",
         "batch_failed": "alt+r",

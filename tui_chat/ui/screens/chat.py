@@ -319,15 +319,10 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
             if agreed:
                 session.agree()
             elif text := session.decline():
-                self._give_back(text)
+                self.composer.put_before(text)
 
         # A message from the queue comes up by itself, maybe in the middle of a word.
         self.app.push_screen(BudgetQuestion(asked.estimate, sudden=asked.queued and asked.told), answered)
-
-    def _give_back(self, text: str) -> None:
-        """Put a text that was not sent in front of what is written."""
-        written = self.composer.text
-        self.composer.put(f"{text}\n{written}" if written.strip() else text)
 
     def action_cancel(self) -> None:
         if self.leave_search() or self.completion.close() or self.leave_mark() or self.leave_find():
@@ -376,7 +371,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         if text is None:
             self.notice(say("status.no_queue"))
         else:
-            self._give_back(text)
+            self.composer.put_before(text)
 
     def action_model(self, argument: str = "") -> None:
         from tui_chat.ui.screens.models import ModelPicker, Picked

@@ -116,6 +116,7 @@ class CompareScreen(Judging, Setting, CompareWriting):
             self.take_set(self._set_wanted)
 
     def on_unmount(self) -> None:
+        self.keep_draft()
         self._feed.stop()
         self.comparison.listeners.remove(self.hear)
 
@@ -316,22 +317,20 @@ class CompareScreen(Judging, Setting, CompareWriting):
 
     @on(Composer.Sent)
     def _sent(self, message: Composer.Sent) -> None:
-        if not obeyed(self, message.text, SLASHES):
+        self.keep_draft()
+        if not self.keeps_snippet(message.text) and not obeyed(self, message.text, SLASHES):
             self._ask(message.text)
 
     def _ask(self, text: str) -> None:
         if trouble := self._trouble():
-            self.composer.put(text)
+            self.composer.put_before(text)
             self.notice(trouble)
         else:
             self._go(text, None)
 
     def action_again(self) -> None:
         """Ask the newest question in chat, or of the current lane, in every lane in sync."""
-        lane = self.lane
-        path = self.comparison.session.conversation.path()
-        question = lane.question if lane is not None else None
-        question = question or next((node for node in reversed(path) if node.role == "user"), None)
+        question = self.newest_question
         if question is None:
             self.notice(say("status.nothing_said"))
         elif trouble := self._trouble():
@@ -359,7 +358,7 @@ class CompareScreen(Judging, Setting, CompareWriting):
         estimate = comparison.weigh(text) if question is None else comparison.weigh_again(question)
         if not await self._agreed(estimate):
             if question is None:
-                self.composer.put(text)
+                self.composer.put_before(text)
             self.notice(say("status.unsent"))
             return
         let_go = estimate.limits if estimate is not None else NO_LIMITS
@@ -368,7 +367,7 @@ class CompareScreen(Judging, Setting, CompareWriting):
         if not began:
             self.letters = {}
             if question is None:
-                self.composer.put(text)
+                self.composer.put_before(text)
         self.notice("" if began else self._trouble())
         for view in self._views.values():
             view.transcript.to_tail()
@@ -387,7 +386,7 @@ class CompareScreen(Judging, Setting, CompareWriting):
         """End what is under way in the lane that has the focus, from the composer in all; then leave."""
         if self._what:
             self._close_line()
-        elif self.completion.close() or self._unmark():
+        elif self.leave_search() or self.completion.close() or self._unmark():
             return
         elif self.comparison.cancel(self._one_or_all()):
             self.notice("")
@@ -458,6 +457,7 @@ class CompareScreen(Judging, Setting, CompareWriting):
     # a line that is written
 
     def write_line(self, what: str, label: str, text: str, *, whole: bool = False) -> None:
+        self.leave_search()
         if not self._what:
             self._left = self.focused
         self._what = what
@@ -467,6 +467,11 @@ class CompareScreen(Judging, Setting, CompareWriting):
         self._asking.set_class(True, "-open")
         self._line.focus()
         self._tick()
+
+    def action_search_prompts(self) -> None:
+        if self._what:
+            self._close_line()
+        super().action_search_prompts()
 
     def _close_line(self) -> None:
         self._what = ""
@@ -536,8 +541,11 @@ class CompareScreen(Judging, Setting, CompareWriting):
         parts += [self.options.words] if self.options.words else []
         self._title.say(Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"))
 
+    def show_state(self) -> None:
+        self._show_status()
+
     def _show_status(self) -> None:
-        shown = Text(self._notice or self._next(), no_wrap=not self._notice, overflow="ellipsis")
+        shown = Text(self._notice or self.search_state or self._next(), no_wrap=not self._notice, overflow="ellipsis")
         if shown.plain != str(self._status.content):
             # A notice may take several lines.
             self._status.set_class(not self._notice, "-hint")

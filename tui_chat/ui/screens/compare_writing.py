@@ -1,4 +1,4 @@
-"""What a comparison does for the one who writes: completes commands as they are typed, attaches files."""
+"""What a comparison says of itself to its composer: whom a question goes to, what its commands take."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from tui_chat.ui.completing import Argument, file_name, models
 from tui_chat.ui.frames import frames_of
 from tui_chat.ui.lane_lines import name_of
 from tui_chat.ui.screens.compare_base import CompareBase
-from tui_chat.ui.screens.writing import Attaching, counted
+from tui_chat.ui.screens.writing import Composing, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tui_chat.domain.actions import Action
+    from tui_chat.domain.conversation import Node
     from tui_chat.engine.reply import Target
 
 FORMATS = ("md", "csv", "json")
 
 
-class CompareWriting(CompareBase, Attaching):
+class CompareWriting(CompareBase, Composing):
     """Base of the comparison's screen."""
 
     PLACE = SCREEN
@@ -32,9 +33,19 @@ class CompareWriting(CompareBase, Attaching):
         target = self.comparison.session.target
         return await counted(text, self.app.house.engine.knowledge.ratios(target.endpoint.name, target.model))
 
+    @property
+    def newest_question(self) -> Node | None:
+        """That of the current lane, else of the chat."""
+        lane = self.lane
+        path = self.comparison.session.conversation.path()
+        question = lane.question if lane is not None else None
+        return question or next((node for node in reversed(path) if node.role == "user"), None)
+
     def arguments(self, action: Action) -> Iterable[Argument]:
         """The values that a command is known to take."""
         match action.method:
+            case "snippet":
+                return self.snippets()
             case "sets":
                 return [Argument(name) for name in self.app.house.config.compare]
             case "add":

@@ -10,14 +10,15 @@ from textual import work
 from tui_chat.domain.failure import ConfigError
 from tui_chat.domain.titles import first_words
 from tui_chat.domain.words import say
-from tui_chat.ui.screens.keeping import Keeping
+from tui_chat.ui.screens.writing import Writing
 
 if TYPE_CHECKING:
     from tui_chat.domain.lane import LaneRecord
     from tui_chat.engine.comparison import Comparison
+    from tui_chat.ui.widgets.composer import Composer
 
 
-class Comparing(Keeping):
+class Comparing(Writing):
     """Base of the chat screen; `show_session` is its own."""
 
     def show_session(self) -> None:
@@ -54,7 +55,17 @@ class Comparing(Keeping):
         if moved and not comparison.running:
             comparison.rejoin()
         screen = CompareScreen(chat, comparison, " ".join(troubles), argument)
-        self.app.push_screen(screen, lambda _: self._back(comparison))
+        self._lend_to(screen.composer)
+        self.app.push_screen(screen, lambda _: self._back(comparison, screen.composer))
+
+    def _lend_to(self, composer: Composer) -> None:
+        """Have a comparison's composer go on with what is written, but for a question that is written anew."""
+        self.leave_search()
+        composer.sent = self.composer.sent
+        self._lent = True
+        if not self.revising:
+            composer.take_over(self.composer)
+            self.composer.put("")
 
     def _left_lanes(self) -> list[LaneRecord]:
         return self.app.house.chats.library.lanes(self.chat.id) if self.chat.journal is not None else []
@@ -67,7 +78,9 @@ class Comparing(Keeping):
             except ConfigError as error:
                 troubles.append(str(error))
 
-    def _back(self, comparison: Comparison) -> None:
+    def _back(self, comparison: Comparison, composer: Composer) -> None:
+        self._lent = False
+        self.composer.take_over(composer)
         path = self.session.conversation.path()
         if path and not self.chat.title:
             self.chat.title = first_words(path[0].text)

@@ -10,8 +10,7 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import on, work
-from textual.widgets import TextArea
+from textual import work
 
 from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.draft import Phase
@@ -21,8 +20,6 @@ from tui_chat.domain.words import say
 from tui_chat.ui.compositing import LiveScreen
 
 if TYPE_CHECKING:
-    from textual.timer import Timer
-
     from tui_chat.domain.conversation import Node
     from tui_chat.engine.session import Session
     from tui_chat.store.imports import Report
@@ -35,9 +32,6 @@ if TYPE_CHECKING:
     from tui_chat.wire.forms import ConversationForm
     from tui_chat.wiring import Chat
 
-DRAFT_S = 0.4
-"""After the last key: when what is written is put down."""
-
 
 class Keeping(LiveScreen):
     """Base of the chat screen; `show_chat` and `notice` are its own."""
@@ -49,13 +43,10 @@ class Keeping(LiveScreen):
     sidebar: HistoryList | None = None
     """Made when it is first shown."""
 
-    _draft_timer: Timer | None = None
     _revised: Node | None = None
     """The question that is being written anew."""
     _set_aside = ""
     """What was written before."""
-    _before_search: str | None = None
-    """What was written before an earlier question was looked for."""
     _deleted: str | None = None
 
     @property
@@ -71,24 +62,9 @@ class Keeping(LiveScreen):
         """Show a line for a while."""
         raise NotImplementedError
 
-    # drafts
-
-    @on(TextArea.Changed, "#composer")
-    def _written(self) -> None:
-        if self._draft_timer is not None:
-            self._draft_timer.stop()
-        self._draft_timer = self.set_timer(DRAFT_S, self.keep_draft)
-
     def keep_draft(self) -> None:
         """Put down what is written in the composer, now."""
-        if self._draft_timer is not None:
-            self._draft_timer.stop()
-            self._draft_timer = None
-        written = self.composer.text if self._before_search is None else self._before_search
-        text = self._set_aside if self._revised is not None else written
-        if self.chat.journal is not None and text != self.chat.draft:
-            self.chat.draft = text
-            self.chat.journal.draft(text)
+        raise NotImplementedError
 
     # other conversations
 

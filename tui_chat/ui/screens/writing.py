@@ -1,4 +1,4 @@
-"""What a chat does for the one who writes: attaches files, brings back earlier questions, keeps snippets, estimates."""
+"""What is done for the one who writes: files, earlier questions, snippets and drafts; in the chat an estimate."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.actions import Action
     from tui_chat.domain.attachments import Attachment
+    from tui_chat.domain.conversation import Node
     from tui_chat.domain.images import Image
     from tui_chat.domain.tokens import Ratios
     from tui_chat.engine.reply import Target
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
 PROMPTS = 50
 """Earlier questions that are listed."""
-QUERY = 80
-"""Characters of what is written that are taken for what is looked for."""
+DRAFT_S = 0.4
+"""After the last key: when what is written is put down."""
 ESTIMATE_S = 0.3
 """After a change: when the estimate follows."""
 LONG = 400
@@ -53,8 +54,8 @@ SAVE = re.compile(r"(?:(.*)\n)?[ \t]*/snippet +save(?: +([^\s][^\n]*?))?\s*", re
 """The command that keeps what stands above it."""
 
 
-class Attaching(LiveScreen):
-    """Base of a screen with a composer: completes what is typed there, and attaches files."""
+class Composing(LiveScreen):
+    """Base of a screen with a composer: completes, attaches files, brings back earlier questions, keeps snippets."""
 
     app: TuiChat  # pyright: ignore[reportIncompatibleMethodOverride]  # there is no other app
     chat: Chat
@@ -62,6 +63,10 @@ class Attaching(LiveScreen):
     completion: Completion
     PLACE: ClassVar[str]
     """The screen's name in the table of actions."""
+
+    _draft_timer: Timer | None = None
+    _found_none = False
+    """No earlier question holds what is looked for."""
 
     def notice(self, text: str) -> None:
         """Show a line for a while."""
@@ -79,8 +84,19 @@ class Attaching(LiveScreen):
         """About how many tokens a file's text is."""
         raise NotImplementedError
 
-    def offer_prompts(self) -> object:
-        """Show the earlier questions that hold what is written, where the screen looks for them."""
+    @property
+    def newest_question(self) -> Node | None:
+        """What was asked last, as far as the screen shows it."""
+        raise NotImplementedError
+
+    @property
+    def draft(self) -> str:
+        """What of what is written is kept."""
+        return self.composer.draft
+
+    def show_state(self) -> None:
+        """Bring the status line up to date."""
+        raise NotImplementedError
 
     @on(TextArea.Changed, "#composer")
     def _follow(self) -> None:
@@ -142,39 +158,6 @@ class Attaching(LiveScreen):
         if blind:
             self.notice(say("attach.blind", model=visible_line(", ".join(sorted(blind)), 60)))
 
-
-class Writing(Keeping, Attaching):
-    """Base of the chat screen."""
-
-    PLACE = "chat"
-
-    estimate: Static
-    """How much of what is written is sent, and what that costs."""
-
-    _found_none = False
-    _estimate_timer: Timer | None = None
-    """Set until the estimate that is due has been made."""
-    _changed = False
-    """Something has changed since the last estimate was begun."""
-    _before: tuple[object, float] = (None, 0.0)
-    """(what the conversation was when they were counted, the tokens that go before what is written)."""
-    _behind: tuple[Ratios, dict[str, float]] | None = None
-    """Tokens of what stands behind marks."""
-
-    def show_state(self) -> None:
-        """Bring the status line up to date."""
-        raise NotImplementedError
-
-    def receivers(self) -> Iterable[Target]:
-        return [self.session.target]
-
-    async def weigh(self, text: str) -> float:
-        return await self._tokens_behind(text, self._ratios())
-
-    def _ratios(self) -> Ratios:
-        target = self.session.target
-        return self.app.house.engine.knowledge.ratios(target.endpoint.name, target.model)
-
     # earlier questions
 
     @work(exclusive=True, group="recall", exit_on_error=False)
@@ -191,31 +174,26 @@ class Writing(Keeping, Attaching):
         return say("prompts.none" if self._found_none else "prompts.state")
 
     def action_search_prompts(self) -> None:
-        composer = self.composer
-        if composer.searching:
+        if self.composer.searching:
             if self.completion.is_open:
                 self.completion.move(1)
             return
-        self._before_search = composer.text
-        short = len(composer.text) <= QUERY and "\n" not in composer.text
-        composer.searching = True
-        composer.put(composer.text if short else "")
-        composer.focus()
+        self.composer.search()
         self.offer_prompts()
-        self.show_state()
+        # What the keys do now stands where a notice would hide it.
+        self.notice("")
 
     def leave_search(self) -> bool:
         """Go back to what was written before; False when nothing is looked for."""
         if not self.composer.searching:
             return False
-        self.composer.searching = False
-        self.composer.put(self._before_search or "")
+        self.composer.leave_search()
         self._end_search()
         return True
 
     @on(Composer.Found)
     def _end_search(self) -> None:
-        self._before_search, self._found_none = None, False
+        self._found_none = False
         self.completion.close()
         self.show_state()
 
@@ -267,9 +245,9 @@ class Writing(Keeping, Attaching):
         if command is None:
             return False
         above, name = command[1] or "", command[2] or ""
-        asked = [node.text for node in self.session.conversation.path() if node.role == "user"]
+        asked = self.newest_question
         self.composer.put(above)
-        self._keep_snippet(name, above if above.strip() else asked[-1] if asked else "")
+        self._keep_snippet(name, above if above.strip() else asked.text if asked is not None else "")
         return True
 
     def _keep_snippet(self, name: str, text: str) -> None:
@@ -284,6 +262,68 @@ class Writing(Keeping, Attaching):
             self.notice(str(error))
         else:
             self.notice(say("snippet.saved", path=path, name=name))
+
+    # drafts
+
+    @on(TextArea.Changed, "#composer")
+    def _written(self) -> None:
+        if self._draft_timer is not None:
+            self._draft_timer.stop()
+        self._draft_timer = self.set_timer(DRAFT_S, self.keep_draft)
+
+    def keep_draft(self) -> None:
+        """Put down what is written in the composer, now."""
+        if self._draft_timer is not None:
+            self._draft_timer.stop()
+            self._draft_timer = None
+        text = self.draft
+        if self.chat.journal is not None and text != self.chat.draft:
+            self.chat.draft = text
+            self.chat.journal.draft(text)
+
+
+class Writing(Composing, Keeping):
+    """Base of the chat screen."""
+
+    PLACE = "chat"
+
+    estimate: Static
+    """How much of what is written is sent, and what that costs."""
+
+    _lent = False
+    """The comparison's composer has what was written here, and keeps it."""
+    _estimate_timer: Timer | None = None
+    """Set until the estimate that is due has been made."""
+    _changed = False
+    """Something has changed since the last estimate was begun."""
+    _before: tuple[object, float] = (None, 0.0)
+    """(what the conversation was when they were counted, the tokens that go before what is written)."""
+    _behind: tuple[Ratios, dict[str, float]] | None = None
+    """Tokens of what stands behind marks."""
+
+    @property
+    def newest_question(self) -> Node | None:
+        return next((node for node in reversed(self.session.conversation.path()) if node.role == "user"), None)
+
+    @property
+    def draft(self) -> str:
+        if self._lent:
+            return self.chat.draft
+        return self._set_aside if self.revising else super().draft
+
+    def notice(self, text: str, *, passing: bool = False) -> None:
+        """Show a line for a while, a `passing` one until the reply ends."""
+        raise NotImplementedError
+
+    def receivers(self) -> Iterable[Target]:
+        return [self.session.target]
+
+    async def weigh(self, text: str) -> float:
+        return await self._tokens_behind(text, self._ratios())
+
+    def _ratios(self) -> Ratios:
+        target = self.session.target
+        return self.app.house.engine.knowledge.ratios(target.endpoint.name, target.model)
 
     # the estimate
 

@@ -19,7 +19,7 @@ from tui_chat.ui.widgets.editing import act_at_once
 from tui_chat.ui.widgets.readline import ReadlineArea
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from textual import events
     from textual.document._document import Location
@@ -38,6 +38,8 @@ FIELD = re.compile(r"\{\{[^{}\n]{1,60}\}\}")
 """A placeholder, such as {{language}}."""
 SHORT = 200
 """Characters that stand as they are, however many there are already."""
+QUERY = 80
+"""Characters of what is written that are taken for what is looked for."""
 
 
 class Composer(ReadlineArea):
@@ -70,16 +72,17 @@ class Composer(ReadlineArea):
     def __init__(self, completion: Completion | None = None, id: str | None = None) -> None:
         super().__init__(id=id, compact=True, highlight_cursor_line=False, soft_wrap=True)
         self._completion = completion
-        self._sent: list[str] = []
-        self._place = 0
-        """Where in the sent prompts the user is; at their end, in what is being written."""
+        self.sent: list[str] = []
+        """Prompts that Up brings back, oldest first; composers may have one list."""
+        self._back = 0
+        """How many of them Up has gone back; 0 in what is being written."""
         self._written = ""
         self._behind: dict[str, str] = {}
         """What stands behind each mark, such as `[text 1: 40,000 characters]`."""
-        self._marks = re.compile("(?!)")
+        self._marks = _any_of(())
         self._put = ""
-        self.searching = False
-        """What is written is what is looked for in earlier prompts; nothing is sent."""
+        self._before_search: str | None = None
+        """What was written before an earlier prompt was looked for; None while none is."""
         self._filling: tuple[str, str, str] | None = None
         """(before, placeholder, behind) of the text in which a placeholder is being filled."""
         self._reading = 0
@@ -125,14 +128,14 @@ class Composer(ReadlineArea):
             event.stop()
             event.prevent_default()
             self._fill_next(*self._filling)
-        elif event.key == "up" and self.cursor_at_first_line and self._place > 0:
-            event.stop()
-            event.prevent_default()
-            self._walk(-1)
-        elif event.key == "down" and self.cursor_at_last_line and self._place < len(self._sent):
+        elif event.key == "up" and self.cursor_at_first_line and self._back < len(self.sent):
             event.stop()
             event.prevent_default()
             self._walk(1)
+        elif event.key == "down" and self.cursor_at_last_line and self._back > 0:
+            event.stop()
+            event.prevent_default()
+            self._walk(-1)
         else:
             if event.key == "space" and (word := self.word) is not None and word[1]:
                 self._await_file(word[1], sure=False)
@@ -148,16 +151,36 @@ class Composer(ReadlineArea):
 
     def remember(self, text: str) -> None:
         """Add a prompt to those that Up brings back, each once."""
-        if text in self._sent:
-            self._sent.remove(text)
-        self._sent.append(text)
-        self._place = len(self._sent)
+        if text in self.sent:
+            self.sent.remove(text)
+        self.sent.append(text)
+        self._back = 0
 
     def recall(self, earlier: Sequence[str]) -> None:
         """Put prompts of before, newest first, behind those that were sent here."""
-        older = [text for text in reversed(earlier) if text not in self._sent]
-        self._sent[:0] = older
-        self._place += len(older)
+        self.sent[:0] = [text for text in reversed(earlier) if text not in self.sent]
+
+    @property
+    def searching(self) -> bool:
+        """What is written is what is looked for in earlier prompts; nothing is sent."""
+        return self._before_search is not None
+
+    @property
+    def draft(self) -> str:
+        """What is to be sent one day: what is written, or was before an earlier prompt was looked for."""
+        return self.text if self._before_search is None else self._before_search
+
+    def search(self) -> None:
+        """Look for an earlier prompt, with what is written where that is short."""
+        text = self.text
+        self._before_search = text
+        self.put(text if len(text) <= QUERY and "\n" not in text else "")
+        self.focus()
+
+    def leave_search(self) -> None:
+        """Go back to what was written before."""
+        text, self._before_search = self.draft, None
+        self.put(text)
 
     def put(self, text: str) -> None:
         """Replace what is written, the cursor behind it."""
@@ -169,6 +192,22 @@ class Composer(ReadlineArea):
         self.load_text(self._fitted(visible(text), 0))
         self.move_cursor(self.document.end)
         self._put = self.text
+
+    def put_before(self, text: str) -> None:
+        """Put a text in front of what is written, or was before an earlier prompt was looked for."""
+        written = self.draft
+        whole = f"{text}\n{written}" if written.strip() else text
+        if self.searching:
+            self._before_search = whole
+        else:
+            self.put(whole)
+
+    def take_over(self, other: Composer) -> None:
+        """Put what is to be sent in another composer in front of what is written, marks and all."""
+        if other.draft.strip():
+            self._behind |= other._behind
+            self._marks = _any_of(self._behind)
+            self.put_before(other.draft)
 
     def edit(self, edit: Edit) -> EditResult:
         # What is pasted holds whatever the page held that it was copied from.
@@ -272,7 +311,7 @@ class Composer(ReadlineArea):
         free = (mark if n == 1 else f"{mark[:-1]} · {n}]" for n in count(1))
         mark = next(one for one in free if self._behind.get(one, behind) == behind)
         self._behind[mark] = behind
-        self._marks = re.compile("|".join(map(re.escape, self._behind)))
+        self._marks = _any_of(self._behind)
         return mark
 
     # what is too long to be laid out
@@ -330,7 +369,7 @@ class Composer(ReadlineArea):
 
     def _take(self, offer: Offer) -> None:
         if self.searching:
-            self.searching = False
+            self._before_search = None
             self.put(offer.text)
             self.post_message(self.Found())
             return
@@ -363,7 +402,11 @@ class Composer(ReadlineArea):
             self.post_message(self.Sent(text))
 
     def _walk(self, step: int) -> None:
-        if self._place == len(self._sent):
+        if not self._back:
             self._written = self.text
-        self._place += step
-        self.put(self._written if self._place == len(self._sent) else self._sent[self._place])
+        self._back += step
+        self.put(self.sent[-self._back] if self._back else self._written)
+
+
+def _any_of(marks: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, marks)) or "(?!)")
