@@ -578,7 +578,6 @@ VIETNAMESE: dict[str, str] = {
     "batch.items": "{ended}/{of} mục",
     "batch.failed": "{count} lỗi",
     "batch.running": "{count} đang chạy",
-    "batch.tokens": "{tokens} token",
     "batch.left": "còn {time}",
     "batch.unpriced": "{count} không có giá",
     "batch.in_out": "{input} vào · {output} ra",

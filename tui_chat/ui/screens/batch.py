@@ -277,8 +277,7 @@ class BatchScreen(Screen[None]):
     def _sums(self) -> list[str]:
         batch = self.batching
         rates = batch.tempo.rates(batch.elapsed)
-        tokens = say("batch.tokens", tokens=show.short_count(batch.tokens))
-        parts = [tokens, show.spent(batch.usd, estimated=batch.estimated)]
+        parts = [show.in_tokens(batch.tokens, short=True), show.spent(batch.usd, estimated=batch.estimated)]
         if batch.left is not None:
             parts.append(say("batch.screen.budget_left", left=show.usd(batch.left)))
         if batch.wrong:
