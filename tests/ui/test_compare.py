@@ -670,6 +670,9 @@ async def test_a_round_is_exported(env: dict[str, str], tmp_path: Path, ending: 
         await it.send(f"/export {file}")
         await it.until(lambda: "already" in it.status)
         assert file.read_text() == text
+        await it.send(f"/export {tmp_path}/no/out.{ending}")
+        await it.until(lambda: f"there is no folder {tmp_path}/no." in it.status.replace("\n", ""))
+        assert not (tmp_path / "no").exists()
 
 
 # the sweep
