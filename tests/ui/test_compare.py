@@ -700,6 +700,19 @@ async def test_a_sweep_says_how_many_lanes_it_makes_and_what_a_round_costs(env: 
         assert found == [("demo-fast", 0), ("demo-fast", 1), ("demo-slow", 0), ("demo-slow", 1)]
 
 
+async def test_typing_replaces_the_temperatures_that_a_sweep_begins_with(env: dict[str, str]) -> None:
+    async with comparing(env) as it:
+        await it.press("f4")
+        await it.until(lambda: isinstance(it.chat.app.screen, SweepScreen))
+        screen = it.chat.app.screen
+        assert isinstance(screen, SweepScreen)
+        await it.until(lambda: screen._temperatures.has_focus)
+        await it.press("0", ",", "2")
+        assert screen._temperatures.value == "0,2"
+        await it.press("shift+tab", "x")
+        assert screen._models.value.endswith("demo-fastx")
+
+
 async def test_a_sweep_that_makes_no_sense_is_said(env: dict[str, str]) -> None:
     async with comparing(env) as it:
         await it.press("f4")

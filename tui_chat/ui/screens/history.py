@@ -73,9 +73,16 @@ class Line(ShownInput):
     """A line in which one writes."""
 
     def __init__(
-        self, value: str = "", *, placeholder: str = "", id: str | None = None, limit: int = MOST_TYPED
+        self,
+        value: str = "",
+        *,
+        placeholder: str = "",
+        id: str | None = None,
+        limit: int = MOST_TYPED,
+        select: bool = False,
     ) -> None:
-        super().__init__(value, placeholder, max_length=limit, id=id, select_on_focus=False, compact=True)
+        """`select`: what stands there is taken as an example, which typing replaces."""
+        super().__init__(value, placeholder, max_length=limit, id=id, select_on_focus=select, compact=True)
 
     async def _on_key(self, event: events.Key) -> None:
         await act_at_once(self, event)
