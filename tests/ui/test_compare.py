@@ -309,6 +309,29 @@ async def test_locked_lanes_stand_at_the_same_turn(env: dict[str, str]) -> None:
 # a round
 
 
+async def test_a_lane_that_was_asked_nothing_has_not_failed(env: dict[str, str]) -> None:
+    async with opened(env, "demo-drop") as chat:
+        await chat.send("long 200")
+        await chat.until(
+            lambda: chat.screen.session.conversation.newest is not None and not chat.screen.session.running
+        )
+        await chat.send("/compare")
+        await chat.until(lambda: isinstance(chat.app.screen, CompareScreen))
+        it = Lanes(chat)
+        await it.send("/lane openai/demo-fast")
+        await it.until(lambda: len(it.lanes) == 2)
+        await it.until(lambda: [text.strip() for text in it.figures()] == ["nothing asked yet"] * 2)
+        assert not any(lane.runs for lane in it.comparison.compared().lanes)
+        await it.ask("echo hi")
+        await it.until(lambda: [text.split()[0] for text in it.figures()] == ["failed", "done"])
+        await it.send("/lane openai/demo-slow")
+        await it.until(lambda: len(it.lanes) == 3)
+        await it.until(lambda: [text.split()[0] for text in it.figures()] == ["failed", "done", "nothing"])
+        uid = it.chat.screen.chat.id if isinstance(it.chat.screen, ChatScreen) else it.screen.chat.id
+    async with comparing(env, uid=uid) as it:
+        await it.until(lambda: [text.split()[0] for text in it.figures()] == ["failed", "done", "ready"])
+
+
 async def test_one_lane_fails_one_is_cancelled_the_third_is_kept_and_the_chat_goes_on(env: dict[str, str]) -> None:
     async with comparing(env, "mixed") as it:
         await it.send("long 200")
