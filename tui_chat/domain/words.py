@@ -902,6 +902,7 @@ ENGLISH: dict[str, str] = {
     "action.palette": "palette",
     "action.palette.help": "Choose what to do from a list of everything, by typing a part of its name",
     "palette.search": "Search what to do",
+    "palette.none": "nothing found",
     "action.history_rename": "rename",
     "action.history_rename.help": "In the history: give the conversation another title",
     "action.history_pin": "pin",

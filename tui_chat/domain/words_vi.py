@@ -893,6 +893,7 @@ VIETNAMESE: dict[str, str] = {
     "action.palette": "bảng lệnh",
     "action.palette.help": "Chọn từ danh sách mọi thao tác, gõ một phần tên để lọc",
     "palette.search": "Tìm thao tác",
+    "palette.none": "không tìm thấy",
     "action.history_rename": "đổi tên",
     "action.history_rename.help": "Trong lịch sử: đặt tiêu đề khác cho hội thoại",
     "action.history_pin": "ghim",
