@@ -15,6 +15,7 @@ from textual.widgets import Static
 from tests.kit.screen import Chat, environment, opened
 from tui_chat.demo.server import DemoServer
 from tui_chat.domain.draft import Phase
+from tui_chat.domain.pricing import CostSource
 from tui_chat.ui.screens.budget import BudgetQuestion
 from tui_chat.ui.screens.chat import ChatScreen
 from tui_chat.ui.screens.compare import CompareScreen
@@ -355,6 +356,19 @@ async def test_one_lane_fails_one_is_cancelled_the_third_is_kept_and_the_chat_go
         question = tree.path()[0]
         assert [tree.nodes[id].model for id in tree.children[question.id]] == ["demo-fast", "demo-drop", "demo-slow"]
         assert tree.siblings(tree.path()[1].id) == (1, 3)
+
+
+async def test_an_estimate_makes_an_estimate_of_today_s_sum(env: dict[str, str]) -> None:
+    async with opened(priced(env), "demo-fast") as chat:
+        await chat.ask("echo hello")
+        assert chat.screen.spending().today.source is CostSource.COMPUTED
+        await chat.send("long 400")
+        await chat.until(lambda: bool(chat.screen.session.reply and chat.screen.session.reply.draft.text))
+        await chat.press("escape")
+        await chat.until(lambda: not chat.screen.session.running)
+        spending = chat.screen.spending()
+        assert spending.session.source is CostSource.ESTIMATED
+        assert spending.today == spending.session
 
 
 async def test_what_the_lanes_cost_is_in_today_s_sum_of_the_chat(env: dict[str, str]) -> None:
