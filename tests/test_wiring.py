@@ -12,6 +12,7 @@ from tests.kit.program import clean_environment
 from tui_chat.domain.endpoint import Secret
 from tui_chat.domain.failure import Kind
 from tui_chat.wiring import House
+from tui_chat.wiring.offers import usual_models
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,3 +52,17 @@ async def test_this_computer_is_not_asked(tmp_path: Path) -> None:
     checked = Checked(tmp_path, base_url="http://127.0.0.1:9/v1")
     assert await checked.check() is None
     assert checked.stage.transport.requests == []
+
+
+def test_a_model_that_was_asked_is_not_listed_again_without_its_endpoint(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        'model = "demo-reasoning"\n[profiles.p]\nmodel = "o3"\n[prices."openai/o3"]\ninput = 1\noutput = 2\n'
+    )
+    config = House({**clean_environment(tmp_path), "TUI_CHAT_CONFIG": str(file)}).config
+    every = usual_models(config)
+    assert every[-3:] == ["demo-reasoning", "o3", "openai/o3"]
+    assert usual_models(config, ["demo/demo-reasoning"]) == [name for name in every if name != "demo-reasoning"]
+    assert usual_models(config, ["openai/o3"]) == every
+    assert usual_models(config, ["nobody/demo-reasoning"]) == every
+    assert "gpt-4.1" not in usual_models(config, ["openai/gpt-4.1"])

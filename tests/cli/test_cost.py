@@ -165,7 +165,8 @@ def test_import_and_use(program: Program) -> None:
     )
     done = program.run("cost", "import", str(file))
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[0].startswith("1 prices taken from OpenRouter into ")
+    assert done.out.splitlines()[0].startswith("Prices taken from OpenRouter into ")
+    assert done.out.splitlines()[0].endswith(": 1.")
     assert done.out.splitlines()[1] == "1 left out: no price per token"
     assert object_of(program, *MONTH, "-m", "openrouter/x/m")["rows"][0]["usd"] == 40
     again = json.loads(program.run("cost", "import", str(file), "--json").out)

@@ -85,12 +85,12 @@ def test_the_table_in_a_pipe_has_no_bars(spent: Program) -> None:
     assert lines[3].split() == ["local", "price?", "1", "~10", "~20", "–", "–"]
     assert lines[4].split()[:3] == ["all", "$0.6250+?", "3"]
     assert "█" not in done.out
-    assert lines[-1].startswith("+?: no price is known for 1 requests")
+    assert lines[-1].startswith("+?: requests without a known price, which are not in the sum: 1.")
 
 
 def test_bars_on_a_terminal_that_fit_it(spent: Program) -> None:
     with Terminal([*COMMAND, "history", "stats"], spent.env, (66, 20), spent.home) as terminal:
-        terminal.wait("+?: no price")
+        terminal.wait("+?: requests without a known price, which are not in the sum: 1.")
         (dear,) = [line for line in terminal.lines if line.startswith("dear")]
     assert "██" in dear
     assert dear.rstrip().endswith("250 ms")

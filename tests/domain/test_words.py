@@ -110,6 +110,39 @@ def test_every_blank_is_filled() -> None:
     assert not empty
 
 
+NEVER_ONE = frozenset(
+    {
+        "fail.malformed",
+        "composer.mark",
+        "composer.image",
+        "estimate.tokens",
+        "composer.file",
+        "fold.tokens",
+        "fold.lines",
+        "fold.characters",
+        "snippet.size",
+        "status.too_long",
+        "links.long",
+        "lanes.repeat",
+        "batch.refused",
+        "terminal.width",
+        "import.too_long",
+        "history.turns",
+        "history.count",
+        "history.found",
+    }
+)
+"""Sentences whose count is more than one wherever they are said, or which have a form of their own for one."""
+SEVERAL = re.compile(
+    r"~?\{(count|tokens|most|limit|items|runs|lanes)\} (\w+ )?(characters|conversations|items|lines|models|prices"
+    r"|refusals|requests|runs|samples|things|tokens|turns|chunks|million)\b"
+)
+
+
+def test_a_count_that_may_be_one_says_no_plural() -> None:
+    assert {key for key, sentence in ENGLISH.items() if SEVERAL.search(sentence)} - NEVER_ONE == set()
+
+
 def test_nothing_is_passed_that_no_sentence_shows() -> None:
     idle = [
         (use.place, use.key, use.blanks - shown)

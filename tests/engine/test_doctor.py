@@ -136,7 +136,7 @@ async def test_all_is_well() -> None:
     assert checks["dns"].detail == "192.0.2.7, 2001:db8::7"
     assert checks["tcp"].detail == "192.0.2.7 (IPv4)"
     assert checks["tls"].detail == "TLSv1.3, issued by Example CA, 61 days left"
-    assert checks["models"].detail == "200, 2 models"
+    assert checks["models"].detail == "200, models: 2"
     assert (
         checks["stream"].detail == "m: first token after 0 ms, connection cold (10 ms); sent one request, for 1 token"
     )

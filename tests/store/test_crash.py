@@ -243,7 +243,7 @@ def test_a_damaged_file_is_set_aside_by_the_program(tmp_path):
     done = program.run("ask", "--demo", "-c", "echo two")
     assert done.code == 0
     (aside,) = (p for p in program.data.glob("*.damaged-*") if not p.name.endswith(("-wal", "-shm")))
-    assert f"{aside}; 2 turns" in done.err
+    assert f"{aside}; turns saved from it into a new one: 2." in done.err
     assert rows(path, "SELECT text FROM nodes WHERE role = 'user' ORDER BY id") == [("echo one",), ("echo two",)]
     assert sound(path)
 

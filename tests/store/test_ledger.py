@@ -27,6 +27,28 @@ def test_an_amount_counts_at_once_and_stays(desk: Desk) -> None:
     assert ledger.spent_since(MIDNIGHT - QUARTER_S) == D("0.6000001")
 
 
+def test_a_sum_says_whether_a_part_of_it_is_an_estimate(desk: Desk) -> None:
+    ledger, other, tally = Ledger(desk.database), Ledger(desk.database), Tally()
+    for each in (ledger, tally):
+        each.book(MIDNIGHT - 1, D("0.5"), estimated=True)
+        each.book(MIDNIGHT, D("0.1"))
+        assert (each.estimated_since(MIDNIGHT), each.estimated_since(MIDNIGHT - QUARTER_S)) == (False, True)
+        each.book(MIDNIGHT, D("0.1"), estimated=True)
+        each.book(MIDNIGHT, D("0.1"))
+        assert each.estimated_since(MIDNIGHT)
+    desk.flush()
+    assert other.spent_since(MIDNIGHT) == D("0.3")
+    assert other.estimated_since(MIDNIGHT)
+
+
+def test_what_dead_programs_estimated_stays_an_estimate(desk: Desk) -> None:
+    desk.do(lambda c: book(c, MIDNIGHT, D("0.1"), estimated=True))
+    desk.do(lambda c: book(c, MIDNIGHT, D("0.1")))
+    ledger = Ledger(desk.database)
+    assert ledger.spent_since(MIDNIGHT) == D("0.2")
+    assert ledger.estimated_since(MIDNIGHT)
+
+
 def test_what_costs_nothing_is_not_written_down(desk: Desk) -> None:
     Ledger(desk.database).book(MIDNIGHT, D(0))
     desk.flush()

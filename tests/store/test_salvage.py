@@ -92,7 +92,7 @@ def test_a_header_of_garbage_loses_nothing(filled, size, filler):
     desk, told = reopened(filled)
     assert aside(filled).read_bytes() == damaged
     assert str(aside(filled)) in told
-    assert f"{CONVERSATIONS * TURNS} turns" in told
+    assert f"turns saved from it into a new one: {CONVERSATIONS * TURNS}." in told
     assert [row[:5] for row in desk.rows("SELECT * FROM nodes ORDER BY id")] == [row[:5] for row in whole]
     assert desk.library.count() == CONVERSATIONS
     assert [n.role for n in desk.library.load("conv07").conversation.path()] == ["user", "assistant"] * (TURNS // 2)
@@ -158,7 +158,7 @@ def test_a_file_of_something_else(tmp_path, content):
     path.write_bytes(content)
     desk, told = reopened(path)
     assert aside(path).read_bytes() == content
-    assert "0 turns" in told
+    assert "turns saved from it into a new one: 0." in told
     put(desk, "aaaa")
     desk.close()
     assert sound(path)

@@ -16,12 +16,14 @@ from tests.kit.screen import Chat, environment, opened
 from tests.kit.serving import demo_server
 from tests.kit.shelf import OneScreen
 from tui_chat.demo.server import DemoServer
+from tui_chat.domain.actions import BY_NAME
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.words import say, use_language
 from tui_chat.store.batch_output import BatchOutput
 from tui_chat.ui.batching import LiveBatch, WatchedBatch
 from tui_chat.ui.board import QUEUED, Board, Show
 from tui_chat.ui.cells import columns
+from tui_chat.ui.keys import KeyLine
 from tui_chat.ui.screens.batch import BatchScreen, LeaveBatch
 from tui_chat.ui.screens.batch_item import ANSWER, BatchItem
 from tui_chat.ui.screens.batch_start import BatchStart, default_output
@@ -161,6 +163,46 @@ async def test_failed_ones_are_listed_and_run_again(chat: Chat, input: Path) -> 
     await chat.until(lambda: lines(input)["bad"]["timing"] != first["timing"])
     assert screen.batching.board.failures == {row.why: 1}
     assert len(lines(input)) == 3
+
+
+def keys(screen: BatchScreen | BatchItem) -> set[str]:
+    """What its keys offer to do with items."""
+    offered = {key.partition(" ")[2] for key in str(screen.query_one(KeyLine).content).split("   ")}
+    return offered & {BY_NAME[f"batch_{name}"].label for name in ("cancel", "retry", "retry_all", "stop")}
+
+
+def labels(*names: str) -> set[str]:
+    return {BY_NAME[f"batch_{name}"].label for name in names}
+
+
+async def test_keys_are_offered_while_they_can_do_something(slow: Chat, input: Path) -> None:
+    write(input, ["tell a long story"], model="demo-slow")
+    screen = await begun(slow, input)
+    await slow.until(lambda: bool(screen.batching.board.works))
+    screen.bring_up()
+    assert keys(screen) == labels("cancel", "stop")
+    await slow.press("enter")
+    item = slow.app.screen
+    assert isinstance(item, BatchItem)
+    assert keys(item) == labels("cancel")
+    await slow.press("c")
+    await ended(slow, screen)
+    await slow.until(lambda: keys(item) == labels("retry"))
+    assert keys(screen) == labels("retry", "retry_all")
+    await slow.press("r")
+    await slow.until(lambda: keys(item) == labels("cancel"))
+    screen.bring_up()
+    assert keys(screen) == labels("cancel", "stop")
+
+
+async def test_a_batch_that_ended_well_offers_nothing_to_do_with_items(chat: Chat, input: Path) -> None:
+    write(input, ["echo a"])
+    screen = await begun(chat, input)
+    await ended(chat, screen)
+    assert keys(screen) == set()
+    await chat.press("enter")
+    assert isinstance(chat.app.screen, BatchItem)
+    assert keys(chat.app.screen) == set()
 
 
 async def test_one_is_cancelled_and_the_others_go_on(slow: Chat, input: Path) -> None:

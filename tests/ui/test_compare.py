@@ -15,6 +15,7 @@ from textual.widgets import Static
 from tests.kit.screen import Chat, environment, opened
 from tui_chat.demo.server import DemoServer
 from tui_chat.domain.draft import Phase
+from tui_chat.domain.pricing import CostSource
 from tui_chat.ui.screens.budget import BudgetQuestion
 from tui_chat.ui.screens.chat import ChatScreen
 from tui_chat.ui.screens.compare import CompareScreen
@@ -309,6 +310,29 @@ async def test_locked_lanes_stand_at_the_same_turn(env: dict[str, str]) -> None:
 # a round
 
 
+async def test_a_lane_that_was_asked_nothing_has_not_failed(env: dict[str, str]) -> None:
+    async with opened(env, "demo-drop") as chat:
+        await chat.send("long 200")
+        await chat.until(
+            lambda: chat.screen.session.conversation.newest is not None and not chat.screen.session.running
+        )
+        await chat.send("/compare")
+        await chat.until(lambda: isinstance(chat.app.screen, CompareScreen))
+        it = Lanes(chat)
+        await it.send("/lane openai/demo-fast")
+        await it.until(lambda: len(it.lanes) == 2)
+        await it.until(lambda: [text.strip() for text in it.figures()] == ["nothing asked yet"] * 2)
+        assert not any(lane.runs for lane in it.comparison.compared().lanes)
+        await it.ask("echo hi")
+        await it.until(lambda: [text.split()[0] for text in it.figures()] == ["failed", "done"])
+        await it.send("/lane openai/demo-slow")
+        await it.until(lambda: len(it.lanes) == 3)
+        await it.until(lambda: [text.split()[0] for text in it.figures()] == ["failed", "done", "nothing"])
+        uid = it.chat.screen.chat.id if isinstance(it.chat.screen, ChatScreen) else it.screen.chat.id
+    async with comparing(env, uid=uid) as it:
+        await it.until(lambda: [text.split()[0] for text in it.figures()] == ["failed", "done", "ready"])
+
+
 async def test_one_lane_fails_one_is_cancelled_the_third_is_kept_and_the_chat_goes_on(env: dict[str, str]) -> None:
     async with comparing(env, "mixed") as it:
         await it.send("long 200")
@@ -332,6 +356,19 @@ async def test_one_lane_fails_one_is_cancelled_the_third_is_kept_and_the_chat_go
         question = tree.path()[0]
         assert [tree.nodes[id].model for id in tree.children[question.id]] == ["demo-fast", "demo-drop", "demo-slow"]
         assert tree.siblings(tree.path()[1].id) == (1, 3)
+
+
+async def test_an_estimate_makes_an_estimate_of_today_s_sum(env: dict[str, str]) -> None:
+    async with opened(priced(env), "demo-fast") as chat:
+        await chat.ask("echo hello")
+        assert chat.screen.spending().today.source is CostSource.COMPUTED
+        await chat.send("long 400")
+        await chat.until(lambda: bool(chat.screen.session.reply and chat.screen.session.reply.draft.text))
+        await chat.press("escape")
+        await chat.until(lambda: not chat.screen.session.running)
+        spending = chat.screen.spending()
+        assert spending.session.source is CostSource.ESTIMATED
+        assert spending.today == spending.session
 
 
 async def test_what_the_lanes_cost_is_in_today_s_sum_of_the_chat(env: dict[str, str]) -> None:
@@ -670,6 +707,9 @@ async def test_a_round_is_exported(env: dict[str, str], tmp_path: Path, ending: 
         await it.send(f"/export {file}")
         await it.until(lambda: "already" in it.status)
         assert file.read_text() == text
+        await it.send(f"/export {tmp_path}/no/out.{ending}")
+        await it.until(lambda: f"there is no folder {tmp_path}/no." in it.status.replace("\n", ""))
+        assert not (tmp_path / "no").exists()
 
 
 # the sweep
@@ -695,6 +735,19 @@ async def test_a_sweep_says_how_many_lanes_it_makes_and_what_a_round_costs(env: 
         await it.until(lambda: len(it.lanes) == 4)
         found = [(lane.target.model, lane.target.settings.temperature) for lane in it.lanes]
         assert found == [("demo-fast", 0), ("demo-fast", 1), ("demo-slow", 0), ("demo-slow", 1)]
+
+
+async def test_typing_replaces_the_temperatures_that_a_sweep_begins_with(env: dict[str, str]) -> None:
+    async with comparing(env) as it:
+        await it.press("f4")
+        await it.until(lambda: isinstance(it.chat.app.screen, SweepScreen))
+        screen = it.chat.app.screen
+        assert isinstance(screen, SweepScreen)
+        await it.until(lambda: screen._temperatures.has_focus)
+        await it.press("0", ",", "2")
+        assert screen._temperatures.value == "0,2"
+        await it.press("shift+tab", "x")
+        assert screen._models.value.endswith("demo-fastx")
 
 
 async def test_a_sweep_that_makes_no_sense_is_said(env: dict[str, str]) -> None:

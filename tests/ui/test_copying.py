@@ -166,6 +166,9 @@ async def test_a_reply_is_saved_to_a_new_file(chat: Desk, tmp_path: Path) -> Non
     await chat.send(f"/save {tmp_path}/file/x.md")
     await chat.until(lambda: "x.md" in chat.status and "there already" not in chat.status)
     assert (tmp_path / "file").read_text() == ""
+    await chat.send(f"/save {tmp_path}/no/x.md")
+    await chat.until(lambda: f"there is no folder {tmp_path}/no." in chat.status.replace("\n", ""))
+    assert not (tmp_path / "no").exists()
 
 
 async def test_the_composers_selection_comes_before_a_cancellation(chat: Desk) -> None:

@@ -55,6 +55,11 @@ class History(Seen):
         """The first rows of the items that can be seen, without marks."""
         return [row[3:].strip() for row in self.rows[::2] if row.strip("▌ ")]
 
+    @property
+    def keys(self) -> list[str]:
+        """The keys that the screen offers."""
+        return str(self.app.shown.query_one(".screen-keys", Static).content).split("   ")
+
     async def find(self, text: str) -> None:
         """Type a search and wait for what it finds."""
         await self.type(text)
@@ -416,6 +421,16 @@ async def test_what_is_deleted_can_be_brought_back(house: House) -> None:
         await seen.press("alt+u")
         await seen.until(lambda: seen.titles == ["one", "two", "three"])
         assert [summary.id for summary in house.chats.library.list()] == names
+
+
+async def test_undo_is_offered_while_there_is_something_to_bring_back(house: House) -> None:
+    add(house, "one", "x")
+    async with opened(house) as seen:
+        assert "Alt+U undo" not in seen.keys
+        await seen.press("alt+d")
+        assert "Alt+U undo" in seen.keys
+        await seen.press("alt+u")
+        assert "Alt+U undo" not in seen.keys
 
 
 async def test_a_second_press_before_the_list_is_new_deletes_nothing_more(house: House) -> None:

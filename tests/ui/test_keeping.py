@@ -266,6 +266,9 @@ async def test_a_conversation_goes_out_and_comes_in(env: dict[str, str], tmp_pat
     file = tmp_path / "out.json"
     async with opened(env, "demo-fast") as chat:
         await chat.ask("echo one")
+        await chat.send(f"/export {tmp_path}/no/out.json")
+        await chat.until(lambda: f"there is no folder {tmp_path}/no." in chat.status.replace("\n", ""))
+        assert not (tmp_path / "no").exists()
         await chat.send(f"/export {file}")
         await chat.until(lambda: file.exists())
         await chat.send("/delete")

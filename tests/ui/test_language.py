@@ -161,6 +161,19 @@ async def test_the_words_are_vietnamese(tmp_path: Path, server: DemoServer) -> N
         assert any("Dán API key" in str(w.content) for w in statics(chat.app.screen))
 
 
+@pytest.mark.parametrize(("language", "says"), [("en", "nothing found"), ("vi", "không tìm thấy")])
+async def test_a_palette_that_finds_nothing_says_so(
+    tmp_path: Path, server: DemoServer, language: str, says: str
+) -> None:
+    async with opened(speaking(tmp_path, server, language), "demo-fast") as chat:
+        await chat.press("ctrl+p")
+        await chat.type("qqqq")
+        await chat.until(lambda: says in chat.app.export_screenshot().replace("&#160;", " "))
+        assert "No matches" not in chat.app.export_screenshot().replace("&#160;", " ")
+        await chat.type("q")
+        await chat.until(lambda: says in chat.app.export_screenshot().replace("&#160;", " "))
+
+
 async def test_the_figures_fit_their_pane(tmp_path: Path, server: DemoServer) -> None:
     async with opened(speaking(tmp_path, server, "vi"), "demo-fast") as chat:
         await chat.ask("echo one")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Static
 
 from tests.kit.screen import Chat, environment, opened
 from tui_chat.demo.server import DemoServer
@@ -217,8 +217,16 @@ async def test_settings_are_kept_as_default_and_it_is_forgotten(chat: Chat, env:
     assert House(env).targets.choose(Choice()).settings == Settings(temperature=0.2, seed=4)
     await chat.send("/profile")
     await chat.until(lambda: isinstance(chat.app.screen, ProfilesScreen))
+    await chat.until(lambda: "F forget" in keys(chat))
     await chat.press("f")
     assert House(env).targets.choose(Choice()).settings == Settings(temperature=0.2)
+    assert "forget" not in keys(chat)
+    assert "D delete" in keys(chat)
+
+
+def keys(chat: Chat) -> str:
+    """The keys that the form or the list of profiles offers."""
+    return str(chat.app.screen.query_one(".form-keys", Static).content)
 
 
 async def test_profiles_are_listed_taken_renamed_and_deleted(chat: Chat, env: dict[str, str]) -> None:

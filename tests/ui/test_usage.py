@@ -58,7 +58,7 @@ async def test_the_models_with_bars_and_the_sum(house: House) -> None:
         assert len(rows[1][1]) == len(rows[0][1]) // 2
         assert rows[2][1:] == ["price?", "1", "~10", "~20", "–", "–"]
         assert text_of(seen, 3).split()[:2] == ["all", "$0.7500+?"]
-        assert seen.status.startswith("+?: no price is known for 1 requests")
+        assert seen.status.startswith("+?: requests without a known price, which are not in the sum: 1.")
 
 
 async def test_figures_stand_under_their_headings(house: House) -> None:

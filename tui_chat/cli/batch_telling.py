@@ -65,7 +65,7 @@ class Standing(Struct, frozen=True):
             parts.append(say("batch.failed", count=f"{self.failed:,}"))
         parts += [
             say("batch.running", count=self.running),
-            say("batch.tokens", tokens=show.tokens(self.tokens, exact=self.exact)),
+            show.in_tokens(self.tokens, exact=self.exact),
             show.rate(self.rate, exact=self.exact),
             "price?" if self.usd is None else show.spent(self.usd, estimated=self.estimated),
         ]

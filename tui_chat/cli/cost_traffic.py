@@ -61,7 +61,8 @@ def _measured(
     if everything:
         wanted = priced_models(config)
     else:
-        wanted = [*names] or [*(models(database, asked) if stored else ()), *usual_models(config)]
+        used = models(database, asked) if stored else []
+        wanted = [*names] or [*used, *usual_models(config, used)]
     day = datetime.now(UTC).date().isoformat()
     compared = offers(config, [*wanted, *([against] if against else [])], day, endpoint)
     return elsewhere(traffic(database, asked) if stored else (), compared, against)

@@ -39,7 +39,13 @@ def command(common: Common, id: str, as_json: bool) -> None:
 def _print(form: ConversationForm, spent: str) -> None:
     tree, now = form.conversation(), time.time()
     print_line(visible_line(form.title))
-    facts = [form.id, say("history.turns", count=len(tree.nodes)), spent, short(form.updated, now)]
+    turns = len(tree.nodes)
+    facts = [
+        form.id,
+        say("history.turn" if turns == 1 else "history.turns", count=turns),
+        spent,
+        short(form.updated, now),
+    ]
     print_line(" · ".join(facts))
     for node in tree.path():
         print_line("")

@@ -57,9 +57,10 @@ def tokens(value: int | None, *, exact: bool = True) -> str:
     return NONE if value is None else f"{mark(exact)}{value:,}"
 
 
-def in_tokens(value: int, *, exact: bool = True) -> str:
-    """`1 token`, `~1,234 tokens`."""
-    return say("fold.tokens_one" if value == 1 else "fold.tokens", tokens=tokens(value, exact=exact))
+def in_tokens(value: int, *, exact: bool = True, short: bool = False) -> str:
+    """`1 token`, `~1,234 tokens`; `1.2k tokens` where it is to be short."""
+    shown = short_count(value, exact=exact) if short else tokens(value, exact=exact)
+    return say("fold.tokens_one" if value == 1 else "fold.tokens", tokens=shown)
 
 
 def short_count(value: int | None, *, exact: bool = True) -> str:

@@ -224,11 +224,11 @@ ENGLISH: dict[str, str] = {
     "status.theme": "Theme {name}.",
     "status.no_theme": "No theme {name}; there are: {names}.",
     "status.no_argument": "{command} takes nothing after it; press Enter on {command} alone, or change the line.",
-    "problems.title": "{count} things in your files need a look",
+    "problems.title": "To be looked at in your files: {count}",
     "queue.more": "… and {count} more",
     "status.no_command": "No command {command}; the nearest: {nearest}. /help lists all.",
-    "status.copied": "{count} characters sent to the terminal's clipboard.",
-    "status.copied_code": "Code block {place}: {count} characters sent to the terminal's clipboard.",
+    "status.copied": "Characters sent to the terminal's clipboard: {count}.",
+    "status.copied_code": "Code block {place}: characters sent to the terminal's clipboard: {count}.",
     "status.too_long": "{count} characters are more than terminals take; they are in {file}.",
     "status.copy": "/copy copies the newest reply as Markdown, /copy plain as text, /copy N its code block N.",
     "status.no_code": "The newest reply has no code block {place}; it has {count}.",
@@ -581,7 +581,7 @@ ENGLISH: dict[str, str] = {
     "batch.not_output": "{path} is no output of a batch.",
     "batch.unwritten": "{path} takes no more: {reason}. What it holds is whole; run again to go on.",
     "batch.mended": "The last line of {path} was torn, and has been mended.",
-    "batch.finishing": "finishing the {count} items under way; Ctrl+C again stops now",
+    "batch.finishing": "finishing what is under way, items: {count}; Ctrl+C again stops now",
     "batch.slower": "{message} · {limit} at a time from now on, after {seconds}",
     "batch.budget": "Stopped: the next item might cross a limit. {over}. Run again with a higher limit to go on.",
     "batch.refused": "Stopped after {count} refusals in a row, as the next item would fail too. {failure}",
@@ -589,7 +589,6 @@ ENGLISH: dict[str, str] = {
     "batch.items": "{ended} of {of} items",
     "batch.failed": "{count} failed",
     "batch.running": "{count} running",
-    "batch.tokens": "{tokens} tokens",
     "batch.left": "{time} left",
     "batch.unpriced": "{count} without a price",
     "batch.in_out": "{input} in · {output} out",
@@ -699,7 +698,7 @@ ENGLISH: dict[str, str] = {
     "doctor.proxy_local": "{source} is set, but not used for this computer",
     "doctor.proxy_exempt": "{source} is set, but NO_PROXY exempts this host",
     "doctor.no_tunnel": "it closed the connection",
-    "doctor.models": "{status}, {count} models",
+    "doctor.models": "{status}, models: {count}",
     "doctor.stream": "{model}: first token after {ttft}, {connection}; {sent}",
     "doctor.stream_empty": "{model} answered without a token ({reason}), {connection}; {sent}",
     "doctor.warm": "connection warm",
@@ -903,6 +902,7 @@ ENGLISH: dict[str, str] = {
     "action.palette": "palette",
     "action.palette.help": "Choose what to do from a list of everything, by typing a part of its name",
     "palette.search": "Search what to do",
+    "palette.none": "nothing found",
     "action.history_rename": "rename",
     "action.history_rename.help": "In the history: give the conversation another title",
     "action.history_pin": "pin",
@@ -1146,7 +1146,7 @@ ENGLISH: dict[str, str] = {
     "cost.otherwise": "otherwise",
     "cost.since": "from {day}",
     "cost.weekdays": "Mon Tue Wed Thu Fri Sat Sun",
-    "prices.taken": "{count} prices taken from {list} into {file}.",
+    "prices.taken": "Prices taken from {list} into {file}: {count}.",
     "prices.skipped": "{count} left out: {why}",
     "prices.skip.mode": "not for chat",
     "prices.skip.more": "billed by more than tokens, or in a way that is not understood",
@@ -1261,7 +1261,7 @@ ENGLISH: dict[str, str] = {
         "{file} stops after line {line}, in the middle of an answer; it is played up to there."
         " Record it again to have the rest."
     ),
-    "recording.no_question": "{file} holds no question to play, only {count} other requests.",
+    "recording.no_question": "{file} holds no question to play. Other requests in it: {count}.",
     "recording.dialect": "{file} speaks the dialect “{dialect}”, which this version does not know. Update tui-chat.",
     "recording.exists": "{file} exists and is no recording; name another file.",
     "recording.no_folder": "{file} cannot be written: there is no folder {folder}.",
@@ -1282,7 +1282,7 @@ ENGLISH: dict[str, str] = {
         " Update tui-chat, name another data folder in TUI_CHAT_DATA_DIR, or use --no-save."
     ),
     "store.salvaged": (
-        "{path} was damaged ({fault}). It is kept as {aside}; {count} turns were saved from it into a new one."
+        "{path} was damaged ({fault}). It is kept as {aside}; turns saved from it into a new one: {count}."
     ),
     "store.behind": "Nothing can be saved in {path} now ({reason}). The chat goes on; it is saved once that is mended.",
     "store.fault": "Something could not be saved ({error}); the log has more.",
@@ -1307,7 +1307,7 @@ ENGLISH: dict[str, str] = {
     "history.empty": "There is no conversation yet to go on with.",
     "history.no_run": "There is no run {id}; `tui-chat history show ID` lists the runs of a conversation.",
     "history.fork_title": "{title} (fork)",
-    "history.others_interrupted": "{count} more conversations hold an interrupted reply; {press.history} marks them.",
+    "history.others_interrupted": "Other conversations with an interrupted reply: {count}; {press.history} marks them.",
     "history.elsewhere": "This conversation is open in another tui-chat too; what is said there appears on reopening.",
     "history.endpoint_gone": "This conversation was held with {gone}, which is not set up now; name another with -e.",
     "history.other_endpoint": "The endpoint {gone} is not set up any more; the next message goes to {endpoint}.",
@@ -1318,7 +1318,7 @@ ENGLISH: dict[str, str] = {
     "usage.columns": "cost | replies | in | out | tok/s | TTFT",
     "usage.total": "all",
     "usage.more": "+?",
-    "usage.unpriced": "+?: no price is known for {count} requests, which are not in the sum.",
+    "usage.unpriced": "+?: requests without a known price, which are not in the sum: {count}.",
     "usage.medians": "tok/s and TTFT are medians; ~ marks estimates.",
     "usage.none": "No request has been made.",
     "usage.none_then": "No such request has been made in that time.",
@@ -1445,7 +1445,8 @@ ENGLISH: dict[str, str] = {
     "import.no_member": "{file} holds no conversations.json; nothing was changed. Name the zip that the service sent.",
     "import.no_file": "{file} is no ordinary file; name a file, which is read twice.",
     "import.changed": (
-        "{file} changed, or could not be read again; {count} conversations of it are in. Import it again for the rest."
+        "{file} changed, or could not be read again; conversations of it that are in: {count}."
+        " Import it again for the rest."
     ),
     "import.behind": "The store cannot be written now; free some space and import the file again for the rest.",
     "import.empty": "the file is empty",

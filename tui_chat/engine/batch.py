@@ -22,7 +22,7 @@ from tui_chat.domain.events import Attempt, Ended, Waiting
 from tui_chat.domain.failure import Kind
 from tui_chat.domain.meter import Meter
 from tui_chat.domain.pace import Pace
-from tui_chat.domain.pricing import UNKNOWN
+from tui_chat.domain.pricing import UNKNOWN, CostSource
 from tui_chat.engine.budget import foreseen, prompt_tokens, spent_today
 from tui_chat.engine.lanes import start
 
@@ -192,6 +192,7 @@ class Batch:
         self._refused = 0
         """Items in a row."""
         self._owed = NOTHING
+        self._owed_estimated = False
         """Spent and not booked."""
         self._booked_at = engine.clock.now()
 
@@ -356,6 +357,7 @@ class Batch:
         cost = work.cost()
         self.totals.add(work.draft, stats, cost)
         self._owed += cost.usd or 0
+        self._owed_estimated |= bool(cost.usd) and cost.source is CostSource.ESTIMATED
         if self._engine.clock.now() - self._booked_at > BOOKING_S:
             self._book()
         trouble = work.draft.failure
@@ -372,9 +374,10 @@ class Batch:
     def _book(self) -> None:
         """Count what was spent into its day; many items at once, as each booking is a write to the disk."""
         owed, self._owed = self._owed, NOTHING
+        estimated, self._owed_estimated = self._owed_estimated, False
         self._booked_at = self._engine.clock.now()
         if owed:
-            self._engine.ledger.book(self._engine.clock.wall(), owed)
+            self._engine.ledger.book(self._engine.clock.wall(), owed, estimated=estimated)
         if self._budget.per_day is not None:
             self._today = spent_today(self._engine)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tui_chat.domain.budget import Budget, Estimate, expected_output, judged, likely_cost
 from tui_chat.domain.failure import Failure, Kind, failure
+from tui_chat.domain.pricing import Cost, CostSource
 from tui_chat.domain.tokens import count, tokens_of
 from tui_chat.domain.words import say
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tui_chat.domain.ask import Ask
     from tui_chat.domain.attempts import RunRecord
     from tui_chat.domain.budget import Crossing, Spent
-    from tui_chat.domain.pricing import Cost, Price
+    from tui_chat.domain.pricing import Price
     from tui_chat.domain.tokens import Ratios
     from tui_chat.engine.ports import Engine
 
@@ -60,11 +61,19 @@ def spent_today(engine: Engine) -> Decimal:
     return engine.ledger.spent_since(midnight(engine.clock.wall()))
 
 
+def cost_today(engine: Engine) -> Cost:
+    """The same, and whether a part of it is an estimate."""
+    usd = spent_today(engine)
+    estimated = engine.ledger.estimated_since(midnight(engine.clock.wall()))
+    return Cost(usd, CostSource.ESTIMATED if estimated else CostSource.COMPUTED)
+
+
 def book(engine: Engine, run: RunRecord) -> None:
     """Count what a run has cost into its day; whatever it came to, with every try."""
     for attempt in run.attempts:
         if attempt.cost.usd:
-            engine.ledger.book(run.began + attempt.at, attempt.cost.usd)
+            estimated = attempt.cost.source is CostSource.ESTIMATED
+            engine.ledger.book(run.began + attempt.at, attempt.cost.usd, estimated=estimated)
 
 
 def unsent(estimate: Estimate) -> Failure:

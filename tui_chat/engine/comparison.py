@@ -58,6 +58,8 @@ class LaneState(Struct, eq=False):
     target: Target
     head: str | None = None
     """The turn that its next message follows."""
+    given: str | None = None
+    """The turn at which it was put, which is no answer of its own."""
     synced: bool = True
     note: str = ""
     replies: list[Reply] = field(default_factory=list["Reply"])
@@ -86,6 +88,10 @@ class LaneState(Struct, eq=False):
     def reply(self) -> Reply | None:
         """The reply that its next message follows, of the newest round."""
         return next((reply for reply in self.replies if reply.node.id == self.head), None)
+
+    def answered(self, node_id: str | None) -> bool:
+        """True for a turn that is an answer of this lane."""
+        return node_id != self.given or any(reply.node.id == node_id for reply in self.replies)
 
     def record(self) -> LaneRecord:
         target = self.target
@@ -151,7 +157,10 @@ class Comparison:
         """A lane as it was left."""
         there = record.head in self.session.conversation.nodes
         head = record.head if there else self.session.conversation.head
-        lane = LaneState(record.id, record.label, target, head, record.synced, record.note)
+        left = None if head is None else self.session.conversation.nodes[head]
+        asked = left is not None and (left.endpoint, left.model) == (record.endpoint, record.model)
+        given = None if asked else head
+        lane = LaneState(record.id, record.label, target, head, given, record.synced, record.note)
         lane.question = self._question_above(head)
         self.lanes[lane.id] = lane
         return lane
@@ -304,7 +313,8 @@ class Comparison:
     def rejoin(self) -> None:
         """Have every lane go on from where the chat is."""
         for lane in self.lanes.values():
-            lane.head = self.session.conversation.head
+            if lane.head != self.session.conversation.head:
+                lane.head = lane.given = self.session.conversation.head
             lane.question = self._question_above(lane.head)
             lane.replies = []
         self._changed()
@@ -394,7 +404,7 @@ class Comparison:
     def _add(self, target: Target, label: str, head: str | None) -> LaneState | None:
         if len(self.lanes) >= MOST:
             return None
-        lane = LaneState(self._engine.new_id(), label or self._letter(), target, head)
+        lane = LaneState(self._engine.new_id(), label or self._letter(), target, head, head)
         self.lanes[lane.id] = lane
         self._changed()
         return lane
@@ -534,10 +544,10 @@ class Comparison:
 
 
 def _compared(lane: LaneState, left: Node | None, *, saved: bool) -> ComparedLane:
-    """`left` is the turn at the lane's place."""
+    """`left` is the turn at the lane's place; a question, which has no result, where nothing was answered."""
     target = lane.replies[-1].target if lane.replies else lane.target
     runs = [ComparedRun(reply.run.repeat, _so_far(reply), reply.run.id if saved else None) for reply in lane.replies]
-    if not runs and left is not None and left.role == "assistant" and left.result is not None:
+    if not runs and left is not None and lane.answered(left.id) and left.result is not None:
         runs = [ComparedRun(1, left, left.runs[-1].id if saved and left.runs else None)]
     return ComparedLane(lane.label, target.endpoint.name, target.model, target.settings, tuple(runs), lane.note)
 

@@ -69,12 +69,16 @@ class Knowledge(Protocol):
 class Ledger(Protocol):
     """What was spent, here and by the other programs on the same data; and how long the answers of a model are."""
 
-    def book(self, at: float, usd: Decimal) -> None:
-        """A request that left `at` epoch seconds has cost `usd`."""
+    def book(self, at: float, usd: Decimal, *, estimated: bool = False) -> None:
+        """A request that left `at` epoch seconds has cost `usd`, or about that."""
         ...
 
     def spent_since(self, at: float) -> Decimal:
         """USD spent since `at` epoch seconds, a moment at which a day begins somewhere."""
+        ...
+
+    def estimated_since(self, at: float) -> bool:
+        """True when a part of that is an estimate, as it was when the sum was last asked for."""
         ...
 
     def answered(self, endpoint: str, model: str, tokens: int) -> None:

@@ -14,7 +14,7 @@ from tui_chat import __version__
 from tui_chat.domain.failure import StoreError, UsageError
 from tui_chat.domain.hostile import visible
 from tui_chat.domain.words import say
-from tui_chat.store.files import reason, replacing
+from tui_chat.store.files import check_folder, reason, replacing
 from tui_chat.wire import archive
 
 if TYPE_CHECKING:
@@ -195,8 +195,7 @@ def _may_be_written(path: Path) -> bool:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise StoreError(say("recording.no_folder", file=path, folder=path.parent)) from None
+        check_folder(path)
         return True
     if stat.S_ISDIR(mode):
         raise StoreError(say("export.folder", file=path))

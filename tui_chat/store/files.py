@@ -63,6 +63,20 @@ def write_private(path: Path, data: bytes | str) -> None:
         file.write(content)
 
 
+def write_new(path: Path, data: bytes | str) -> None:
+    """Like `write_private`, for a file that is not there yet, in a folder that is. Raises StoreError."""
+    if path.exists() or path.is_symlink():
+        raise StoreError(say("status.save_exists", file=path))
+    check_folder(path)
+    write_private(path, data)
+
+
+def check_folder(path: Path) -> None:
+    """Raise StoreError where there is no folder for a file that the user has named: it is made for nobody unasked."""
+    if not path.parent.is_dir():
+        raise StoreError(say("recording.no_folder", file=path, folder=path.parent))
+
+
 @contextmanager
 def replacing(path: Path) -> Generator[BinaryIO]:
     """A file that takes the place of `path` in one step once all is written to it, 0600; a link is followed.

@@ -40,18 +40,24 @@ class Ledger:
         """What this program has spent, by quarters."""
         self._others: dict[int, Decimal] = {}
         """What the others had spent when that could last be read."""
+        self._own_estimated: set[int] = set()
+        self._others_estimated: set[int] = set()
+        """The quarters of which a part is an estimate."""
         self._answers: dict[tuple[str, str], tuple[int, int]] | None = None
 
-    def book(self, at: float, usd: Decimal) -> None:
+    def book(self, at: float, usd: Decimal, *, estimated: bool = False) -> None:
         quarter = _quarter(at)
         total = self._own[quarter] = self._own.get(quarter, NOTHING) + usd
+        if estimated and usd:
+            self._own_estimated.add(quarter)
+        about = quarter in self._own_estimated
         if self._keep and usd:
-            self._database.write(lambda c: _put(c, quarter, self._program, total))
+            self._database.write(lambda c: _put(c, quarter, self._program, total, estimated=about))
 
     def spent_since(self, at: float) -> Decimal:
         first = _quarter(at)
         if self._database.path.exists():
-            query = "SELECT quarter, usd FROM spending WHERE quarter >= ? AND program <> ?"
+            query = "SELECT quarter, usd, estimated FROM spending WHERE quarter >= ? AND program <> ?"
             try:
                 with self._database.reading() as c:
                     rows = c.execute(query, (first, self._program)).fetchall()
@@ -59,10 +65,15 @@ class Ledger:
                 pass
             else:
                 self._others = {}
-                for quarter, usd in rows:
+                self._others_estimated = {quarter for quarter, _, estimated in rows if estimated}
+                for quarter, usd, _ in rows:
                     self._others[quarter] = self._others.get(quarter, NOTHING) + Decimal(usd)
         sums = (*self._own.items(), *self._others.items())
         return sum((usd for quarter, usd in sums if quarter >= first), NOTHING)
+
+    def estimated_since(self, at: float) -> bool:
+        first = _quarter(at)
+        return any(quarter >= first for quarter in (*self._own_estimated, *self._others_estimated))
 
     def answered(self, endpoint: str, model: str, tokens: int) -> None:
         known = self._known()
@@ -87,18 +98,20 @@ class Ledger:
         return self._answers
 
 
-def book(connection: sqlite3.Connection, at: float, usd: Decimal) -> None:
+def book(connection: sqlite3.Connection, at: float, usd: Decimal, *, estimated: bool = False) -> None:
     """Count what a run has cost whose program is gone."""
     quarter = _quarter(at)
-    query = "SELECT usd FROM spending WHERE quarter = ? AND program = ?"
+    query = "SELECT usd, estimated FROM spending WHERE quarter = ? AND program = ?"
     row = connection.execute(query, (quarter, DEAD)).fetchone()
     if usd:
-        _put(connection, quarter, DEAD, usd + (Decimal(row[0]) if row else NOTHING))
+        before, about = (Decimal(row[0]), bool(row[1])) if row else (NOTHING, False)
+        _put(connection, quarter, DEAD, usd + before, estimated=estimated or about)
 
 
-def _put(connection: sqlite3.Connection, quarter: int, program: str, total: Decimal) -> None:
+def _put(connection: sqlite3.Connection, quarter: int, program: str, total: Decimal, *, estimated: bool) -> None:
     connection.execute("DELETE FROM spending WHERE quarter < ?", (quarter - KEPT,))
-    connection.execute("INSERT OR REPLACE INTO spending VALUES (?, ?, ?)", (quarter, program, str(total)))
+    row = (quarter, program, str(total), estimated)
+    connection.execute("INSERT OR REPLACE INTO spending (quarter, program, usd, estimated) VALUES (?, ?, ?, ?)", row)
 
 
 def _quarter(at: float) -> int:

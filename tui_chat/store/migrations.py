@@ -214,6 +214,10 @@ STEPS = (
         "CREATE INDEX usage_at ON usage (at)",
         "CREATE INDEX usage_node ON usage (node)",
     ),
+    (
+        # A sum of what was spent says whether a part of it is an estimate.
+        "ALTER TABLE spending ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 VERSION = len(STEPS)
 

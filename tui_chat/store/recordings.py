@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tui_chat.domain.failure import StoreError, UsageError
 from tui_chat.domain.words import say
-from tui_chat.store.files import FILE_MODE, reason, write_private
+from tui_chat.store.files import FILE_MODE, check_folder, reason, write_private
 from tui_chat.wire.recording import FORMAT, encode, read
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def save(path: Path, header: Header, lines: Iterable[Line]) -> None:
     try:
         if path.exists():
             raise StoreError(say("recording.taken", file=path))
-        if not path.parent.is_dir():
-            raise StoreError(say("recording.no_folder", file=path, folder=path.parent))
+        check_folder(path)
         write_private(path, b"".join(map(encode, (header, *lines))))
     except ValueError as error:
         # A name that no file can have.

@@ -12,7 +12,7 @@ from tui_chat.domain.budget import NOTHING
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.events import Usage
 from tui_chat.domain.meter import Meter, added
-from tui_chat.domain.pricing import cost, total
+from tui_chat.domain.pricing import CostSource, cost, total
 from tui_chat.domain.tokens import count, tokens_of
 from tui_chat.store import nodes
 from tui_chat.store.ledger import book
@@ -94,7 +94,8 @@ def _close(connection: sqlite3.Connection, left: _Left, price_of: PriceOf) -> No
     ended = _interrupted(now, node, left, tuple(seams), prompt, price_of)
     nodes.finish(connection, ended)
     for attempt in ended.runs[-1].attempts:
-        book(connection, left.run.began, attempt.cost.usd or NOTHING)
+        estimated = attempt.cost.source is CostSource.ESTIMATED
+        book(connection, left.run.began, attempt.cost.usd or NOTHING, estimated=estimated)
     connection.execute("UPDATE runs SET owner = NULL WHERE uid = ?", (left.run.id,))
     connection.execute("DELETE FROM pieces WHERE run = ?", (left.run.id,))
 

@@ -213,7 +213,9 @@ class TuiChat(App[None], inherit_bindings=False):
         from textual.command import CommandPalette
 
         if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(placeholder=say("palette.search"), id="--command-palette"))
+            from tui_chat.ui.screens.palette import Palette
+
+            self.push_screen(Palette())
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the table of actions has; nothing of it is foreign text."""

@@ -107,6 +107,16 @@ class Batching:
         return None
 
     @property
+    def can_stop(self) -> bool:
+        """Items are under way or to come, and can be cancelled."""
+        return False
+
+    @property
+    def can_retry(self) -> bool:
+        """Items that were not answered can be run again."""
+        return False
+
+    @property
     def tokens(self) -> int:
         works = self.board.works.values()
         return self.board.tokens + sum(work.stats().usage.output or 0 for work in works)
@@ -223,6 +233,14 @@ class LiveBatch(Batching):
     def finishing(self) -> bool:
         return self.running and self.stops > 0
 
+    @property
+    def can_stop(self) -> bool:
+        return self._opened is not None and self.running
+
+    @property
+    def can_retry(self) -> bool:
+        return self._opened is not None and not self.finishing
+
     async def run(self) -> None:
         wish = self.wish
         source = await asyncio.to_thread(Source, wish.plan.input)
@@ -250,8 +268,7 @@ class LiveBatch(Batching):
 
     def retry(self, rows: list[Row]) -> int:
         opened = self._opened
-        # What is under way or waits its turn comes to an end first.
-        jobs = [row.job for row in rows if row.job is not None and row.state in ("failed", "cancelled")]
+        jobs = [row.job for row in rows if row.job is not None and row.retryable]
         if opened is None or self.finishing:
             return 0
         for job in jobs:

@@ -61,6 +61,11 @@ class Row(Struct):
     def cost(self) -> Decimal | None:
         return None if self.usd is None else Decimal(str(self.usd))
 
+    @property
+    def retryable(self) -> bool:
+        """Not while it is under way or waits its turn."""
+        return self.job is not None and self.state in (Phase.FAILED, Phase.CANCELLED)
+
 
 class Board:
     """Rows in the order in which items appeared; O(1) for each event."""
@@ -75,6 +80,8 @@ class Board:
         self.estimates = 0
         """Rows whose cost is an estimate."""
         self.failures: Counter[str] = Counter()
+        self.retryable = 0
+        """Rows that could be run again."""
         self.changes = 0
         """Grows with each change of a row or a list."""
         self._places: dict[str, int] = {}
@@ -176,6 +183,7 @@ class Board:
         if row.usd is not None:
             self.usd += by * (row.cost or 0)
         self.estimates += by * row.estimated
+        self.retryable += by * row.retryable
         if row.why:
             self.failures[row.why] += by
 

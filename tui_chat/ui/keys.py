@@ -57,6 +57,12 @@ def bindings(table: Iterable[Key]) -> list[BindingType]:
     ]
 
 
+def without(table: Iterable[Key], idle: Iterable[str]) -> list[Key]:
+    """The keys of a table whose actions are not among those that can do nothing now."""
+    idle = frozenset(idle)
+    return [key for key in table if key.action not in idle]
+
+
 def footer(table: Iterable[Key], keymap: Keymap = DEFAULT) -> Text:
     """One line: each key with what it does."""
     text = Text(no_wrap=True, overflow="ellipsis")

@@ -53,9 +53,9 @@ def shown_reply(lane: LaneState) -> Reply | None:
 
 
 def ended_result(lane: LaneState, conversation: Conversation) -> Result | None:
-    """How the answer at the lane's place has ended; None while it is under way or there is none."""
+    """How the lane's answer at its place has ended; None while it is under way or there is none of its own."""
     node = conversation.nodes.get(lane.head or "")
-    return None if node is None else node.result
+    return node.result if node is not None and lane.answered(node.id) else None
 
 
 def phase_of(lane: LaneState, conversation: Conversation) -> Phase | None:
@@ -82,7 +82,7 @@ def strip(lane: LaneState, conversation: Conversation, *, hidden: bool) -> tuple
     if lane.due and reply is None:
         return say("lanes.waits"), ""
     if result is None:
-        return say("lanes.empty"), ""
+        return say("lanes.empty" if lane.question is None else "state.idle"), ""
     if hidden:
         return f"{say(f'state.{result.phase}')}{run}", ""
     stats = result.stats

@@ -16,15 +16,28 @@ if TYPE_CHECKING:
     from tui_chat.store.config import Config
 
 
-def usual_models(config: Config) -> list[str]:
-    """Four well-known models, and those that the user has named: in config.toml, and last on screen."""
+def usual_models(config: Config, asked: Iterable[str] = ()) -> list[str]:
+    """Four well-known models, and those that the user has named: in config.toml, and last on screen.
+
+    One that is among those `asked`, as ENDPOINT/MODEL, is not named again for the same price or for none.
+    """
     named = [
         config.default.model,
         *(profile.model for profile in config.profiles.values()),
         load_state(config.env).model,
     ]
     own = [name for name in priced_models(config) if config.prices[name].source == PRICE_SOURCE]
-    return [*ARTICLE, *(name for name in (*named, *own) if name)]
+    usual = dict.fromkeys(name for name in (*ARTICLE, *named, *own) if name)
+    places = [(endpoint, model) for endpoint, _, model in (name.partition("/") for name in asked)]
+    return [name for name in usual if not any(_same(config, name, *place) for place in places)]
+
+
+def _same(config: Config, name: str, endpoint: str, model: str) -> bool:
+    """True when a model of an endpoint is what a name without one means."""
+    if name != model or not (config.knows(endpoint) or endpoint == DEMO):
+        return False
+    price = find_price(config.prices, "", name)
+    return price is None or price is find_price(config.prices, endpoint, model)
 
 
 def priced_models(config: Config) -> list[str]:

@@ -19,7 +19,7 @@ from tui_chat.domain.words import say
 from tui_chat.ui.batching import Batching, BatchWish, LiveBatch, WatchedBatch
 from tui_chat.ui.board import Show
 from tui_chat.ui.compositing import LiveScreen
-from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
+from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named, without
 from tui_chat.ui.screens.batch_start import BatchStart
 from tui_chat.ui.widgets.batch_list import BatchList
 from tui_chat.wiring import Choice
@@ -49,7 +49,6 @@ KEYS = (
     named("batch_stop", "stop"),
     Key("escape,q", "back", "batch.key.back"),
 )
-READ_ONLY = frozenset({"cancel", "retry", "retry_all", "stop"})
 
 
 def open_batch(app: TuiChat, argument: str, target: Target) -> None:
@@ -123,6 +122,7 @@ class BatchScreen(LiveScreen):
         self._figures = Static(classes="sheet-line -inset", markup=False)
         self._heading = Static(classes="sheet-line", markup=False)
         self._status = Static(classes="screen-status", markup=False)
+        self._keys = KeyLine(classes="screen-keys")
         self._said: dict[Static, str] = {}
         self._notice = ""
         self._elsewhere = batch.news
@@ -135,8 +135,7 @@ class BatchScreen(LiveScreen):
         yield self._heading
         yield self.items
         yield self._status
-        keys = KEYS if self.batching.can_act else [key for key in KEYS if key.action not in READ_ONLY]
-        yield KeyLine(footer(keys, self._keymap), classes="screen-keys")
+        yield self._keys
 
     def on_mount(self) -> None:
         self.items.focus()
@@ -162,7 +161,14 @@ class BatchScreen(LiveScreen):
         self._say(self._figures, " · ".join(filter(None, self._sums())))
         self._say(self._heading, self.items.heading())
         self._say(self._status, self._notice or self._ending())
+        self._keys.say(footer(without(KEYS, self._idle()), self._keymap))
         self.items.bring_up()
+
+    def _idle(self) -> list[str]:
+        """What can do nothing now."""
+        batch = self.batching
+        can_retry = batch.can_retry and batch.board.retryable > 0
+        return [*(() if batch.can_stop else ("cancel", "stop")), *(() if can_retry else ("retry", "retry_all"))]
 
     # what the user does
 
@@ -270,8 +276,7 @@ class BatchScreen(LiveScreen):
     def _sums(self) -> list[str]:
         batch = self.batching
         rates = batch.tempo.rates(batch.elapsed)
-        tokens = say("batch.tokens", tokens=show.short_count(batch.tokens))
-        parts = [tokens, show.spent(batch.usd, estimated=batch.estimated)]
+        parts = [show.in_tokens(batch.tokens, short=True), show.spent(batch.usd, estimated=batch.estimated)]
         if batch.left is not None:
             parts.append(say("batch.screen.budget_left", left=show.usd(batch.left)))
         if batch.wrong:

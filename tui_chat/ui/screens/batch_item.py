@@ -22,7 +22,7 @@ from tui_chat.ui.batching import LiveBatch
 from tui_chat.ui.board import shown_line
 from tui_chat.ui.compositing import LiveScreen
 from tui_chat.ui.feed import Feed
-from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
+from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named, without
 from tui_chat.ui.rows import Head, Turn
 from tui_chat.ui.turns import PHASE_STYLES, ended_state, failure_notes, notes
 from tui_chat.ui.widgets.transcript import Transcript
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from tui_chat.wire.forms import BatchLineForm
 
 ANSWER = "answer"
+TICK_S = 0.25
+"""Between two looks at what can be done with it."""
 KEYS = (
     Key("escape,q", "dismiss(None)", "batch.key.back"),
     named("batch_cancel", "cancel"),
@@ -65,19 +67,21 @@ class BatchItem(LiveScreen):
         self.id_of = row.id
         self.transcript = Transcript(id="transcript")
         self._status = Static(classes="screen-status", markup=False)
+        self._keys = KeyLine(classes="screen-keys")
 
     def compose(self) -> ComposeResult:
         yield Static(Text(visible_line(self.id_of, 200), no_wrap=True), classes="screen-title", markup=False)
         yield self.transcript
         yield self._status
-        keys = [key for key in KEYS if self.batching.can_act or key.action not in ("cancel", "retry")]
-        yield KeyLine(footer(keys, self._keymap), classes="screen-keys")
+        yield self._keys
 
     def on_mount(self) -> None:
         self._feed = Feed(self, self.app.fps, self.transcript.grow, self._tick)
         if isinstance(self.batching, LiveBatch):
             self.batching.listeners.append(self._hear)
         self._take_up()
+        self.set_interval(TICK_S, self._show_keys)
+        self._show_keys()
 
     def on_unmount(self) -> None:
         if isinstance(self.batching, LiveBatch):
@@ -125,6 +129,13 @@ class BatchItem(LiveScreen):
         work = self.batching.board.works.get(self.id_of)
         if work is not None:
             self.transcript.dress(ANSWER, live_head(work), ())
+
+    def _show_keys(self) -> None:
+        batch, row = self.batching, self.batching.board.row(self.id_of)
+        can_cancel = batch.can_stop and self.id_of in batch.board.works
+        can_retry = batch.can_retry and row is not None and row.retryable
+        idle = [*(() if can_cancel else ("cancel",)), *(() if can_retry else ("retry",))]
+        self._keys.say(footer(without(KEYS, idle), self._keymap))
 
     def _hear(self, event: BatchEvent) -> None:
         match event:

@@ -14,7 +14,7 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.lane import settings_text
 from tui_chat.domain.words import say
 from tui_chat.store.compared import compared_csv, compared_markdown, compared_object
-from tui_chat.store.files import write_private
+from tui_chat.store.files import write_new
 from tui_chat.ui import clipboard
 from tui_chat.ui.lane_lines import name_of, shown_reply
 from tui_chat.ui.screens.compare_base import CompareBase
@@ -218,7 +218,5 @@ def _write(name: str, compared: Compared) -> Path:
             text = f"{msgspec.json.format(JSON.encode(compared_object(compared)), indent=2).decode()}\n"
         case _:
             raise StoreError(say("lanes.export"))
-    if file.exists() or file.is_symlink():
-        raise StoreError(say("status.save_exists", file=file))
-    write_private(file, text)
+    write_new(file, text)
     return file

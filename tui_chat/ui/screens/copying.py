@@ -10,7 +10,7 @@ from textual import on, work
 
 from tui_chat.domain.failure import StoreError
 from tui_chat.domain.words import say
-from tui_chat.store.files import write_private
+from tui_chat.store.files import write_new, write_private
 from tui_chat.store.paths import data_folder
 from tui_chat.ui import clipboard
 from tui_chat.ui.screens.keeping import Keeping
@@ -142,7 +142,5 @@ class Copying(Keeping):
 def _save(name: str, text: str) -> Path:
     """Write a text to a new file, whose path is returned. Raises StoreError, RuntimeError."""
     file = Path(name).expanduser()
-    if file.exists() or file.is_symlink():
-        raise StoreError(say("status.save_exists", file=file))
-    write_private(file, text.removesuffix("\n") + "\n")
+    write_new(file, text.removesuffix("\n") + "\n")
     return file

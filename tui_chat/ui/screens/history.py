@@ -22,7 +22,7 @@ from tui_chat.domain.words import say
 from tui_chat.store.library import Summary
 from tui_chat.ui.cells import clipped, columns
 from tui_chat.ui.history_rows import title_of
-from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named
+from tui_chat.ui.keys import Key, KeyLine, bindings, footer, named, without
 from tui_chat.ui.widgets.editing import ShownInput, act_at_once
 from tui_chat.ui.widgets.history_list import HistoryList
 
@@ -73,9 +73,16 @@ class Line(ShownInput):
     """A line in which one writes."""
 
     def __init__(
-        self, value: str = "", *, placeholder: str = "", id: str | None = None, limit: int = MOST_TYPED
+        self,
+        value: str = "",
+        *,
+        placeholder: str = "",
+        id: str | None = None,
+        limit: int = MOST_TYPED,
+        select: bool = False,
     ) -> None:
-        super().__init__(value, placeholder, max_length=limit, id=id, select_on_focus=False, compact=True)
+        """`select`: what stands there is taken as an example, which typing replaces."""
+        super().__init__(value, placeholder, max_length=limit, id=id, select_on_focus=select, compact=True)
 
     async def _on_key(self, event: events.Key) -> None:
         await act_at_once(self, event)
@@ -116,6 +123,7 @@ class HistoryScreen(Screen[Opened | None]):
         self.conversations.current = current
         self._search = Line(placeholder=say("history.search"), id="search")
         self._status = Static(classes="screen-status", markup=False)
+        self._keys = KeyLine(classes="screen-keys")
 
     def compose(self) -> ComposeResult:
         yield Static(say("history.title"), classes="screen-title", markup=False)
@@ -123,9 +131,10 @@ class HistoryScreen(Screen[Opened | None]):
         yield Static(say("history.filters"), classes="screen-hint", markup=False)
         yield self.conversations
         yield self._status
-        yield KeyLine(footer(KEYS, self._keymap), classes="screen-keys")
+        yield self._keys
 
     def on_mount(self) -> None:
+        self._show_keys()
         self._search.focus()
         self._look()
         self.set_interval(LOOK_S, self._look)
@@ -238,6 +247,7 @@ class HistoryScreen(Screen[Opened | None]):
             self._tell(say("history.busy"))
             return
         self._deleted.append((uid, title_of(item)))
+        self._show_keys()
         self._chats.library.delete(uid)
         self.post_message(self.Deleted(uid))
         self._put_down(self._about("history.gone", title_of(item)))
@@ -247,6 +257,7 @@ class HistoryScreen(Screen[Opened | None]):
             self._tell(say("history.no_undo"))
             return
         uid, title = self._deleted.pop()
+        self._show_keys()
         self._chats.library.restore(uid)
         self.post_message(self.Restored(uid))
         self._put_down(self._about("history.back", title), uid)
@@ -271,6 +282,9 @@ class HistoryScreen(Screen[Opened | None]):
 
     def _show_status(self) -> None:
         self._status.update(Text(self._notice or self._count, no_wrap=True, overflow="ellipsis"))
+
+    def _show_keys(self) -> None:
+        self._keys.say(footer(without(KEYS, () if self._deleted else ("undo",)), self._keymap))
 
 
 class Rename(ModalScreen[str | None]):

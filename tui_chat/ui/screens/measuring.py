@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tui_chat.domain.pricing import Cost, CostSource, total
+from tui_chat.domain.pricing import UNKNOWN, total
 from tui_chat.domain.words import say
-from tui_chat.engine.budget import spent_today
+from tui_chat.engine.budget import cost_today
 from tui_chat.ui.screens.reading import Reading
 from tui_chat.ui.widgets.figures import Spending
 
@@ -20,15 +19,15 @@ if TYPE_CHECKING:
 class Measuring(Reading):
     """Base of the chat screen."""
 
-    _today = Decimal(0)
+    _today = UNKNOWN
     """What the day had cost when it was last looked up, without the reply under way."""
 
     def look_up_today(self) -> None:
         """To be called when a reply begins or has ended, for what other programs spent is in it too."""
-        self._today = spent_today(self.app.house.engine)
+        self._today = cost_today(self.app.house.engine)
 
     def spending(self) -> Spending:
-        session, today = self.session, Cost(self._today, CostSource.COMPUTED)
+        session, today = self.session, self._today
         if session.reply is not None and session.running:
             today = total((today, session.reply.run_cost()))
         return Spending(session.spent(), today, session.budget_left(), self.app.house.config.currency)

@@ -16,7 +16,7 @@ from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.store.profiles import table_of
 from tui_chat.ui.cells import columns, padded
-from tui_chat.ui.keys import Key, bindings, footer, named
+from tui_chat.ui.keys import Key, bindings, footer, named, without
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.naming import Naming
 
@@ -55,15 +55,14 @@ class ProfilesScreen(ModalScreen[str | None]):
         self._current = current
         self._list = OptionList(markup=False)
         self._answer = Static(classes="dialog-hint", markup=False)
+        self._keys = Static(classes="form-keys")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(say("profiles.title"), classes="dialog-title", markup=False)
             yield self._list
             yield self._answer
-            keys = footer(KEYS, self.app.house.config.keys)
-            keys.no_wrap = False
-            yield Static(keys, classes="form-keys")
+            yield self._keys
 
     def on_mount(self) -> None:
         self._fill(self._current)
@@ -77,6 +76,7 @@ class ProfilesScreen(ModalScreen[str | None]):
         if names:
             self._list.highlighted = names.index(name) if name in names else 0
         self._say("" if names else say("profiles.none"))
+        self._show_keys()
 
     def _row(self, name: str, width: int) -> Text:
         row = Text(padded(visible_line(name, MOST_NAME), width), style="bold")
@@ -93,6 +93,12 @@ class ProfilesScreen(ModalScreen[str | None]):
         values = [f"{key} {value}" for key, value in table.items() if key not in ("system", "extra_body")]
         values += [key for key in ("system", "extra_body") if key in table]
         return visible_line(" · ".join(filter(None, (place, goes_to, *values))), 200)
+
+    def _show_keys(self) -> None:
+        idle = () if self._house.state.default is not None else ("forget",)
+        keys = footer(without(KEYS, idle), self.app.house.config.keys)
+        keys.no_wrap = False
+        self._keys.update(keys)
 
     def _say(self, text: str) -> None:
         self._answer.update(Text(visible_line(text)))

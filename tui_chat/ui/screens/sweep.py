@@ -62,7 +62,7 @@ class SweepScreen(ModalScreen["list[Target] | None"]):
         self._setting = setting
         self._question = question
         self._models = Line(models, id="models", limit=MOST_WRITTEN)
-        self._temperatures = Line("0, 0.5, 1", id="temperatures", limit=MOST_WRITTEN)
+        self._temperatures = Line("0, 0.5, 1", id="temperatures", limit=MOST_WRITTEN, select=True)
         self._systems = Line(placeholder=say("sweep.systems_hint"), id="systems", limit=MOST_WRITTEN)
         self._found = Static(id="swept", markup=False)
 

@@ -64,7 +64,7 @@ class WhatIfScreen(SheetScreen):
         else:
             requests, names = (), []
         day = datetime.now(UTC).date().isoformat()
-        return elsewhere(requests, offers(config, [*names, *usual_models(config)], day))
+        return elsewhere(requests, offers(config, [*names, *usual_models(config, names)], day))
 
     def _page(self, found: Measured, projected: bool) -> Page:
         total, currency = found.total, self._house.config.currency
