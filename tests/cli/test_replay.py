@@ -249,4 +249,4 @@ def test_a_model_list_is_recorded_and_holds_no_question(program: Program, file: 
     assert KEY.encode() not in file.read_bytes()
     played = replayed(program, file)
     assert played.code == 2
-    assert "no question to play, only 1 other" in played.err
+    assert "no question to play. Other requests in it: 1." in played.err

@@ -246,7 +246,7 @@ async def test_several_interrupted_conversations_are_told(env: dict[str, str], s
         await streaming(chat, "echo another six five four three two one")
     async with opened(env, "demo-fast") as chat:
         assert dialogue(chat)[0] == "echo another six five four three two one"
-        assert "1 more" in chat.status
+        assert "Other conversations with an interrupted reply: 1;" in chat.status
 
 
 async def test_what_waited_in_the_queue_comes_back(env: dict[str, str], slow: DemoServer) -> None:
