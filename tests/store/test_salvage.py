@@ -249,7 +249,7 @@ async def test_a_run_cut_short_in_a_damaged_file_is_recovered(filled, hasty):
     session = stage.session().session
     journal = desk.journal(session)
     session.submit("hi")
-    await eventually(lambda: stage.transport.being_read)
+    await eventually(lambda: session.reply is not None and session.reply.draft.text == "Hello ")
     time.sleep(0.01)  # noqa: ASYNC251  # the piece is on its way to the thread
     desk.flush()
     desk.close()
