@@ -557,7 +557,10 @@ ENGLISH: dict[str, str] = {
     "batch.no_output": "Say where the results go: -o OUT.jsonl; --estimate alone needs no output.",
     "batch.save_or_not": "--save and --no-save exclude each other.",
     "batch.shard": "--shard takes I/N, such as 2/8; not “{text}”.",
-    "batch.template": "--template has a brace that belongs to no field: {fault}.",
+    "batch.template": (
+        "--template has a brace that belongs to no field: write {field} for a field of the line, "
+        "{open} and {close} for braces."
+    ),
     "batch.line": "{where}: {fault}",
     "batch.utf8": "the line is not UTF-8",
     "batch.quotes": "a quote is not closed",
@@ -572,6 +575,11 @@ ENGLISH: dict[str, str] = {
     "batch.last_message": "the last of messages must be the user's, and not empty",
     "batch.long": "{where}: longer than {limit} MiB; the rest of the input was not read.",
     "batch.duplicate": "{where}: the id “{id}” stood there before; this line is left out.",
+    "batch.nothing": "{name} holds nothing to ask.",
+    "batch.other_format": (
+        "No line of {name} is a JSON object. If each line is a prompt: --format text; if it is a table: --format csv."
+    ),
+    "batch.binary": "{name} seems to be no text file; a batch reads JSON lines, CSV, or a prompt a line.",
     "batch.more_faults": "More wrong lines: {count}.",
     "batch.strict": "Wrong lines: {count}; nothing was sent.",
     "batch.unwritable": "{path} cannot be written: {reason}.",

@@ -546,7 +546,10 @@ VIETNAMESE: dict[str, str] = {
     "batch.no_output": "Nêu nơi ghi kết quả: -o OUT.jsonl; chỉ --estimate thì không cần.",
     "batch.save_or_not": "--save và --no-save loại trừ nhau.",
     "batch.shard": "--shard nhận I/N, ví dụ 2/8; không phải “{text}”.",
-    "batch.template": "--template có dấu ngoặc nhọn không thuộc trường nào: {fault}.",
+    "batch.template": (
+        "--template có dấu ngoặc nhọn không thuộc trường nào: viết {field} cho một trường của dòng, "
+        "{open} và {close} cho dấu ngoặc."
+    ),
     "batch.line": "{where}: {fault}",
     "batch.utf8": "dòng không phải UTF-8",
     "batch.quotes": "thiếu dấu ngoặc kép đóng",
@@ -561,6 +564,11 @@ VIETNAMESE: dict[str, str] = {
     "batch.last_message": "phần tử cuối của messages phải là của user và không rỗng",
     "batch.long": "{where}: dài hơn {limit} MiB; phần còn lại của đầu vào không được đọc.",
     "batch.duplicate": "{where}: id “{id}” đã có ở trên; dòng này bị bỏ qua.",
+    "batch.nothing": "{name} không có gì để hỏi.",
+    "batch.other_format": (
+        "Không dòng nào của {name} là đối tượng JSON. Nếu mỗi dòng là một câu hỏi: --format text; nếu là bảng: --format csv."
+    ),
+    "batch.binary": "{name} có vẻ không phải tệp văn bản; batch đọc các dòng JSON, CSV, hoặc mỗi dòng một câu hỏi.",
     "batch.more_faults": "Dòng sai khác: {count}.",
     "batch.strict": "Dòng sai: {count}; chưa gửi gì.",
     "batch.unwritable": "Không ghi được {path}: {reason}.",
