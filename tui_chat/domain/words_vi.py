@@ -566,7 +566,8 @@ VIETNAMESE: dict[str, str] = {
     "batch.duplicate": "{where}: id “{id}” đã có ở trên; dòng này bị bỏ qua.",
     "batch.nothing": "{name} không có gì để hỏi.",
     "batch.other_format": (
-        "Không dòng nào của {name} là đối tượng JSON. Nếu mỗi dòng là một câu hỏi: --format text; nếu là bảng: --format csv."
+        "Không dòng nào của {name} là đối tượng JSON. "
+        "Nếu mỗi dòng là một câu hỏi: --format text; nếu là bảng: --format csv."
     ),
     "batch.binary": "{name} có vẻ không phải tệp văn bản; batch đọc các dòng JSON, CSV, hoặc mỗi dòng một câu hỏi.",
     "batch.more_faults": "Dòng sai khác: {count}.",
