@@ -1134,6 +1134,10 @@ ENGLISH: dict[str, str] = {
     "prices.none": "{file} holds no price that can be used; nothing was imported.",
     "prices.damaged": "{file} is damaged: {fault}; `tui-chat cost import FILE` writes it anew once it is deleted.",
     "cost.traffic": "{input} tokens in, {output} tokens out",
+    "cost.no_price": 'No price is known for {model}; add [prices."{model}"] to config.toml.',
+    "cost.no_price_near": (
+        'No price is known for {model}; did you mean {near}? Else add [prices."{model}"] to config.toml.'
+    ),
     "cost.columns": "model | provider | cost | ratio | saving | checked | note",
     "cost.saves": "{cheapest} costs {percent} % less than {other}",
     "usage.measured": "{option} makes up tokens; leave it off to compare the requests that were made.",

@@ -1126,6 +1126,10 @@ VIETNAMESE: dict[str, str] = {
     "prices.none": "{file} không có giá nào dùng được; chưa nhập gì.",
     "prices.damaged": "{file} bị hỏng: {fault}; xóa đi rồi chạy `tui-chat cost import FILE` để ghi lại.",
     "cost.traffic": "{input} token vào, {output} token ra",
+    "cost.no_price": 'Không biết giá của {model}; thêm [prices."{model}"] vào config.toml.',
+    "cost.no_price_near": (
+        'Không biết giá của {model}; ý bạn là {near}? Nếu không, thêm [prices."{model}"] vào config.toml.'
+    ),
     "cost.columns": "model | nhà cung cấp | chi phí | tỉ lệ | tiết kiệm | kiểm tra | ghi chú",
     "cost.saves": "{cheapest} rẻ hơn {other} {percent} %",
     "usage.measured": "{option} dùng số token giả định; bỏ nó đi để so sánh các yêu cầu đã thực hiện.",
