@@ -512,6 +512,13 @@ ENGLISH: dict[str, str] = {
     "usage.filter": "Unclear filter: {filters}. Dates: 2026-11-24, 2026-11, 2026; roles you, model; error: yes.",
     "usage.no_query": "Nothing to search for: give words, or a filter such as since:2026-11.",
     "usage.export": "Name the conversations, or --all, and then the file, or - for stdout.",
+    "usage.no_option": "There is no option {option}; did you mean {near}?",
+    "usage.whole_number": "a whole number",
+    "usage.a_number": "a number",
+    "usage.number_from": "{option} takes {kind}, {least} or more.",
+    "usage.number_between": "{option} takes {kind} from {least} to {most}.",
+    "usage.quotes": "PROMPT is one argument; put it in quotes: {command} 'two words'",
+    "usage.near_filter": "There is no filter “{name}:”, so it was searched for as text; did you mean “{near}:”?",
     "usage.export_format": "{file} does not say in which format; name a FILE such as notes.md, or pass --format.",
     "usage.export_all": "--all writes JSON lines; for Markdown or HTML, name the conversations.",
     "usage.nothing_came": "Nothing came in run {run}; ask again instead.",
@@ -1204,7 +1211,7 @@ ENGLISH: dict[str, str] = {
     "config.missing": "is missing",
     "config.unknown": "is unknown; there is {known}",
     "config.unknown_near": "is unknown; did you mean “{near}”?",
-    "config.unknown_none": "is unknown; there is none",
+    "config.unknown_none": "is unknown; none has been made yet",
     "config.url_characters": (
         "has a character that no URL may have; write a plain address such as https://gateway.example/v1"
     ),
@@ -1299,12 +1306,17 @@ ENGLISH: dict[str, str] = {
     "store.behind": "Nothing can be saved in {path} now ({reason}). The chat goes on; it is saved once that is mended.",
     "store.fault": "Something could not be saved ({error}); the log has more.",
     "store.again": "Everything is saved again.",
+    "store.no_folder": (
+        "This chat is not saved: the folder {folder} cannot be made."
+        " Name one that can be written in TUI_CHAT_DATA_DIR, or pass --no-save."
+    ),
     "store.unusable": "This chat is not saved: {reason}",
     "store.lost": "The last words could not be saved in {path}.",
     "store.read_only": "Nothing can be written in {path} now; what is there can be read.",
     "history.more": "There are more than these {limit}; --limit shows others.",
     "history.turns": "{count} turns",
     "history.run": "run {run}",
+    "history.as_json": "{file} holds JSON; .md and .html, or --format, make it Markdown or HTML.",
     "history.resume": "Go on with it: tui-chat ask --resume {run}",
     "history.deleted": "Deleted: {title}. For a week this brings it back: tui-chat history delete --undo {id}",
     "history.restored": "Brought back: {title} ({id}).",
