@@ -90,7 +90,9 @@ class Chats:
             # What else would be written now fails for the same reason: once is enough.
             self.database.tell = log.warning
             folder = self.database.path.parent
-            return say("store.no_folder" if not folder.is_dir() else "store.unusable", reason=error, folder=folder)
+            if not folder.is_dir():
+                return say("store.no_folder", folder=folder)
+            return say("store.unusable", reason=error)
         return " ".join(self.database.problems) or None
 
     def look(self, prices: Mapping[str, Price]) -> str | None:
