@@ -225,6 +225,33 @@ def test_wrong_lines_are_told_with_their_place_and_the_rest_runs(bench: Bench) -
     assert "wrong lines: 8" in done.out
 
 
+def test_many_lines_with_one_fault_are_summed_up(bench: Bench) -> None:
+    bench.source.write_text("".join(f"{n}\n" for n in range(30)))
+    for arguments in ((), ("--estimate",), ("--strict",)):
+        done = bench.run(*arguments)
+        *told, more, hint = done.err.splitlines()[:5]
+        assert [line.partition("in.jsonl:")[2][:2] for line in told] == ["1:", "2:", "3:"]
+        assert more == "tui-chat: More wrong lines: 27."
+        assert hint.startswith(f"tui-chat: No line of {bench.source} is a JSON object. ")
+        assert "--format text" in hint
+
+
+def test_a_field_that_no_line_has_is_told_once(bench: Bench) -> None:
+    bench.source.write_text('{"a": "1"}\n' * 9)
+    told, more = bench.run("--template", "{nope}").err.splitlines()
+    assert "in.jsonl:1: the template's field “nope” is not there; fields: a." in told
+    assert more == "tui-chat: More wrong lines: 8."
+
+
+def test_an_input_that_is_no_text_or_empty_is_told(bench: Bench) -> None:
+    bench.source.write_bytes(b"\x00\xff\x89\n" * 9)
+    assert "in.jsonl seems to be no text file" in bench.run().err.splitlines()[-1]
+    bench.output.unlink()
+    bench.source.write_bytes(b"")
+    done = bench.run()
+    assert (done.code, done.err) == (0, f"tui-chat: {bench.source} holds nothing to ask.\n")
+
+
 def test_strict_sends_nothing(bench: Bench) -> None:
     bench.source.write_text('{"id": "a", "prompt": "a"}\n{broken\n')
     done = bench.run("--strict")
@@ -258,7 +285,9 @@ def test_stdin_csv_text_and_templates(bench: Bench) -> None:
     assert json.loads(bench.server.asked[-1].body)["seed"] == 4
     assert bench.asked == ["Greet Ada, with\nlines!", "Greet Bob!", "first", "piped", "second", "{cat} 3"]
     for wrong in ("{", "{}"):
-        assert bench.program.run("batch", str(rows), *output, "--template", wrong).code == 2
+        done = bench.program.run("batch", str(rows), *output, "--template", wrong)
+        assert (done.code, done.out) == (2, "")
+        assert "write {name} for a field of the line, {{ and }} for braces." in done.err
 
 
 def test_a_slow_pipe_is_read_as_it_comes(bench: Bench) -> None:
@@ -281,8 +310,9 @@ def test_a_slow_pipe_is_read_as_it_comes(bench: Bench) -> None:
         (lambda path: path.parent.chmod(0o500), "denied"),
         (lambda path: path.write_text('{"some": "file"}\nof another kind\n'), ":1 is no line of a batch"),
         (lambda path: path.symlink_to("/dev/full"), "no regular file"),
+        (lambda path: path.parent.rmdir(), "there is no folder"),
     ],
-    ids=["folder", "denied", "foreign", "device"],
+    ids=["folder", "denied", "foreign", "device", "missing"],
 )
 def test_an_output_that_cannot_be_used(bench: Bench, make: Callable[[Path], object], words: str) -> None:
     bench.prompts(2)

@@ -177,3 +177,19 @@ def test_a_file_that_is_no_toml_is_told_and_nothing_guessed(program: Program, de
         (line,) = done.err.splitlines()
         assert line.startswith(f"tui-chat: {file}, line 1: ")
     assert demo.log == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["ask", "-t", "abc", "hi"], "--temperature takes a number, 0 or more."),
+        (["ask", "-t", "-1", "hi"], "--temperature takes a number, 0 or more."),
+        (["demo-server", "--port", "x"], "--port takes a whole number from 0 to 65535."),
+        (["ask", "hi", "there"], "PROMPT is one argument; put it in quotes: tui-chat ask 'two words'"),
+        (["ask", "hi", "--temp", "1"], "There is no option --temp; did you mean --temperature?"),
+        (["ask", "hi", "-p", "nope"], "The profile “nope” is unknown; none has been made yet."),
+    ],
+)
+def test_what_is_mistyped_is_told_by_what_would_be_right(program: Program, arguments: list[str], line: str) -> None:
+    done = program.run("--demo", *arguments)
+    assert (done.code, done.out, done.err) == (2, "", f"tui-chat: {line}\n")

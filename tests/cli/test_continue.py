@@ -252,6 +252,36 @@ def test_another_model_may_finish_it(program: Program, demo: DemoServer) -> None
     assert (value["state"], value["model"], value["text"]) == ("completed", "demo-fast", LONG.removeprefix("echo "))
 
 
+def test_what_broke_off_names_the_command_that_goes_on(program: Program, demo: DemoServer) -> None:
+    done = program.run("ask", "-m", "demo-drop", LONG)
+    assert done.code == 1
+    line = done.err.splitlines()[-1]
+    assert line.startswith("tui-chat: Go on with it: tui-chat ask --resume ")
+    rest = program.run("ask", *line.partition("tui-chat ask ")[2].split())
+    assert (rest.code, done.out.rstrip("\n") + rest.out) == (0, LONG.removeprefix("echo ") + "\n")
+    assert "--resume" not in rest.err
+
+
+def test_with_the_demo_the_command_has_it_too(program: Program) -> None:
+    started = program.start("--demo", "ask", "-m", "demo-slow", "count 90")
+    assert started.stdout is not None
+    started.stdout.read(1)
+    started.send_signal(signal.SIGINT)
+    _, err = started.communicate(timeout=20)
+    assert started.returncode == 130
+    line = err.decode().splitlines()[-1]
+    assert line.startswith("tui-chat: Go on with it: tui-chat ask --resume ")
+    command = line.partition("tui-chat ask ")[2].split()
+    assert program.run("ask", *command, "-m", "demo-fast").code == 0
+
+
+def test_what_cannot_be_gone_on_with_names_no_command(program: Program, demo: DemoServer) -> None:
+    assert "--resume" not in program.run("ask", "-m", "demo-drop", LONG, "--no-save").err
+    with canned_server(lambda _: Canned(b'{"error": {"message": "no"}}', 400)) as server:
+        point_to(program, server.base_url)
+        assert "--resume" not in program.run("ask", "-m", "x", "hi").err
+
+
 def test_of_nothing_nothing_is_taken_up(program: Program) -> None:
     with canned_server(lambda _: Canned(b'{"error": {"message": "no"}}', 400)) as server:
         point_to(program, server.base_url)

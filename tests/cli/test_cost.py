@@ -250,3 +250,20 @@ def test_no_traffic_yet(program: Program) -> None:
     assert program.run("cost", "--history").out == "No such request has been made in that time.\n"
     told = object_of(program, "--history")
     assert (told["requests"], told["paid"]["usd"], told["days"]) == (0, None, None)
+
+
+def test_a_name_without_a_price_is_told_with_the_way_to_give_one(program: Program) -> None:
+    for arguments in (("-m", "nope"), ("--against", "nope"), ("--history", "-m", "nope")):
+        done = program.run("cost", *arguments)
+        assert (done.code, done.err) == (
+            0,
+            'tui-chat: No price is known for nope; add [prices."nope"] to config.toml.\n',
+        )
+    near = program.run("cost", "-m", "gpt-4.11").err
+    assert near.startswith("tui-chat: No price is known for gpt-4.11; did you mean gpt-4.1? ")
+    assert program.run("cost", "-m", "nope", "--json").err == ""
+
+
+def test_with_the_demo_its_models_need_no_endpoint(program: Program) -> None:
+    assert program.run("--demo", "cost", "-m", "demo-fast").out == program.run("cost", "-m", "demo/demo-fast").out
+    assert "nope" in program.run("--demo", "cost", "-m", "nope").err

@@ -332,6 +332,25 @@ def test_export_goes_by_the_name_of_the_file(stored: Program, suffix: str) -> No
     assert "Pears are fine" in stored.run("history", "export", "yest", "-", "--format", suffix).out
 
 
+def test_an_export_whose_name_says_no_format_says_that_it_is_json(stored: Program) -> None:
+    file = stored.home / "out.pdf"
+    done = stored.run("history", "export", "yest", str(file))
+    assert done.code == 0
+    assert done.err.splitlines()[1:] == [
+        f"tui-chat: {file} holds JSON; .md and .html, or --format, make it Markdown or HTML."
+    ]
+    for arguments in (("--format", "json"), ("--format", "md"), ("--json",)):
+        assert len(stored.run("history", "export", "yest", str(file), *arguments).err.splitlines()) == 1
+
+
+def test_a_filter_that_is_mistyped_is_told_and_searched_for(stored: Program) -> None:
+    done = stored.run("history", "search", "modle:demo https://x.invalid")
+    assert (done.code, done.err) == (
+        0,
+        "tui-chat: There is no filter “modle:”, so it was searched for as text; did you mean “model:”?\n",
+    )
+
+
 def test_export_to_stdout_is_json_unless_told(stored: Program) -> None:
     done = stored.run("history", "export", "yest", "failing45672", "-")
     value = json.loads(done.out)

@@ -149,7 +149,7 @@ MISTAKES = [
     ("endpoint = 3", "endpoint must be text in quotes that is not empty, not a whole number."),
     ("endpoint = ''", "endpoint must be text in quotes that is not empty, not empty."),
     ("endpoint = 'opnai'", "endpoint names an endpoint that is unknown; did you mean “openai”?"),
-    ("profile = 'x'", "profile names a profile that is unknown; there is none."),
+    ("profile = 'x'", "profile names a profile that is unknown; none has been made yet."),
     ("endpoints = 3", "endpoints must be a table, not a whole number."),
     ("endpoints.work = 'x'", "endpoints.work must be a table, not text in quotes."),
     ("[endpoints.work]", "endpoints.work.base_url is missing."),
@@ -655,7 +655,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(env):
     config = load(env)
     with pytest.raises(ConfigError, match=r"^The endpoint “depseek” is unknown; did you mean “deepseek”\?$"):
         config.endpoint("depseek")
-    with pytest.raises(ConfigError, match=r"^The profile “x” is unknown; there is none\.$"):
+    with pytest.raises(ConfigError, match=r"^The profile “x” is unknown; none has been made yet\.$"):
         config.profile("x")
     assert (config.knows("deepseek"), config.knows("depseek")) == (True, False)
 

@@ -255,3 +255,6 @@ def test_a_data_folder_that_cannot_be_used_costs_the_history_alone(tmp_path):
     done = program.run("ask", "--demo", "echo one")
     assert (done.code, done.out.strip()) == (0, "one")
     assert "not saved" in done.err
+    (line,) = (line for line in done.err.splitlines() if "save" in line)
+    assert str(tmp_path / "file" / "data") in line
+    assert "TUI_CHAT_DATA_DIR, or pass --no-save." in line

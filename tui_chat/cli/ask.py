@@ -112,7 +112,7 @@ async def _ask(
             raise UsageError(say("usage.cap_without_price", model=target.model))
         session = chat.session
         session.purse.budget = replace(session.purse.budget, per_command=cap)
-        teller = Teller(session, quiet=as_json, saved=chat.journal is not None)
+        teller = Teller(session, quiet=as_json, saved=chat.journal is not None, demo=common.demo)
         if isinstance(what, Asked):
             kept = chat.journal is not None
             what = replace(what, text=await asyncio.to_thread(with_files, built, what.text, what.files, kept=kept))

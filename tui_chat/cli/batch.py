@@ -18,6 +18,7 @@ from tui_chat.cli.batch_telling import (
     estimate_object,
     exit_code,
     tell_failed_before,
+    tell_unread,
     told,
 )
 from tui_chat.cli.candidates import files
@@ -30,6 +31,7 @@ from tui_chat.domain.batch import Shard, shard
 from tui_chat.domain.failure import Broken, StoreError, UsageError
 from tui_chat.domain.template import BadTemplate, Template
 from tui_chat.domain.words import say
+from tui_chat.engine.batch import Ending
 from tui_chat.store.batch_input import FORMATS, Source
 from tui_chat.wiring import Choice, NoEndpoint
 from tui_chat.wiring.batch import Plan, Reading, faults, forecast, opened_batch, standings_of
@@ -47,8 +49,21 @@ STDIN = "-"
 
 @click.command("batch", short_help="Ask many prompts from a file, several at a time.")
 @click.argument("input", metavar="IN", shell_complete=files)
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT", help="Where a line an item goes.")
-@click.option("--concurrency", type=click.IntRange(1, 1000), default=5, show_default=True, metavar="N")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="The file of the results, a JSON line for each item.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 1000),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="How many are asked at a time.",
+)
 @click.option("--max-cost", metavar="USD", help="Start nothing that would cost more in all (exit code 4).")
 @click.option("--retry-failed", is_flag=True, help="Run items again whose line says failed.")
 @click.option("--estimate", is_flag=True, help="Print what it would take; nothing is sent.")
@@ -177,20 +192,22 @@ async def _carry_out(common: Common, wish: Wish, signals: Signals, *, estimate: 
 
 async def _refused(built: House, wish: Wish, source: Source) -> bool:
     """True, and told, when a line is wrong."""
-    listed = Faults()
-    found = await faults(built, wish.plan, source, listed.tell)
+    listed = Faults(source.name, wish.plan.template)
+    counts = await faults(built, wish.plan, source, listed.tell)
     listed.close()
-    if found:
-        complain(say("batch.strict", count=f"{found:,}"))
-    return found > 0
+    if counts.faults:
+        tell_unread(counts, source.name)
+        complain(say("batch.strict", count=f"{counts.faults:,}"))
+    return counts.faults > 0
 
 
 async def _estimate(built: House, wish: Wish, source: Source) -> ExitCode:
     reading = Reading(built, wish.plan, source, await asyncio.to_thread(standings_of, wish.output))
-    listed = Faults()
+    listed = Faults(source.name, wish.plan.template)
     reading.fault = listed.tell
     found = await forecast(built, reading)
     listed.close()
+    tell_unread(reading.counts, source.name, whole=wish.plan.shard.of == 1)
     if wish.as_json:
         print_json(estimate_object(found, reading.counts))
     else:
@@ -209,7 +226,7 @@ async def _run(built: House, wish: Wish, source: Source, signals: Signals) -> Ex
             complain(say("batch.mended", path=wish.output))
         report = Report(opened)
         lost: StoreError | None = None
-        async with told(report) as listed:
+        async with told(report, Faults(source.name, wish.plan.template)) as listed:
             opened.reading.fault = listed.tell
             try:
                 await opened.run()
@@ -217,6 +234,8 @@ async def _run(built: House, wish: Wish, source: Source, signals: Signals) -> Ex
                 lost = error
         if lost is not None:
             complain(str(lost))
+        if opened.batch.ending is Ending.DONE:
+            tell_unread(opened.reading.counts, source.name, whole=wish.plan.shard.of == 1)
         report.end(as_json=wish.as_json)
         code = exit_code(report)
         return ExitCode.FAILED if lost is not None and code is ExitCode.DONE else code
@@ -233,7 +252,7 @@ def _template(text: str | None) -> Template | None:
     try:
         return Template(text)
     except BadTemplate as bad:
-        raise UsageError(say("batch.template", fault=bad)) from bad
+        raise UsageError(say("batch.template", field="{name}", open="{{", close="}}")) from bad
 
 
 def _shard(text: str | None) -> Shard:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from msgspec import Struct
 from tui_chat.cli.exits import ExitCode, exit_of_kind, worst
 from tui_chat.cli.output import complain, print_json, print_line
 from tui_chat.domain import figures as show
+from tui_chat.domain.batch import Unread
 from tui_chat.domain.failure import Kind
 from tui_chat.domain.pricing import CostSource
 from tui_chat.domain.words import say
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from tui_chat.domain.failure import Failure
     from tui_chat.domain.spread import Spread
+    from tui_chat.domain.template import Template
     from tui_chat.engine.batch import Batch, BatchEvent
     from tui_chat.wiring.batch import Counts, Forecast, Opened
 
@@ -35,7 +38,11 @@ FRAME_S = 0.25
 WINDOW_S = 10.0
 """What the rate of tokens covers."""
 FAULTS_SHOWN = 20
+OF_A_KIND = 3
+"""Lines with the same fault that are told."""
 PERCENTS = (50, 95, 99)
+_PLACE = re.compile(r"^:\d+: ")
+_NUMBER = re.compile(r"\d+")
 
 
 class Standing(Struct, frozen=True):
@@ -144,18 +151,31 @@ class Report:
 
 
 class Faults:
-    """Tells of wrong lines, each with its place; of many, how many more there are."""
+    """Tells of wrong lines, each with its place; of many, and of many of one kind, how many more there are."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, template: Template | None = None) -> None:
+        """`name`: what the input is called."""
+        self._name = name
+        # A field that is not there is as a rule a mistake of the template, not of the line.
+        self._once = tuple(
+            say("batch.no_field", field=field, known="") for field in (template.fields if template else ())
+        )
         self._more = 0
-        self._told = 0
+        self._kinds: Counter[str] = Counter()
+        """Lines that were told, by what is wrong with them."""
 
     def tell(self, line: str) -> None:
-        if self._told < FAULTS_SHOWN:
-            self._told += 1
+        kind = self._kind(line)
+        if self._kinds.total() < FAULTS_SHOWN and self._kinds[kind] < (1 if kind.startswith(self._once) else OF_A_KIND):
+            self._kinds[kind] += 1
             complain(line)
         else:
             self._more += 1
+
+    def _kind(self, line: str) -> str:
+        """What is wrong, without where: two places in a line make no two kinds."""
+        fault = _PLACE.sub("", line.removeprefix(self._name), count=1)
+        return fault if fault.startswith(self._once) else _NUMBER.sub("0", fault)
 
     def close(self) -> None:
         if self._more:
@@ -163,9 +183,8 @@ class Faults:
 
 
 @asynccontextmanager
-async def told(report: Report) -> AsyncGenerator[Faults]:
+async def told(report: Report, faults: Faults) -> AsyncGenerator[Faults]:
     """Tell the progress meanwhile: a live line on a terminal, a line now and then elsewhere."""
-    faults = Faults()
     telling = asyncio.ensure_future(_live(report) if sys.stderr.isatty() else _lines(report))
     try:
         yield faults
@@ -286,6 +305,15 @@ def tell_failed_before(counts: Counts) -> None:
     """Name the way to what failed in an earlier run, which this one leaves as it is."""
     if counts.failed_before:
         complain(say("batch.failed_before", count=f"{counts.failed_before:,}"))
+
+
+def tell_unread(counts: Counts, name: str, *, whole: bool = True) -> None:
+    """Say it once where the input holds nothing, or seems to be of another kind; `whole`: all of it was looked at."""
+    if not counts.read:
+        if whole:
+            complain(say("batch.nothing", name=name))
+    elif counts.unread.total() == counts.read:
+        complain(say("batch.binary" if counts.unread[Unread.TEXT] else "batch.other_format", name=name))
 
 
 def estimate_lines(found: Forecast, counts: Counts) -> list[str]:

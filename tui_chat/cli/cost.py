@@ -29,7 +29,7 @@ from tui_chat.store.config import load
 from tui_chat.store.price_import import import_prices
 from tui_chat.store.state import load_state
 from tui_chat.wire.spreadsheet import as_csv
-from tui_chat.wiring.offers import offers, priced_models, usual_models
+from tui_chat.wiring.offers import offers, priced_models, priced_name, unpriced, usual_models
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,8 +103,14 @@ def command(
         return ExitCode.DONE
     usage = Usage(input=_count(given, "--input-tokens"), output=_count(output, "--tokens"))
     config = _config()
-    choice = Choice(ctx.meta.get(MODELS) or ((common.model,) if common.model else ()), everything, against)
-    offers = _offers(config, common, choice)
+    names = ctx.meta.get(MODELS) or ((common.model,) if common.model else ())
+    if common.demo and common.endpoint is None:
+        names = tuple(priced_name(config, name) for name in names)
+        against = against and priced_name(config, against)
+    offers = _offers(config, common, Choice(names, everything, against))
+    if form == "table":
+        for line in unpriced(config, offers, (*names, against or "")):
+            complain(line)
     with for_programs(form != "table"):
         rows = what_if([Request(usage, many=True)], offers, against)
     _print(rows, usage, config, form)

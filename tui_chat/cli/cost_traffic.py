@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui_chat.cli.cost_output import fields_of, print_rows, savings
 from tui_chat.cli.looking import find, looked_into
-from tui_chat.cli.output import print_json, print_line
+from tui_chat.cli.output import complain, print_json, print_line
 from tui_chat.domain import figures
 from tui_chat.domain.dates import iso
 from tui_chat.domain.usage import Asked
@@ -16,7 +16,7 @@ from tui_chat.domain.whatif import DAY_S, Measured, elsewhere, monthly
 from tui_chat.domain.words import say
 from tui_chat.store.usage import models, traffic
 from tui_chat.wire.spreadsheet import as_csv
-from tui_chat.wiring.offers import offers, priced_models, usual_models
+from tui_chat.wiring.offers import offers, priced_models, unpriced, usual_models
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +42,13 @@ def compare(
         uid = None if conversation is None else find(built, conversation)
         asked = Asked(since=span[0], until=span[1], conversation=uid)
         found = _measured(built, asked, names, everything=everything, against=against, endpoint=endpoint)
+        named = [*names, *([against] if against else [])]
         until = min(time.time(), time.mktime(span[1].timetuple())) if span[1] is not None else time.time()
         # A conversation is no month's traffic.
         end = until if uid is None else None
+        if form == "table":
+            for line in unpriced(built.config, offers(built.config, named, _today(), endpoint), named):
+                complain(line)
         if form == "json":
             print_json(_as_object(found, end, built))
         elif form == "csv":
@@ -63,9 +67,12 @@ def _measured(
     else:
         used = models(database, asked) if stored else []
         wanted = [*names] or [*used, *usual_models(config, used)]
-    day = datetime.now(UTC).date().isoformat()
-    compared = offers(config, [*wanted, *([against] if against else [])], day, endpoint)
+    compared = offers(config, [*wanted, *([against] if against else [])], _today(), endpoint)
     return elsewhere(traffic(database, asked) if stored else (), compared, against)
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _as_object(found: Measured, end: float | None, built: House) -> dict[str, Any]:

@@ -36,12 +36,15 @@ def command(common: Common, arguments: tuple[str, ...], every: bool, format: str
     if not file or bool(names) == every:
         raise UsageError(say("usage.export"))
     target = None if file == STDOUT else Path(file)
+    untold = format is None and not as_json and not every
     format = _format(target, JSON if as_json else format, every=every)
     with looked_into() as built:
         uids = _every(built) if every else list(dict.fromkeys(find(built, name) for name in names))
         count = export.write(built.chats.library, uids, target, format, lines=every)
     if target is not None:
         complain(say("history.exported", count=count, file=file))
+        if untold and format == JSON and Path(file).suffix.lower() not in (".json", ".jsonl"):
+            complain(say("history.as_json", file=file))
 
 
 def _format(target: Path | None, named: str | None, *, every: bool) -> str:

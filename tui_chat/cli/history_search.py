@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,13 @@ from tui_chat.cli.looking import looked_into
 from tui_chat.cli.output import complain, print_array, print_line, print_marked
 from tui_chat.domain.dates import iso, short
 from tui_chat.domain.failure import UsageError
-from tui_chat.domain.finding import Wanted, wanted
+from tui_chat.domain.finding import FILTERS, Wanted, wanted
 from tui_chat.domain.folding import facet
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.words import say
 from tui_chat.store.nodes import MAX_ID
 from tui_chat.store.search import SNIPPET, search
+from tui_chat.store.tables import nearest
 from tui_chat.ui.cells import padded
 from tui_chat.wiring import Choice
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 PAGE = 200
 """Hits that are read at once."""
 INDENT = "    "
+_MAYBE_FILTER = re.compile(r"(?<!\S)([a-z]+):\S", re.IGNORECASE)
 
 
 @click.command("search", short_help="Find what was said; filters stand among the words.")
@@ -73,6 +76,9 @@ def command(
 
 def _wanted(built: House, common: Common, text: str, *, since: str | None, until: str | None, error: bool) -> Wanted:
     """What the query and the flags ask for together. Raises UsageError."""
+    for name in _MAYBE_FILTER.findall(text):
+        if name.lower() not in FILTERS and (near := nearest(name, FILTERS)):
+            complain(say("usage.near_filter", name=name, near=near))
     asked = wanted(text)
     facets, faults = [*asked.facets], [*asked.faults]
     endpoint, model = built.targets.flagged(Choice(common.endpoint, common.model))

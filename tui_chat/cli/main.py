@@ -72,7 +72,9 @@ def main() -> NoReturn:
     try:
         code = tui_chat.main(prog_name="tui-chat", standalone_mode=False)
     except click.ClickException as error:
-        complain(error.format_message())
+        from tui_chat.cli.mistakes import told
+
+        complain(told(error))
         code = ExitCode.USAGE
     except TuiChatError as error:
         complain(str(error))

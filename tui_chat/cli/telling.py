@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 class Teller:
     """Listens to a session and tells what it hears: the answer to stdout, everything else to stderr."""
 
-    def __init__(self, session: Session, *, quiet: bool, saved: bool = False) -> None:
-        """`saved`: the run can be named later, to go on with it."""
+    def __init__(self, session: Session, *, quiet: bool, saved: bool = False, demo: bool = False) -> None:
+        """`saved`: the run can be named later, to go on with it; `demo`: then too with the built-in endpoint."""
         self.interrupted = False
         self._saved = saved
+        self._demo = demo
         self._session = session
         self._unsent: Failure | None = None
         """Why the question was not sent at all."""
@@ -69,9 +70,17 @@ class Teller:
             complain(trouble.line)
         elif reply.draft.phase is Phase.COMPLETED and reply.draft.finish_reason == "length":
             complain(say("ask.length"))
+        if not as_json:
+            self._tell_resume()
         if stats:
             complain(figures_line(reply))
         return exit_of(reply.draft)
+
+    def _tell_resume(self) -> None:
+        """How to go on with what broke off, where there is something to go on from; in JSON the run is named."""
+        node, reply = self._session.resumable, self._session.reply
+        if self._saved and node is not None and reply is not None and reply.draft.phase is not Phase.COMPLETED:
+            complain(say("history.resume", run=reply.run.id + (" --demo" if self._demo else "")))
 
     def _report_unsent(self, trouble: Failure, *, as_json: bool) -> ExitCode:
         if as_json:

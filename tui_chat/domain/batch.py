@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from decimal import Decimal
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -51,11 +52,20 @@ class Item(Struct, frozen=True):
         return self.id if self.number is None else self.number
 
 
+class Unread(Enum):
+    """What a line of JSON lines is not."""
+
+    JSON = auto()
+    TEXT = auto()
+
+
 class Fault(Struct, frozen=True):
     """A line that cannot be run."""
 
     line: str
     """The whole sentence, with file and line."""
+    unread: Unread | None = None
+    """Nothing of the line could be read: maybe the whole input is something else."""
 
 
 def digest(content: bytes) -> str:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from tui_chat.domain.draft import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tui_chat.domain.ask import Settings
     from tui_chat.domain.conversation import Node, Result
@@ -87,10 +87,22 @@ class Compared(Struct, frozen=True):
 
 def summary(results: Iterable[Result]) -> Summary:
     results = list(results)
+    return _summed(results, [result for result in results if result.phase is Phase.COMPLETED])
+
+
+def shown(results: Iterable[Result]) -> Summary:
+    """The same for people: where no run was completed, the figures are those of what came before each broke off."""
+    results = list(results)
+    figures = summary(results)
+    begun = [result for result in results if result.stats.ttft_s is not None]
+    return figures if figures.completed else _summed(results, begun)
+
+
+def _summed(results: Sequence[Result], done: Sequence[Result]) -> Summary:
+    """The ends of `results` with the figures of those that are `done`."""
     phases = [result.phase for result in results]
-    done = [result for result in results if result.phase is Phase.COMPLETED]
     return Summary(
-        completed=len(done),
+        completed=phases.count(Phase.COMPLETED),
         failed=phases.count(Phase.FAILED),
         cancelled=phases.count(Phase.CANCELLED) + phases.count(Phase.INTERRUPTED),
         ttft_s=spread(result.stats.ttft_s for result in done),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class BadTemplate(Exception):
-    """The template cannot be read; the message says where."""
+    """The template has a brace that belongs to no field, or a field without a name."""
 
 
 class MissingField(Exception):
@@ -29,9 +29,9 @@ class Template:
                 whole = None if name is None else name + (f"!{conversion}" if conversion else "")
                 self._parts.append((literal, whole if not form or whole is None else f"{whole}:{form}"))
         except ValueError as error:
-            raise BadTemplate(str(error)) from error
+            raise BadTemplate from error
         if "" in self.fields:
-            raise BadTemplate("{}")
+            raise BadTemplate
 
     @property
     def fields(self) -> list[str]:

@@ -512,6 +512,13 @@ ENGLISH: dict[str, str] = {
     "usage.filter": "Unclear filter: {filters}. Dates: 2026-11-24, 2026-11, 2026; roles you, model; error: yes.",
     "usage.no_query": "Nothing to search for: give words, or a filter such as since:2026-11.",
     "usage.export": "Name the conversations, or --all, and then the file, or - for stdout.",
+    "usage.no_option": "There is no option {option}; did you mean {near}?",
+    "usage.whole_number": "a whole number",
+    "usage.a_number": "a number",
+    "usage.number_from": "{option} takes {kind}, {least} or more.",
+    "usage.number_between": "{option} takes {kind} from {least} to {most}.",
+    "usage.quotes": "PROMPT is one argument; put it in quotes: {command} 'two words'",
+    "usage.near_filter": "There is no filter “{name}:”, so it was searched for as text; did you mean “{near}:”?",
     "usage.export_format": "{file} does not say in which format; name a FILE such as notes.md, or pass --format.",
     "usage.export_all": "--all writes JSON lines; for Markdown or HTML, name the conversations.",
     "usage.nothing_came": "Nothing came in run {run}; ask again instead.",
@@ -557,7 +564,10 @@ ENGLISH: dict[str, str] = {
     "batch.no_output": "Say where the results go: -o OUT.jsonl; --estimate alone needs no output.",
     "batch.save_or_not": "--save and --no-save exclude each other.",
     "batch.shard": "--shard takes I/N, such as 2/8; not “{text}”.",
-    "batch.template": "--template has a brace that belongs to no field: {fault}.",
+    "batch.template": (
+        "--template has a brace that belongs to no field: write {field} for a field of the line, "
+        "{open} and {close} for braces."
+    ),
     "batch.line": "{where}: {fault}",
     "batch.utf8": "the line is not UTF-8",
     "batch.quotes": "a quote is not closed",
@@ -572,6 +582,11 @@ ENGLISH: dict[str, str] = {
     "batch.last_message": "the last of messages must be the user's, and not empty",
     "batch.long": "{where}: longer than {limit} MiB; the rest of the input was not read.",
     "batch.duplicate": "{where}: the id “{id}” stood there before; this line is left out.",
+    "batch.nothing": "{name} holds nothing to ask.",
+    "batch.other_format": (
+        "No line of {name} is a JSON object. If each line is a prompt: --format text; if it is a table: --format csv."
+    ),
+    "batch.binary": "{name} seems to be no text file; a batch reads JSON lines, CSV, or a prompt a line.",
     "batch.more_faults": "More wrong lines: {count}.",
     "batch.strict": "Wrong lines: {count}; nothing was sent.",
     "batch.unwritable": "{path} cannot be written: {reason}.",
@@ -1126,6 +1141,10 @@ ENGLISH: dict[str, str] = {
     "prices.none": "{file} holds no price that can be used; nothing was imported.",
     "prices.damaged": "{file} is damaged: {fault}; `tui-chat cost import FILE` writes it anew once it is deleted.",
     "cost.traffic": "{input} tokens in, {output} tokens out",
+    "cost.no_price": 'No price is known for {model}; add [prices."{model}"] to config.toml.',
+    "cost.no_price_near": (
+        'No price is known for {model}; did you mean {near}? Else add [prices."{model}"] to config.toml.'
+    ),
     "cost.columns": "model | provider | cost | ratio | saving | checked | note",
     "cost.saves": "{cheapest} costs {percent} % less than {other}",
     "usage.measured": "{option} makes up tokens; leave it off to compare the requests that were made.",
@@ -1192,7 +1211,7 @@ ENGLISH: dict[str, str] = {
     "config.missing": "is missing",
     "config.unknown": "is unknown; there is {known}",
     "config.unknown_near": "is unknown; did you mean “{near}”?",
-    "config.unknown_none": "is unknown; there is none",
+    "config.unknown_none": "is unknown; none has been made yet",
     "config.url_characters": (
         "has a character that no URL may have; write a plain address such as https://gateway.example/v1"
     ),
@@ -1287,12 +1306,17 @@ ENGLISH: dict[str, str] = {
     "store.behind": "Nothing can be saved in {path} now ({reason}). The chat goes on; it is saved once that is mended.",
     "store.fault": "Something could not be saved ({error}); the log has more.",
     "store.again": "Everything is saved again.",
+    "store.no_folder": (
+        "This chat is not saved: the folder {folder} cannot be made."
+        " Name one that can be written in TUI_CHAT_DATA_DIR, or pass --no-save."
+    ),
     "store.unusable": "This chat is not saved: {reason}",
     "store.lost": "The last words could not be saved in {path}.",
     "store.read_only": "Nothing can be written in {path} now; what is there can be read.",
     "history.more": "There are more than these {limit}; --limit shows others.",
     "history.turns": "{count} turns",
     "history.run": "run {run}",
+    "history.as_json": "{file} holds JSON; .md and .html, or --format, make it Markdown or HTML.",
     "history.resume": "Go on with it: tui-chat ask --resume {run}",
     "history.deleted": "Deleted: {title}. For a week this brings it back: tui-chat history delete --undo {id}",
     "history.restored": "Brought back: {title} ({id}).",

@@ -501,6 +501,13 @@ VIETNAMESE: dict[str, str] = {
     "usage.filter": "Bộ lọc không rõ: {filters}. Ngày: 2026-11-24, 2026-11, 2026; role là you, model; error:yes.",
     "usage.no_query": "Không có gì để tìm: nêu vài từ, hoặc bộ lọc như since:2026-11.",
     "usage.export": "Nêu các hội thoại, hoặc --all, rồi tới file, hoặc - cho stdout.",
+    "usage.no_option": "Không có tùy chọn {option}; ý bạn là {near}?",
+    "usage.whole_number": "một số nguyên",
+    "usage.a_number": "một số",
+    "usage.number_from": "{option} nhận {kind}, từ {least} trở lên.",
+    "usage.number_between": "{option} nhận {kind} từ {least} đến {most}.",
+    "usage.quotes": "PROMPT là một đối số; đặt nó trong dấu nháy: {command} 'hai từ'",
+    "usage.near_filter": "Không có bộ lọc “{name}:”, nên nó được tìm như văn bản; ý bạn là “{near}:”?",
     "usage.export_format": "{file} không cho biết định dạng; đặt tên FILE như notes.md, hoặc dùng --format.",
     "usage.export_all": "--all ghi JSON lines; muốn Markdown hoặc HTML thì nêu từng hội thoại.",
     "usage.nothing_came": "Lần chạy {run} không nhận được gì; hãy hỏi lại.",
@@ -546,7 +553,10 @@ VIETNAMESE: dict[str, str] = {
     "batch.no_output": "Nêu nơi ghi kết quả: -o OUT.jsonl; chỉ --estimate thì không cần.",
     "batch.save_or_not": "--save và --no-save loại trừ nhau.",
     "batch.shard": "--shard nhận I/N, ví dụ 2/8; không phải “{text}”.",
-    "batch.template": "--template có dấu ngoặc nhọn không thuộc trường nào: {fault}.",
+    "batch.template": (
+        "--template có dấu ngoặc nhọn không thuộc trường nào: viết {field} cho một trường của dòng, "
+        "{open} và {close} cho dấu ngoặc."
+    ),
     "batch.line": "{where}: {fault}",
     "batch.utf8": "dòng không phải UTF-8",
     "batch.quotes": "thiếu dấu ngoặc kép đóng",
@@ -561,6 +571,12 @@ VIETNAMESE: dict[str, str] = {
     "batch.last_message": "phần tử cuối của messages phải là của user và không rỗng",
     "batch.long": "{where}: dài hơn {limit} MiB; phần còn lại của đầu vào không được đọc.",
     "batch.duplicate": "{where}: id “{id}” đã có ở trên; dòng này bị bỏ qua.",
+    "batch.nothing": "{name} không có gì để hỏi.",
+    "batch.other_format": (
+        "Không dòng nào của {name} là đối tượng JSON. "
+        "Nếu mỗi dòng là một câu hỏi: --format text; nếu là bảng: --format csv."
+    ),
+    "batch.binary": "{name} có vẻ không phải tệp văn bản; batch đọc các dòng JSON, CSV, hoặc mỗi dòng một câu hỏi.",
     "batch.more_faults": "Dòng sai khác: {count}.",
     "batch.strict": "Dòng sai: {count}; chưa gửi gì.",
     "batch.unwritable": "Không ghi được {path}: {reason}.",
@@ -1117,6 +1133,10 @@ VIETNAMESE: dict[str, str] = {
     "prices.none": "{file} không có giá nào dùng được; chưa nhập gì.",
     "prices.damaged": "{file} bị hỏng: {fault}; xóa đi rồi chạy `tui-chat cost import FILE` để ghi lại.",
     "cost.traffic": "{input} token vào, {output} token ra",
+    "cost.no_price": 'Không biết giá của {model}; thêm [prices."{model}"] vào config.toml.',
+    "cost.no_price_near": (
+        'Không biết giá của {model}; ý bạn là {near}? Nếu không, thêm [prices."{model}"] vào config.toml.'
+    ),
     "cost.columns": "model | nhà cung cấp | chi phí | tỉ lệ | tiết kiệm | kiểm tra | ghi chú",
     "cost.saves": "{cheapest} rẻ hơn {other} {percent} %",
     "usage.measured": "{option} dùng số token giả định; bỏ nó đi để so sánh các yêu cầu đã thực hiện.",
@@ -1275,12 +1295,17 @@ VIETNAMESE: dict[str, str] = {
     "store.behind": "Hiện không lưu được gì vào {path} ({reason}). Chat vẫn tiếp tục; khi khắc phục xong sẽ được lưu.",
     "store.fault": "Có nội dung không lưu được ({error}); xem thêm trong log.",
     "store.again": "Mọi thứ đã được lưu trở lại.",
+    "store.no_folder": (
+        "Chat này không được lưu: không tạo được thư mục {folder}."
+        " Nêu một thư mục ghi được trong TUI_CHAT_DATA_DIR, hoặc dùng --no-save."
+    ),
     "store.unusable": "Chat này không được lưu: {reason}",
     "store.lost": "Những nội dung cuối không lưu được vào {path}.",
     "store.read_only": "Hiện không ghi được gì vào {path}; phần đã có vẫn đọc được.",
     "history.more": "Còn nhiều hơn {limit} mục này; dùng --limit để xem thêm.",
     "history.turns": "{count} lượt",
     "history.run": "lần chạy {run}",
+    "history.as_json": "{file} chứa JSON; .md và .html, hoặc --format, cho ra Markdown hay HTML.",
     "history.resume": "Tiếp tục: tui-chat ask --resume {run}",
     "history.deleted": "Đã xóa: {title}. Trong một tuần có thể khôi phục: tui-chat history delete --undo {id}",
     "history.restored": "Đã khôi phục: {title} ({id}).",

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from tui_chat.domain.ask import Message, Settings
-from tui_chat.domain.batch import Fault, Item, digest
+from tui_chat.domain.batch import Fault, Item, Unread, digest
 from tui_chat.domain.failure import StoreError, UsageError
 from tui_chat.domain.template import MissingField
 from tui_chat.domain.words import say
@@ -91,7 +91,7 @@ class JsonLines:
             try:
                 yield self._item(where, line)
             except Wrong as wrong:
-                yield Fault(wrong.line or ended(say("batch.line", where=where, fault=wrong.fault)))
+                yield Fault(wrong.line or ended(say("batch.line", where=where, fault=wrong.fault)), wrong.unread)
 
     def finish(self) -> Iterator[Item | Fault]:
         return iter(())
@@ -208,10 +208,11 @@ class Table:
 class Wrong(Exception):
     """A line is wrong: how, or the whole sentence."""
 
-    def __init__(self, fault: str, line: str = "") -> None:
+    def __init__(self, fault: str, line: str = "", unread: Unread | None = None) -> None:
         super().__init__(fault)
         self.fault = fault
         self.line = line
+        self.unread = unread
 
 
 def _bare(number: int, line: bytes) -> bytes:
@@ -222,10 +223,17 @@ def _object(line: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Wrong(say("batch.no_json", fault=error)) from None
+        raise Wrong(say("batch.no_json", fault=error), unread=Unread.JSON if _is_text(line) else Unread.TEXT) from None
     if not isinstance(found, dict):
-        raise Wrong(say("batch.no_object"))
+        raise Wrong(say("batch.no_object"), unread=Unread.JSON)
     return cast("dict[str, Any]", found)
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        return "\0" not in line.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 def _read(shape: type[Any], raw: Mapping[str, Any], where: str) -> Any:

@@ -264,6 +264,8 @@ def _own(path: Path) -> int:
     while True:
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+        except FileNotFoundError as error:
+            raise UsageError(say("recording.no_folder", file=path, folder=path.parent)) from error
         except OSError as error:
             raise UsageError(say("batch.unwritable", path=path, reason=reason(error))) from error
         try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui_chat.domain import figures as show
 from tui_chat.domain.ask import in_words
+from tui_chat.domain.comparing import shown
 from tui_chat.domain.hostile import visible_line
 from tui_chat.domain.lane import settings_text
 from tui_chat.domain.words import say
@@ -151,8 +152,8 @@ def _row(lane: ComparedLane, run: ComparedRun) -> Iterator[object]:
 
 
 def _line(lane: ComparedLane, best: Best) -> list[str]:
-    figures = lane.summary
     results = lane.results
+    figures = shown(results)
     outputs = [result.stats.usage.output for result in results if result.stats.usage.output is not None]
     exact = all(result.stats.exact for result in results)
     longest = [len(run.reply.text) for run in lane.runs]
@@ -175,7 +176,7 @@ def _line(lane: ComparedLane, best: Best) -> list[str]:
 def _cost(lane: ComparedLane, figures: Summary) -> str:
     sources = {result.cost.source.value for result in lane.results}
     if figures.usd is None:
-        return show.NONE if not figures.completed else "price?"
+        return show.NONE if figures.total_s is None else "price?"
     return show.spent(figures.usd.median, estimated="estimated" in sources)
 
 

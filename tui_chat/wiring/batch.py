@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tui_chat.domain.ask import Ask, Settings
-from tui_chat.domain.batch import Fault, Item, Shard, digest, free_name
+from tui_chat.domain.batch import Fault, Item, Shard, Unread, digest, free_name
 from tui_chat.domain.conversation import Conversation, Result
 from tui_chat.domain.draft import Phase
 from tui_chat.domain.events import Finished as ReplyFinished
@@ -70,6 +71,8 @@ class Counts:
         """Have one that says failed, and are left as they are."""
         self.changed = 0
         """Were run again, as their input has changed."""
+        self.unread: Counter[Unread] = Counter()
+        """Of the faults those of lines that are no JSON object at all, or not even text."""
 
 
 class Reading:
@@ -92,6 +95,8 @@ class Reading:
                 # Of several shards one tells.
                 if self._plan.shard.holds(found.line):
                     counts.read += 1
+                    if found.unread is not None:
+                        counts.unread[found.unread] += 1
                     self._wrong(found.line)
                 continue
             item = self._named(found)
@@ -309,14 +314,14 @@ async def forecast(house: House, reading: Reading) -> Forecast:
     return found
 
 
-async def faults(house: House, plan: Plan, source: Source, tell: Callable[[str], None]) -> int:
-    """Tell of every line that cannot be run, without sending anything; how many there are."""
+async def faults(house: House, plan: Plan, source: Source, tell: Callable[[str], None]) -> Counts:
+    """Tell of every line that cannot be run, without sending anything; what there is."""
     await source.keep()
     reading = Reading(house, plan, source, Standings())
     reading.fault = tell
     async for _ in reading.jobs():
         pass
-    return reading.counts.faults
+    return reading.counts
 
 
 def standings_of(path: Path | None) -> Standings:

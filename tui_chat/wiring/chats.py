@@ -72,6 +72,7 @@ class Chats:
         """Conversations with a reply that waits for a decision, newest first; known once the store is open."""
         self._keys = keys
         self._open = False
+        self._usable = True
 
     def open(self, prices: Mapping[str, Price]) -> str | None:
         """Open the store and close the runs of programs that are gone; may block. What to tell when it cannot be used.
@@ -85,7 +86,12 @@ class Chats:
         except Newer:
             raise
         except (StoreError, OSError, sqlite3.Error) as error:
-            self.saving = False
+            self.saving = self._usable = False
+            # What else would be written now fails for the same reason: once is enough.
+            self.database.tell = log.warning
+            folder = self.database.path.parent
+            if not folder.is_dir():
+                return say("store.no_folder", folder=folder)
             return say("store.unusable", reason=error)
         return " ".join(self.database.problems) or None
 
@@ -193,7 +199,7 @@ class Chats:
         """Let the store go; may block. What to tell when something could not be put down."""
         done = self.database.close()
         self.instance.close()
-        return None if done else say("store.lost", path=self.database.path.parent)
+        return None if done or not self._usable else say("store.lost", path=self.database.path.parent)
 
     def _clean(self, settings: Settings) -> Settings:
         """The settings without keys."""

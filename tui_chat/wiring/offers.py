@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from tui_chat.domain.pricing import ANY_MODEL, find_price
 from tui_chat.domain.whatif import ARTICLE, Offer
+from tui_chat.domain.words import say
 from tui_chat.store.config import DEMO
 from tui_chat.store.prices import PRICE_SOURCE
 from tui_chat.store.state import load_state
+from tui_chat.store.tables import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +52,22 @@ def priced_models(config: Config) -> list[str]:
         and not name.startswith(f"{DEMO}/")
         and prices.get(name.partition("/")[2]) is not price
     ]
+
+
+def priced_name(config: Config, name: str) -> str:
+    """What a model is called with the demo at hand: one that has a price there alone is the demo's."""
+    return f"{DEMO}/{name}" if name not in config.prices and f"{DEMO}/{name}" in config.prices else name
+
+
+def unpriced(config: Config, offers: Iterable[Offer], named: Iterable[str]) -> list[str]:
+    """One line for each of the models that were `named` of which no price is known."""
+    named = set(named)
+    return [_no_price(config, offer.model) for offer in offers if offer.price is None and offer.model in named]
+
+
+def _no_price(config: Config, name: str) -> str:
+    near = nearest(name, priced_models(config))
+    return say("cost.no_price_near", model=name, near=near) if near else say("cost.no_price", model=name)
 
 
 def offers(config: Config, names: Iterable[str], day: str, endpoint: str | None = None) -> list[Offer]:
