@@ -297,6 +297,25 @@ async def test_leaving_the_program_asks_while_a_batch_runs(slow: Chat, input: Pa
     await slow.until(lambda: slow.app._exit)
 
 
+async def test_a_question_about_leaving_says_that_the_batch_has_ended_meanwhile(slow: Chat, input: Path) -> None:
+    write(input, ["echo " + "word " * 100] * 3)
+    screen = await begun(slow, input)
+    await slow.until(lambda: screen.batching.board.works)
+    await slow.press("ctrl+q")
+    question = slow.app.screen
+
+    def asked() -> str:
+        return "\n".join(str(line.content) for line in question.query(Static))
+
+    assert "0 of 3" in asked()
+    await slow.until(lambda: "(3 of 3)" in asked())
+    await slow.until(lambda: say("confirm.batch_ended_keys") in asked())
+    assert "stops it" not in asked()
+    assert "while a batch runs" not in asked()
+    await slow.press("y")
+    await slow.until(lambda: slow.app._exit)
+
+
 async def test_the_end_of_the_program_leaves_whole_lines(tmp_path: Path, steady: DemoServer, input: Path) -> None:
     write(input, ["echo " + "word " * 100] * 30)
     async with opened(environment(tmp_path, steady), "demo-fast") as chat:

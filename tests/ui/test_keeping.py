@@ -11,6 +11,7 @@ import pytest
 from tests.kit.screen import Chat, opened
 from tests.kit.serving import demo_server
 from tui_chat.demo.server import DemoServer
+from tui_chat.domain.words import say
 from tui_chat.store.paths import database_file
 from tui_chat.ui.screens.confirm import Confirm
 from tui_chat.ui.screens.history import HistoryScreen
@@ -257,6 +258,39 @@ async def test_what_waited_in_the_queue_comes_back(env: dict[str, str], slow: De
     async with opened(env, "demo-fast") as chat:
         assert chat.screen.session.queue == ["and then this"]
         assert "and then this" in chat.said("#queue")
+
+
+async def test_the_queue_of_an_interrupted_reply_names_what_goes_on(env: dict[str, str], slow: DemoServer) -> None:
+    answer = "echo " + " ".join(map(str, range(60)))
+    async with opened(env | {"OPENAI_BASE_URL": slow.base_url}, "demo-slow") as chat:
+        await streaming(chat, answer)
+        await chat.send("and then this")
+    async with opened(env | {"OPENAI_BASE_URL": slow.base_url}, "demo-slow") as chat:
+        assert say("queue.interrupted") in chat.said("#queue")
+        assert "failure" not in chat.said("#queue")
+        await chat.press("f6")
+        await chat.until(lambda: chat.screen.session.running)
+        assert say("queue.hint") in chat.said("#queue").splitlines()
+        await chat.press("escape")
+
+
+async def test_the_notice_of_the_start_gives_way_to_a_reply(env: dict[str, str], slow: DemoServer) -> None:
+    await left_behind(env, slow)
+    async with opened(env | {"OPENAI_BASE_URL": slow.base_url}, "demo-slow") as chat:
+        await chat.press("alt+n")
+        await streaming(chat, "echo another six five four three two one")
+    async with opened(env | {"OPENAI_BASE_URL": slow.base_url}, "demo-slow", size=(80, 24)) as chat:
+        assert "Other conversations with an interrupted reply: 1;" in chat.status
+        told = chat.status
+        await chat.press("f6")
+        await chat.until(lambda: chat.screen.session.running)
+        assert told not in chat.status
+        await chat.press("alt+left")
+        assert say("status.running") in chat.status
+        timer = chat.screen._notice_timer
+        assert timer is not None
+        assert timer._interval <= 3
+        await chat.press("escape")
 
 
 # files

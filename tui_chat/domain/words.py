@@ -178,6 +178,14 @@ ENGLISH: dict[str, str] = {
     "queue.hint": "{press.take_back} takes the last one back",
     "queue.asked": "not sent yet: the budget is asked about first",
     "queue.held": "held back after the failure: {press.retry} asks again, {press.send} on a new message goes on",
+    "queue.interrupted": (
+        "not sent since the interruption: {press.resume} goes on with the reply, {press.retry} asks again, "
+        "{press.take_back} takes the last one back"
+    ),
+    "queue.waiting": (
+        "not sent yet: {press.send} on a new message goes on, {press.retry} asks again, "
+        "{press.take_back} takes the last one back"
+    ),
     "stats.none": "The figures of a reply appear here as it streams.",
     "stats.attempt": "attempt",
     "stats.elapsed": "elapsed",
@@ -1115,6 +1123,9 @@ ENGLISH: dict[str, str] = {
         "It stops here. What has ended has its line in {file}; the same batch, run again, asks the rest."
     ),
     "confirm.batch_keys": "y stops it and leaves · Esc goes back",
+    "confirm.batch_ended": "The batch has ended ({items}). Leave?",
+    "confirm.batch_ended_why": "What it gave is in {file}.",
+    "confirm.batch_ended_keys": "y leaves · Esc goes back",
     "confirm.open": "Send the key unencrypted?",
     "confirm.keys": "y sends it, for as long as tui-chat runs · Esc goes back",
     "confirm.budget": "Send it although it would go over the budget?",

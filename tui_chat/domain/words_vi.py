@@ -165,6 +165,14 @@ VIETNAMESE: dict[str, str] = {
     "queue.hint": "{press.take_back} để lấy lại tin cuối",
     "queue.asked": "chưa gửi: đang chờ xác nhận ngân sách",
     "queue.held": "tạm giữ sau lỗi: {press.retry} để hỏi lại, {press.send} với tin mới để tiếp tục",
+    "queue.interrupted": (
+        "chưa gửi vì bị gián đoạn: {press.resume} để trả lời tiếp, {press.retry} để hỏi lại, "
+        "{press.take_back} để lấy lại tin cuối"
+    ),
+    "queue.waiting": (
+        "chưa gửi: {press.send} với tin mới để tiếp tục, {press.retry} để hỏi lại, "
+        "{press.take_back} để lấy lại tin cuối"
+    ),
     "stats.none": "Số liệu của câu trả lời hiện ở đây khi đang trả lời.",
     "stats.attempt": "lần thử",
     "stats.elapsed": "đã chạy",
@@ -1107,6 +1115,9 @@ VIETNAMESE: dict[str, str] = {
         "Batch sẽ dừng ở đây. Mục đã xong có dòng trong {file}; mục đang chạy sẽ được hỏi lại ở lần chạy sau."
     ),
     "confirm.batch_keys": "y để dừng và thoát · Esc quay lại",
+    "confirm.batch_ended": "Batch đã kết thúc ({items}). Thoát?",
+    "confirm.batch_ended_why": "Kết quả nằm trong {file}.",
+    "confirm.batch_ended_keys": "y để thoát · Esc quay lại",
     "confirm.open": "Gửi key không mã hóa?",
     "confirm.keys": "y để gửi, tới khi thoát tui-chat · Esc quay lại",
     "confirm.budget": "Vẫn gửi dù sẽ vượt ngân sách?",

@@ -364,32 +364,34 @@ class TuiChat(App[None], inherit_bindings=False):
             self.exit()
             return
 
-        from tui_chat.ui.screens.confirm import Confirm
+        from tui_chat.ui.screens.confirm import Confirm, LivingConfirm
 
         def answered(agreed: bool | None) -> None:
             if agreed:
                 self.exit()
 
         if not isinstance(self.screen, Confirm):
-            self.push_screen(Confirm(*questions[-1]), answered)
+            self.push_screen(LivingConfirm(questions[-1]), answered)
 
-    def _about_batch(self) -> list[tuple[str, str, str]]:
+    def _about_batch(self) -> list[Callable[[], tuple[str, str, str]]]:
         """What to ask about a batch of ours that is under way: the question, what follows, the keys."""
         batch = self.batching
         if batch is None or not (batch.running and batch.can_act):
             return []
-        return [
-            (
-                say("confirm.batch", items=batch.progress),
-                say("confirm.batch_why", file=batch.output.name),
-                say("confirm.batch_keys"),
-            )
-        ]
 
-    def _about_disk(self) -> list[tuple[str, str, str]]:
+        def asked() -> tuple[str, str, str]:
+            items, file = batch.progress, batch.output.name
+            if not batch.running:
+                ended = say("confirm.batch_ended", items=items), say("confirm.batch_ended_why", file=file)
+                return *ended, say("confirm.batch_ended_keys")
+            return say("confirm.batch", items=items), say("confirm.batch_why", file=file), say("confirm.batch_keys")
+
+        return [asked]
+
+    def _about_disk(self) -> list[Callable[[], tuple[str, str, str]]]:
         if not self.house.chats.database.behind:
             return []
-        return [(say("confirm.unsaved"), say("confirm.unsaved_why"), say("confirm.leave"))]
+        return [lambda: (say("confirm.unsaved"), say("confirm.unsaved_why"), say("confirm.leave"))]
 
     def listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -55,6 +55,8 @@ RATE = 11
 """Columns of a rate in the status line, so that what follows it stays where it is."""
 NOTICE_S = 6.0
 """How long a notice stands in the status line."""
+RUNNING_NOTICE_S = 3.0
+"""The same while a reply streams, whose figures it stands before."""
 
 
 class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
@@ -201,7 +203,10 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
                     self.chat.title = first_words(question.text)
                     self.retarget()
                 self.look_up_today()
+                if self._notice in map(visible_line, (*self._problems, *self.chat.notices)):
+                    self.notice("")
                 self._show_turns()
+                self._show_queue(tuple(self.session.queue))
                 self.transcript.to_tail()
                 self._feed.start(reply.id)
             case events.RunHeard(node, stamped):
@@ -224,6 +229,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
                     self.notice(say("status.returned"))
             case events.Selected() | events.Decided():
                 self._show_turns()
+                self._show_queue(tuple(self.session.queue))
             case events.BudgetAsked():
                 self._ask_about_budget()
             case events.Notice(text):
@@ -485,7 +491,8 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         self._notice_passing = passing
         if self._notice_timer is not None:
             self._notice_timer.stop()
-        self._notice_timer = self.set_timer(NOTICE_S, lambda: self.notice("")) if text else None
+        stays = RUNNING_NOTICE_S if self.session.running else NOTICE_S
+        self._notice_timer = self.set_timer(stays, lambda: self.notice("")) if text else None
         self._notice = visible_line(text)
         self._show_status(layout=True)
 
@@ -559,12 +566,24 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
     def _show_queue(self, texts: tuple[str, ...]) -> None:
         lines = [say("queue.line", place=i, text=visible_line(in_words(t), 200)) for i, t in enumerate(texts, 1)]
         if lines:
-            asked = "queue.asked" if self.session.asked is not None else "queue.held"
-            hint = say("queue.hint" if self.session.busy else asked)
+            hint = say(self._why_queued())
             more = [say("queue.more", count=len(lines) - 3)] if len(lines) > 3 else []
             lines = [*lines[:3], *more, hint]
         self._queue.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
         self._queue.set_class(bool(texts), "-filled")
+
+    def _why_queued(self) -> str:
+        """The key of what is said below the queue."""
+        session = self.session
+        newest = session.conversation.newest
+        phase = newest.result.phase if newest is not None and newest.result is not None else None
+        if session.busy:
+            return "queue.hint"
+        if session.asked is not None:
+            return "queue.asked"
+        if phase is Phase.INTERRUPTED and session.resumable is not None:
+            return "queue.interrupted"
+        return "queue.held" if phase is Phase.FAILED else "queue.waiting"
 
     def show_state(self) -> None:
         self._show_status()
