@@ -154,6 +154,14 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
         self._check_endpoint()
         self._ask_about_budget()
 
+    def _let_start_go(self) -> None:
+        """A reply begins: its figures take the place of what was told at the start, unless a file is at fault."""
+        faults = set(map(visible_line, self.app.house.problems()))
+        told = set(map(visible_line, (*self._problems, *self.chat.notices))) - faults
+        # A recording plays by itself, with its name as the notice.
+        if self.chat.id and self._notice in told:
+            self.notice("")
+
     def _tell_problems(self) -> None:
         """One mistake fits the status line; several are listed, for they would push each other out."""
         if len(self._problems) == 1:
@@ -203,8 +211,7 @@ class ChatScreen(Settling, Copying, Comparing, Measuring, Writing):
                     self.chat.title = first_words(question.text)
                     self.retarget()
                 self.look_up_today()
-                if self._notice in map(visible_line, (*self._problems, *self.chat.notices)):
-                    self.notice("")
+                self._let_start_go()
                 self._show_turns()
                 self._show_queue(tuple(self.session.queue))
                 self.transcript.to_tail()
